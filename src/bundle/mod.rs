@@ -1,0 +1,1 @@
+//! `model.yaml` and what belongs to it.

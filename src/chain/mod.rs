@@ -1,0 +1,16 @@
+//! Client of the chain. Knows nothing of rounds.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `decimal` | the chain's canonical decimal text |
+//! | `messages` | protobuf messages of the emissions and feemarket modules |
+//! | `payload` | the signed bundle that a worker or reputer submits |
+//! | `tx` | transaction bodies, signing, hashes |
+//! | `rpc` | one CometBFT RPC endpoint |
+//! | `pool` | several endpoints, ranked |
+//! | `query` | typed queries |
+//! | `events` | the websocket: blocks, openings, our own transactions |
+//! | `fees` | gas limits and fees |
+//! | `sequence` | the one owner of the account's sequence |
+//! | `outcome` | the chain's answers, and what each means |
+//! | `networks` | the known networks |

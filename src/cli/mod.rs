@@ -1,0 +1,78 @@
+//! The command line: one file for each command, no logic of its own.
+//!
+//! Stdout is the result, stderr is everything else; `--json` changes the form only.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // the one place that may
+
+mod check;
+mod devnet;
+mod exit;
+mod host;
+mod journal;
+mod predict;
+mod probe;
+mod report;
+mod run;
+mod status;
+mod wallet;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+pub use report::Report;
+
+/// What a command comes to.
+pub type Outcome = Result<Exit, Report>;
+
+/// Runs a Python model as an Allora worker.
+#[derive(Debug, Parser)]
+#[command(name = "bootstrap", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Args),
+    Devnet(devnet::Args),
+    Predict(predict::Args),
+    Check(check::Args),
+    Probe(probe::Args),
+    Status(status::Args),
+    Journal(journal::Args),
+    Wallet(wallet::Args),
+    #[command(hide = true)]
+    Host(host::Args),
+}
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed pipe while help is printed is nobody's mistake.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let outcome = match cli.command {
+        Command::Run(args) => args.run(),
+        Command::Devnet(args) => args.run(),
+        Command::Predict(args) => args.run(),
+        Command::Check(args) => args.run(),
+        Command::Probe(args) => args.run(),
+        Command::Status(args) => args.run(),
+        Command::Journal(args) => args.run(),
+        Command::Wallet(args) => args.run(),
+        Command::Host(args) => args.run(),
+    };
+    outcome
+        .unwrap_or_else(|report| {
+            eprintln!("{report}");
+            report.exit()
+        })
+        .into()
+}

@@ -1,0 +1,1 @@
+//! What was promised and what came of it, on disk. Knows neither chain nor model.

@@ -1,0 +1,29 @@
+//! `bootstrap`: runs a Python model as an Allora worker.
+//!
+//! Two processes share one binary: the worker (this crate, holds the key, never loads Python) and
+//! the model process (`bootstrap host`, runs the user's code, holds nothing of value). The modules,
+//! from the command line down; an arrow never points up:
+//!
+//! | module | noun |
+//! |---|---|
+//! | [`cli`] | one file for each command; arguments in, exit code out |
+//! | [`worker`] | the loop: schedule, round, validation, submission |
+//! | [`chain`] | client of the chain: endpoints, queries, messages, transactions, fees, sequence |
+//! | [`model`] | our side of the model process: interpreter, spawn, deadline, kill, logs |
+//! | [`journal`] | what was promised and what came of it, on disk |
+//! | [`health`] | heartbeat, probe, status |
+//! | [`bundle`] | `model.yaml` and what belongs to it |
+//! | [`wallet`] | a key that signs and cannot be read back |
+//! | [`settings`] | one table of settings, and where each value came from |
+//! | [`devnet`] | a local chain that checks what a real node checks |
+
+pub mod bundle;
+pub mod chain;
+pub mod cli;
+pub mod devnet;
+pub mod health;
+pub mod journal;
+pub mod model;
+pub mod settings;
+pub mod wallet;
+pub mod worker;

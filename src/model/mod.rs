@@ -1,0 +1,1 @@
+//! Our side of the model process. Knows nothing of chains.

@@ -1,0 +1,1 @@
+//! A key that signs and cannot be read back.
