@@ -4,3 +4,6 @@
 //! `allora.network: devnet` starts inside `bootstrap run`.
 
 pub mod abci;
+pub mod app;
+pub mod feemarket;
+pub mod genesis;
