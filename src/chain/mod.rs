@@ -14,3 +14,5 @@
 //! | `sequence` | the one owner of the account's sequence |
 //! | `outcome` | the chain's answers, and what each means |
 //! | `networks` | the known networks |
+
+pub mod messages;
