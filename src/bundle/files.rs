@@ -1,0 +1,58 @@
+//! The files that a manifest names.
+
+use std::io;
+use std::path::Path;
+
+use super::problem::{Code, Place, Problem};
+use super::reader::Reader;
+use super::value::{inner_path, quoted};
+
+/// What a path must lead to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Target {
+    File,
+    Folder,
+}
+
+const REQUIRED: [(&str, Target); 3] = [
+    ("entrypoint.workdir", Target::Folder),
+    ("environment.pip_requirements", Target::File),
+    ("environment.constraints", Target::File),
+];
+
+/// Notes every named file and folder that is not there or is outside. `root` has no links in it.
+pub fn look(root: &Path, reader: &mut Reader<'_>) {
+    for (key, target) in REQUIRED {
+        // A value that is no inner path has been noted already.
+        let Some((text, place)) = reader.text(key) else { continue };
+        let Ok(path) = inner_path(text) else { continue };
+        reader.problems.extend(problem(root, key, &path, target, place));
+    }
+}
+
+fn problem(root: &Path, key: &str, path: &Path, target: Target, place: Place) -> Option<Problem> {
+    let shown = quoted(&path.to_string_lossy());
+    let missing =
+        |what: String| Some(Problem::error(Code::MissingFile, place.clone(), format!("`{key}`: {what}")));
+    let real = match root.join(path).canonicalize() {
+        Ok(real) => real,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let problem = missing(format!("{shown} is not there"))?;
+            return Some(
+                problem.fix(format!("make it, or mend the path; it is relative to {}", root.display())),
+            );
+        }
+        Err(error) => return missing(format!("{shown} cannot be read: {error}")),
+    };
+    if !real.starts_with(root) {
+        let message = format!("`{key}`: {shown} is a link that leaves the bundle");
+        return Some(
+            Problem::error(Code::OutsideBundle, place, message).fix("copy what it names into the bundle"),
+        );
+    }
+    match target {
+        Target::File if !real.is_file() => missing(format!("{shown} is not a file")),
+        Target::Folder if !real.is_dir() => missing(format!("{shown} is not a folder")),
+        Target::File | Target::Folder => None,
+    }
+}

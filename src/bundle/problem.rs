@@ -1,0 +1,180 @@
+//! What is wrong with a bundle, and where.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Does a problem stop the bundle from running?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nothing runs until it is mended.
+    Error,
+    /// It runs; somebody will be surprised one day.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+/// The kind of a problem: the word that scripts match on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    /// The folder holds no `model.yaml`, or something that is no file has that name.
+    NoManifest,
+    /// The text is no YAML.
+    Syntax,
+    /// YAML that is not read here: merge keys, foreign tags, several documents.
+    Unsupported,
+    /// The file or its nesting is larger than any manifest has reason to be.
+    TooLarge,
+    /// The same key twice in one mapping.
+    DuplicateKey,
+    /// A key that the schema does not know.
+    UnknownKey,
+    /// A key that must be there is not.
+    MissingKey,
+    /// A section, list or single value stands where another of the three is meant.
+    WrongType,
+    /// A value that its key does not take.
+    BadValue,
+    /// A number without quotes where text is meant: other tools read another text.
+    NumberAsText,
+    /// A file or folder that the manifest names is not there.
+    MissingFile,
+    /// A path that leaves the bundle.
+    OutsideBundle,
+    /// A requirement without an exact version.
+    Unpinned,
+    /// A file that looks like a key, a mnemonic or a password.
+    Secret,
+}
+
+/// Where a problem is. Lines and columns count from 1, columns in characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// Path relative to the bundle's root.
+    pub file: String,
+    /// Line, where the problem has one.
+    pub line: Option<usize>,
+    /// Column, where the problem has one.
+    pub column: Option<usize>,
+    /// Characters to underline from the column on.
+    #[serde(skip)]
+    pub width: usize,
+}
+
+impl Place {
+    /// The file as a whole.
+    pub fn file(file: impl Into<String>) -> Self {
+        Self { file: file.into(), line: None, column: None, width: 0 }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let (Some(line), Some(column)) = (self.line, self.column) {
+            write!(f, ":{line}:{column}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One thing that is wrong with a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Error or warning.
+    pub severity: Severity,
+    /// Its kind.
+    pub code: Code,
+    /// What is wrong, in one sentence without a full stop.
+    pub message: String,
+    /// Where.
+    #[serde(flatten)]
+    pub place: Place,
+    /// What to do about it.
+    pub fix: Option<String>,
+}
+
+impl Problem {
+    /// An error.
+    pub fn error(code: Code, place: Place, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, code, message: message.into(), place, fix: None }
+    }
+
+    /// A warning.
+    pub fn warning(code: Code, place: Place, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, place, message) }
+    }
+
+    /// The same with what to do about it.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+/// The problems of a bundle that cannot be used: at least one of them is an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// Sorts what was found by place, and hands `made` out with the warnings when there is no error.
+    ///
+    /// # Errors
+    /// When one of the problems is an error, or nothing was made.
+    pub fn judge<T>(made: Option<T>, mut found: Vec<Problem>) -> Result<(T, Vec<Problem>), Self> {
+        found.sort_by(|a, b| {
+            (&a.place.file, a.place.line, a.place.column).cmp(&(&b.place.file, b.place.line, b.place.column))
+        });
+        match made {
+            Some(made) if found.iter().all(|problem| problem.severity == Severity::Warning) => {
+                Ok((made, found))
+            }
+            _ => Err(Self(found)),
+        }
+    }
+
+    /// Every problem, warnings included, by place.
+    #[must_use]
+    pub fn all(&self) -> &[Problem] {
+        &self.0
+    }
+}
+
+impl From<Problems> for Vec<Problem> {
+    fn from(problems: Problems) -> Self {
+        problems.0
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut errors = self.0.iter().filter(|problem| problem.severity == Severity::Error);
+        if let Some(first) = errors.next() {
+            write!(f, "{first}")?;
+        }
+        match errors.count() {
+            0 => Ok(()),
+            1 => f.write_str(" (and one more error)"),
+            more => write!(f, " (and {more} more errors)"),
+        }
+    }
+}
+
+impl std::error::Error for Problems {}

@@ -1,0 +1,104 @@
+//! The address of a node, whose credentials are for the HTTP client alone.
+
+use std::fmt;
+use std::str::FromStr;
+
+use url::Url;
+
+use super::value::BadValue;
+
+/// The URL of an RPC endpoint. Shown without user, password and query, in which providers put keys.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SensitiveUrl(Url);
+
+impl SensitiveUrl {
+    /// The URL with its credentials: for the HTTP client, never for a text that people see.
+    #[must_use]
+    pub const fn expose(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl FromStr for SensitiveUrl {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let bad =
+            |fix: String| BadValue::new(&shown(text), "the http or https URL of an RPC endpoint").fix(fix);
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Err(bad(format!("write http://{0} or https://{0}", shown(text))));
+        };
+        match scheme.to_ascii_lowercase().as_str() {
+            "http" | "https" => {}
+            "tcp" | "ws" => return Err(bad(format!("write http://{}", shown(rest)))),
+            "wss" => return Err(bad(format!("write https://{}", shown(rest)))),
+            scheme if scheme.contains("grpc") => {
+                return Err(bad(
+                    "give the CometBFT RPC endpoint (port 26657 by default), not the gRPC one".into()
+                ));
+            }
+            scheme => return Err(bad(format!("write http:// or https:// instead of {scheme}://"))),
+        }
+        let url = Url::parse(text).map_err(|error| bad(format!("mend the URL: {error}")))?;
+        if url.fragment().is_some() {
+            return Err(bad("leave out what follows the #".into()));
+        }
+        Ok(Self(url))
+    }
+}
+
+/// A text that may be a URL, without what stands before an `@` or after a `?`.
+fn shown(text: &str) -> String {
+    let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let host = host.split(['?', '#']).next().unwrap_or_default();
+    if scheme.is_empty() { host.to_owned() } else { format!("{scheme}://{host}") }
+}
+
+impl fmt::Display for SensitiveUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0[..url::Position::BeforeUsername])?;
+        f.write_str(self.0[url::Position::BeforeHost..url::Position::AfterPath].trim_end_matches('/'))
+    }
+}
+
+impl fmt::Debug for SensitiveUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SensitiveUrl({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_reach_the_client_and_nobody_else() {
+        let url: SensitiveUrl = "https://user:pass%40word@rpc.example.com:8443/v1/?key=abc".parse().unwrap();
+        assert_eq!(url.to_string(), "https://rpc.example.com:8443/v1");
+        assert_eq!(format!("{url:?}"), "SensitiveUrl(https://rpc.example.com:8443/v1)");
+        assert_eq!(url.expose().username(), "user");
+        assert_eq!(url.expose().password(), Some("pass%40word"));
+        assert_eq!(url.expose().query(), Some("key=abc"));
+    }
+
+    #[test]
+    fn refusals_name_what_to_write_and_no_password() {
+        for (text, fix) in [
+            ("rpc.example.com:26657", "write http://rpc.example.com:26657 or https://rpc.example.com:26657"),
+            ("tcp://user:secret@127.0.0.1:26657", "write http://127.0.0.1:26657"),
+            ("wss://rpc.example.com/websocket?key=secret", "write https://rpc.example.com/websocket"),
+            (
+                "grpc+https://u:secret@x:9090",
+                "give the CometBFT RPC endpoint (port 26657 by default), not the gRPC one",
+            ),
+            ("ftp://x", "write http:// or https:// instead of ftp://"),
+            ("https://u:secret@", "mend the URL: empty host"),
+            ("http://u:secret@h:99999", "mend the URL: invalid port number"),
+        ] {
+            let bad = text.parse::<SensitiveUrl>().unwrap_err();
+            assert_eq!(bad.fix.as_deref(), Some(fix));
+            assert!(!bad.to_string().contains("secret"), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Texts of settings and manifests into values, and what is said about a text that is none.
+
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use bigdecimal::BigDecimal;
+
+use super::problem::Code;
+
+/// Longest time that a setting may name. Anything above overflows clocks and helps nobody.
+const MAX_SECONDS: f64 = 366.0 * 86_400.0;
+
+/// A text that its key does not take.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{shown} is not {expected}")]
+pub struct BadValue {
+    /// The text, quoted, escaped and cut.
+    shown: String,
+    /// What the key takes.
+    expected: String,
+    /// What to write instead.
+    pub fix: Option<String>,
+    /// The kind of problem.
+    pub code: Code,
+}
+
+impl BadValue {
+    /// `text` is not `expected`.
+    pub fn new(text: &str, expected: impl Into<String>) -> Self {
+        Self { shown: quoted(text), expected: expected.into(), fix: None, code: Code::BadValue }
+    }
+
+    /// The same with what to write instead.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+
+    /// The same with the closest of the words that would do, or all of them when none is close.
+    #[must_use]
+    pub fn fix_closest<const N: usize>(self, text: &str, known: [&str; N]) -> Self {
+        match closest(text, known) {
+            Some(word) => self.fix(format!("did you mean `{word}`?")),
+            None => self.fix(format!("write one of {}", known.map(|word| format!("`{word}`")).join(", "))),
+        }
+    }
+}
+
+/// `text` between back quotes, on one line, of a length that fits a message.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    const MOST: usize = 60;
+    let mut shown: String = text.chars().take(MOST).flat_map(char::escape_debug).collect();
+    if text.chars().nth(MOST).is_some() {
+        shown.push('…');
+    }
+    format!("`{}`", shown.replace("\\'", "'").replace("\\\"", "\""))
+}
+
+/// The known word that `text` was probably meant to be.
+#[must_use]
+pub fn closest<'k>(text: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    // Hostile input must not cost a comparison of its length with each word.
+    if text.len() > 64 {
+        return None;
+    }
+    let text = text.to_lowercase().replace(['-', ' '], "_");
+    known
+        .into_iter()
+        .map(|word| (strsim::normalized_damerau_levenshtein(&text, &word.to_lowercase()), word))
+        .filter(|(likeness, _)| *likeness >= 0.6)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, word)| word)
+}
+
+/// Any text that is not blank.
+pub fn text(text: &str) -> Result<String, BadValue> {
+    if text.trim().is_empty() { Err(BadValue::new(text, "a text")) } else { Ok(text.to_owned()) }
+}
+
+/// A whole number that is at least 1.
+pub fn positive(text: &str) -> Result<u64, BadValue> {
+    digits(text).filter(|number| *number > 0).ok_or_else(|| BadValue::new(text, "a whole number from 1 on"))
+}
+
+/// Whole seconds, at least 1.
+pub fn whole_seconds(text: &str) -> Result<Duration, BadValue> {
+    digits(text)
+        .filter(|seconds| (1..=MAX_SECONDS as u64).contains(seconds))
+        .map(Duration::from_secs)
+        .ok_or_else(|| BadValue::new(text, "a whole number of seconds, at least 1"))
+}
+
+/// Seconds, more than none, fractions allowed.
+pub fn seconds(text: &str) -> Result<Duration, BadValue> {
+    float(text)
+        .filter(|seconds| *seconds > 0.0 && *seconds <= MAX_SECONDS)
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| BadValue::new(text, "a number of seconds above 0"))
+}
+
+/// A number above 0.
+pub fn positive_number(text: &str) -> Result<f64, BadValue> {
+    float(text).filter(|number| *number > 0.0).ok_or_else(|| BadValue::new(text, "a number above 0"))
+}
+
+/// `true` or `false`.
+pub fn boolean(text: &str) -> Result<bool, BadValue> {
+    match text {
+        "true" | "True" | "TRUE" => Ok(true),
+        "false" | "False" | "FALSE" => Ok(false),
+        _ => Err(BadValue::new(text, "`true` or `false`")),
+    }
+}
+
+/// A decimal that a prediction can be compared with: 0, or from 1e-40 to 1e40 in size, as the chain
+/// takes them.
+pub fn decimal(text: &str) -> Result<BigDecimal, BadValue> {
+    let bad = || BadValue::new(text, "a number between -1e40 and 1e40");
+    if text.len() > 128
+        || !text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'))
+    {
+        return Err(bad());
+    }
+    let number: BigDecimal = text.parse().map_err(|_| bad())?;
+    // Digits before the point, negative for zeros behind it: a check without unfolding the exponent.
+    let (digits, scale) = number.as_bigint_and_exponent();
+    if digits == 0.into() {
+        return Ok(BigDecimal::default());
+    }
+    let magnitude = i128::from(number.digits()) - i128::from(scale);
+    if (-39..=41).contains(&magnitude) { Ok(number) } else { Err(bad()) }
+}
+
+/// A word that can be part of a file name and of an image tag.
+pub fn file_name(text: &str) -> Result<String, BadValue> {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if text.chars().all(good)
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && text.len() <= 128
+    {
+        return Ok(text.to_owned());
+    }
+    let bad = BadValue::new(text, "fit for file names and image tags");
+    Err(bad.fix("use at most 128 letters, digits, `.`, `_` and `-`, a letter or digit first"))
+}
+
+/// A Python identifier.
+pub fn identifier(text: &str) -> Result<String, BadValue> {
+    let good = |c: char| c == '_' || c.is_alphanumeric();
+    if text.chars().all(good) && text.starts_with(|c: char| good(c) && !c.is_numeric()) {
+        return Ok(text.to_owned());
+    }
+    Err(BadValue::new(text, "the name of a Python function"))
+}
+
+/// A dotted Python module.
+pub fn module(text: &str) -> Result<String, BadValue> {
+    if text.split('.').all(|part| identifier(part).is_ok()) && !text.is_empty() {
+        return Ok(text.to_owned());
+    }
+    let bad = BadValue::new(text, "a dotted Python module");
+    let module = text.split(':').next().unwrap_or_default().trim_start_matches("./");
+    let module = module.strip_suffix(".py").unwrap_or(module).trim_matches('/').replace('/', ".");
+    Err(if module.split('.').all(|part| identifier(part).is_ok()) {
+        bad.fix(format!("write `{module}`"))
+    } else {
+        bad
+    })
+}
+
+/// A path below the bundle's root, without `.` and `..`.
+pub fn inner_path(text: &str) -> Result<PathBuf, BadValue> {
+    let outside = |fix: &str| BadValue {
+        code: Code::OutsideBundle,
+        ..BadValue::new(text, "a path in the bundle").fix(fix)
+    };
+    let mut path = PathBuf::new();
+    for component in Path::new(text).components() {
+        match component {
+            Component::Normal(name) => path.push(name),
+            Component::CurDir => {}
+            Component::ParentDir if path.pop() => {}
+            Component::ParentDir => {
+                return Err(outside("it leaves the bundle; move what it names into the bundle"));
+            }
+            Component::RootDir | Component::Prefix(_) => {
+                return Err(outside("write it relative to the bundle's root"));
+            }
+        }
+    }
+    if text.is_empty() || text.contains('\0') { Err(outside("name a file or folder")) } else { Ok(path) }
+}
+
+/// An absolute path, or one below the bundle's root.
+pub fn path(text: &str) -> Result<PathBuf, BadValue> {
+    if text.starts_with('/') && !text.contains('\0') { Ok(PathBuf::from(text)) } else { inner_path(text) }
+}
+
+/// `str::parse` takes a leading plus; nobody means it.
+fn digits(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+fn float(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|number: &f64| number.is_finite())
+}
