@@ -15,4 +15,5 @@
 //! | `outcome` | the chain's answers, and what each means |
 //! | `networks` | the known networks |
 
+pub mod decimal;
 pub mod messages;
