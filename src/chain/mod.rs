@@ -17,3 +17,5 @@
 
 pub mod decimal;
 pub mod messages;
+pub mod payload;
+pub mod tx;
