@@ -133,3 +133,29 @@ pub const KEYS: [Key; 31] = [
         "Standard deviations from which on a prediction is not submitted.",
     ),
 ];
+
+/// The default of a key, when the schema has one.
+#[must_use]
+pub const fn default(path: &str) -> Option<&'static str> {
+    let mut index = 0;
+    while index < KEYS.len() {
+        if same(KEYS[index].path, path) {
+            return match KEYS[index].absent {
+                Default(text) => Some(text),
+                Required | Unset => None,
+            };
+        }
+        index += 1;
+    }
+    None
+}
+
+/// `==` of texts, which is not const yet.
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut index = 0;
+    while index < a.len() && index < b.len() && a[index] == b[index] {
+        index += 1;
+    }
+    index == a.len() && index == b.len()
+}

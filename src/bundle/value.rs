@@ -100,6 +100,26 @@ pub fn seconds(text: &str) -> Result<Duration, BadValue> {
         .ok_or_else(|| BadValue::new(text, "a number of seconds above 0"))
 }
 
+/// A time with its unit: `500ms`, `30s`, `2m`, `12h`, `1d`.
+pub fn duration(text: &str) -> Result<Duration, BadValue> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let factor = match unit {
+        "ms" => Some(1),
+        "s" => Some(1_000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        "d" => Some(86_400_000),
+        _ => None,
+    };
+    let millis = digits(number).zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
+    let time = millis.filter(|millis| *millis > 0).map(Duration::from_millis);
+    time.filter(|time| time.as_secs_f64() <= MAX_SECONDS).ok_or_else(|| {
+        BadValue::new(text, "a time")
+            .fix("write a number and a unit, such as `500ms`, `30s`, `2m`, `12h` or `1d`")
+    })
+}
+
 /// A number above 0.
 pub fn positive_number(text: &str) -> Result<f64, BadValue> {
     float(text).filter(|number| *number > 0.0).ok_or_else(|| BadValue::new(text, "a number above 0"))
@@ -196,6 +216,42 @@ pub fn inner_path(text: &str) -> Result<PathBuf, BadValue> {
 /// An absolute path, or one below the bundle's root.
 pub fn path(text: &str) -> Result<PathBuf, BadValue> {
     if text.starts_with('/') && !text.contains('\0') { Ok(PathBuf::from(text)) } else { inner_path(text) }
+}
+
+/// Any path: absolute, or relative to the working directory.
+pub fn file(text: &str) -> Result<PathBuf, BadValue> {
+    if text.is_empty() || text.contains('\0') {
+        Err(BadValue::new(text, "a path"))
+    } else {
+        Ok(PathBuf::from(text))
+    }
+}
+
+/// An amount of uallo, at least 1.
+pub fn uallo(text: &str) -> Result<u128, BadValue> {
+    let amount = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+    amount.filter(|amount| *amount > 0).ok_or_else(|| {
+        BadValue::new(text, "an amount of uallo, at least 1").fix("write digits alone, such as 500000")
+    })
+}
+
+/// A level, or a filter in the syntax of `tracing`. Two names of Python's levels are taken as well.
+pub fn log_filter(text: &str) -> Result<String, BadValue> {
+    const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+    let parts = text.split(',').map(|part| match part.trim().to_ascii_lowercase().as_str() {
+        "warning" => Ok("warn".to_owned()),
+        "critical" => Ok("error".to_owned()),
+        // A bare word would be taken as a target and everything of it be logged: a typo stays silent.
+        word if !word.contains(['=', '[', ':']) && !LEVELS.contains(&word) => {
+            Err(BadValue::new(text, "a log level").fix_closest(word, LEVELS))
+        }
+        _ => Ok(part.trim().to_owned()),
+    });
+    let filter = parts.collect::<Result<Vec<_>, _>>()?.join(",");
+    match tracing_subscriber::EnvFilter::builder().parse(&filter) {
+        Ok(_) => Ok(filter),
+        Err(error) => Err(BadValue::new(text, "a log filter").fix(format!("mend it: {error}"))),
+    }
 }
 
 /// `str::parse` takes a leading plus; nobody means it.

@@ -10,15 +10,18 @@ mod host;
 mod journal;
 mod predict;
 mod probe;
+mod problems;
 mod report;
 mod run;
 mod status;
 mod wallet;
 
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::{Parser, Subcommand};
 
+use crate::settings::Environment;
 pub use exit::Exit;
 pub use report::Report;
 
@@ -47,9 +50,19 @@ enum Command {
     Host(host::Args),
 }
 
+/// The environment as the process was started with it; the secrets of it are nowhere else.
+static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
+
+/// The variables that settings are read from.
+fn environment() -> &'static Environment {
+    // SAFETY: `main` calls this before it starts any thread; later calls only read.
+    ENVIRONMENT.get_or_init(|| unsafe { Environment::take() })
+}
+
 /// Runs the command that the arguments name.
 #[must_use]
 pub fn main() -> ExitCode {
+    environment();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -1,1 +1,225 @@
 //! One table of settings, and where each value came from.
+//!
+//! A flag wins over the environment, the environment over `model.yaml`, that over the default. All
+//! problems are told at once.
+
+mod flags;
+mod key_source;
+mod problem;
+mod resolve;
+mod source;
+mod state_dir;
+mod table;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+pub use crate::bundle::{FeeTier, Network, SensitiveUrl};
+use crate::bundle::{Manifest, value, value::BadValue};
+pub use flags::{Flags, Local, Model, Scope, Worker};
+pub use key_source::KeySource;
+pub use problem::{Problem, Problems};
+pub use resolve::Origin;
+use resolve::Resolver;
+pub use source::{Environment, Source};
+pub use table::{Flag, Row, Setting, TABLE, Visibility};
+
+/// Every setting, typed and checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Folder of the bundle, as it was given.
+    pub bundle_root: PathBuf,
+    /// Topic to answer.
+    pub topic_id: Option<u64>,
+    /// Chain to answer.
+    pub network: Network,
+    /// Chain id that is expected when the network is given by URLs.
+    pub chain_id: Option<String>,
+    /// Factor on the gas price.
+    pub fee_tier: FeeTier,
+    /// Most that one transaction may cost, in uallo.
+    pub max_fee: Option<u128>,
+    /// Most that the transactions of a day may cost, in uallo.
+    pub max_fee_per_day: Option<u128>,
+    /// Most time between two looks at the chain.
+    pub polling_interval: Duration,
+    /// Where the key is; a worker on the embedded devnet needs none.
+    pub key: Option<KeySource>,
+    /// Address that the key must give.
+    pub wallet_address_expected: Option<String>,
+    /// Key of the testnet faucet.
+    pub api_key: Option<Zeroizing<String>>,
+    /// Interpreter that was asked for; otherwise it is searched.
+    pub python: Option<PathBuf>,
+    /// Folder of the journal. It need not exist yet.
+    pub state_dir: PathBuf,
+    /// File that the worker writes and probes read.
+    pub heartbeat_file: PathBuf,
+    /// Form and content of the log.
+    pub log: Log,
+    /// Label of logs and metrics.
+    pub bundle_id: Option<String>,
+    /// Older names and likely typos that were met, each a sentence for the log.
+    pub notices: Vec<String>,
+    origins: BTreeMap<Setting, Origin>,
+}
+
+/// Form and content of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// Its form; by default it depends on where the log goes.
+    pub format: Option<LogFormat>,
+    /// A filter in the syntax of `tracing`, checked.
+    pub level: String,
+    /// Was debug logging asked for by `DEBUG`?
+    pub debug: bool,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        match text.to_ascii_lowercase().as_str() {
+            "pretty" => Ok(Self::Pretty),
+            "json" => Ok(Self::Json),
+            _ => Err(BadValue::new(text, "a log format").fix_closest(text, ["pretty", "json"])),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads every setting. Without a manifest, what it would give is left to the defaults.
+    ///
+    /// # Errors
+    /// Every setting that cannot be read, at once.
+    pub fn resolve<S>(
+        manifest: Option<&Manifest>,
+        flags: &Flags<S>,
+        source: &dyn Source,
+    ) -> Result<Self, Problems> {
+        let allora = manifest.map(|manifest| &manifest.allora);
+        let mut from = Resolver::new(flags, source);
+        let bundle_root = from.read_or(Setting::BundleRoot, None, value::file);
+        let topic_id = from.read_or(Setting::TopicId, allora.and_then(|a| a.topic_id), value::positive);
+        let network = from.read_or(Setting::Network, allora.and_then(|a| a.network.clone()), str::parse);
+        let chain_id = from.read(Setting::ChainId, value::text);
+        let fee_tier = from.read_or(Setting::FeeTier, allora.and_then(|a| a.fee_tier), str::parse);
+        let max_fee = from.read(Setting::MaxFee, value::uallo);
+        let max_fee_per_day = from.read(Setting::MaxFeePerDay, value::uallo);
+        let polling_interval =
+            from.read_or(Setting::PollingInterval, allora.and_then(|a| a.polling_interval), polling_interval);
+        let key = KeySource::resolve(&mut from);
+        let wallet_address_expected = from.read(Setting::WalletAddress, value::text);
+        let api_key = from.secret(Setting::ApiKey);
+        let python = from.read(Setting::Python, value::file);
+        let state_dir = state_dir(&mut from, source);
+        let heartbeat_file = from.read_or(Setting::HeartbeatFile, None, value::file);
+        let log = log(&mut from);
+        let bundle_id = from.read(Setting::BundleId, value::text);
+        from.note_typos();
+        let Resolver { origins, notices, problems, .. } = from;
+        (|| {
+            Some(Self {
+                bundle_root: bundle_root?,
+                topic_id,
+                network: network?,
+                chain_id,
+                fee_tier: fee_tier?,
+                max_fee,
+                max_fee_per_day,
+                polling_interval: polling_interval?,
+                key,
+                wallet_address_expected,
+                api_key,
+                python,
+                state_dir,
+                heartbeat_file: heartbeat_file?,
+                log: log?,
+                bundle_id,
+                notices,
+                origins,
+            })
+        })()
+        .filter(|_| problems.is_empty())
+        .ok_or(Problems(problems))
+    }
+
+    /// Where the value of a setting came from.
+    #[must_use]
+    pub fn origin(&self, setting: Setting) -> Origin {
+        self.origins.get(&setting).copied().unwrap_or(Origin::Default)
+    }
+}
+
+/// The folder of the bundle: read before the manifest that it holds.
+///
+/// # Errors
+/// When the flag or variable is no path.
+pub fn bundle_root<S>(flags: &Flags<S>, source: &dyn Source) -> Result<PathBuf, Problems> {
+    one(flags, source, |from| from.read_or(Setting::BundleRoot, None, value::file))
+}
+
+/// The folder of the journal, for commands that need no other setting.
+///
+/// # Errors
+/// When the flag or variable is no path.
+pub fn state_dir_of<S>(flags: &Flags<S>, source: &dyn Source) -> Result<PathBuf, Problems> {
+    one(flags, source, |from| Some(state_dir(from, source)))
+}
+
+/// The file that probes read, for commands that need no other setting.
+///
+/// # Errors
+/// When the flag or variable is no path.
+pub fn heartbeat_file<S>(flags: &Flags<S>, source: &dyn Source) -> Result<PathBuf, Problems> {
+    one(flags, source, |from| from.read_or(Setting::HeartbeatFile, None, value::file))
+}
+
+fn one<S, T>(
+    flags: &Flags<S>,
+    source: &dyn Source,
+    read: impl FnOnce(&mut Resolver<'_, S>) -> Option<T>,
+) -> Result<T, Problems> {
+    let mut from = Resolver::new(flags, source);
+    let value = read(&mut from);
+    value.filter(|_| from.problems.is_empty()).ok_or(Problems(from.problems))
+}
+
+fn state_dir<S>(from: &mut Resolver<'_, S>, source: &dyn Source) -> PathBuf {
+    from.read(Setting::StateDir, value::file).unwrap_or_else(|| state_dir::default(source))
+}
+
+/// Seconds as `model.yaml` has them, or a time with its unit.
+fn polling_interval(text: &str) -> Result<Duration, BadValue> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        value::whole_seconds(text)
+    } else {
+        value::duration(text)
+    }
+}
+
+fn log<S>(from: &mut Resolver<'_, S>) -> Option<Log> {
+    let format = from.read(Setting::LogFormat, str::parse);
+    // Other programs use this name too, with words of their own.
+    let debug = from.read(Setting::Debug, |text| {
+        Ok(["1", "true", "yes"].iter().any(|word| text.eq_ignore_ascii_case(word)))
+    });
+    let level = from.read_or(Setting::LogLevel, None, value::log_filter)?;
+    Some(Log { format, level, debug: debug == Some(true) })
+}
+
+#[cfg(test)]
+mod tests;

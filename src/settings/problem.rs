@@ -1,0 +1,61 @@
+//! What is wrong with the settings.
+
+use std::fmt;
+
+use super::table::Setting;
+
+/// One setting that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong, in one sentence that names the flag or variable.
+    pub message: String,
+    /// What to do about it.
+    pub fix: Option<String>,
+}
+
+impl Problem {
+    /// A command needs a setting that is set nowhere.
+    #[must_use]
+    pub fn missing(setting: Setting) -> Self {
+        let row = setting.row();
+        let first = row.doc.split([';', ':']).next().unwrap_or(row.doc);
+        Self {
+            message: format!("{} is not set ({first})", row.env),
+            fix: Some(format!("set {}", row.ways())),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Everything that is wrong with the settings; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [only] = &*self.0 {
+            return write!(f, "{only}");
+        }
+        write!(f, "{} settings are wrong", self.0.len())?;
+        for problem in &self.0 {
+            write!(f, "\n  {problem}")?;
+            if let Some(fix) = &problem.fix {
+                write!(f, "\n    fix: {fix}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
