@@ -1,1 +1,40 @@
 //! What was promised and what came of it, on disk. Knows neither chain nor model.
+//!
+//! One SQLite file for each pair of chain and address. A window cannot be paid for twice because the
+//! bytes of a transaction can only be had from [`Journal::prepare`], which writes them down in the same
+//! step in which it checks that no other transaction for that purpose can still land.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `store` | the open journal: folder, file, lock, identity |
+//! | `schema` | tables, versions, migrations |
+//! | `round` | one nonce of one topic, from its opening to its end |
+//! | `transaction` | signed bytes, and whether they can still land |
+//! | `handle` | the journal on a thread of its own, for async callers |
+//! | `reader` | the same file read from outside, while a worker writes it |
+//! | `export` | rounds as CSV and JSON |
+//! | `amount`, `timestamp` | uallo and times, as they are stored |
+//! | `error` | what can go wrong, and the way out |
+
+mod amount;
+mod error;
+mod export;
+mod handle;
+mod reader;
+mod round;
+mod schema;
+mod store;
+mod timestamp;
+mod transaction;
+
+pub use amount::Uallo;
+pub use error::{JournalError, OpenError};
+pub use export::{write_csv, write_json};
+pub use handle::JournalHandle;
+pub use reader::{Reader, files};
+pub use round::{Begin, Ending, Failure, FinishError, RoundKey, RoundRow, RoundState, Unfinished};
+pub use store::Journal;
+pub use timestamp::Timestamp;
+pub use transaction::{
+    Death, DeathError, Inclusion, NewTransaction, PrepareError, Prepared, Purpose, Refusal, SpendLimit,
+};

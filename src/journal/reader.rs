@@ -1,0 +1,158 @@
+//! The same file read from outside, while a worker writes it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+
+use super::{JournalError, RoundRow, RoundState, Timestamp, Uallo, schema, transaction};
+
+/// Extension of a journal's file.
+pub(super) const EXTENSION: &str = "journal";
+
+/// How long a reader waits while a worker starts on the file.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// What has been recorded. Takes no lock that a worker would notice.
+#[derive(Debug)]
+pub struct Reader {
+    db: Connection,
+}
+
+/// Every journal in a state folder, by name. None when the folder is not there.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub fn files(state_dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(state_dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == EXTENSION) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+impl Reader {
+    /// Opens a journal for reading. The folder may be read-only, and a worker may be running.
+    ///
+    /// # Errors
+    /// It cannot be read, or a later release wrote it.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        let attempt = |query: &str| -> Result<(Connection, usize), rusqlite::Error> {
+            let db = Connection::open_with_flags(uri(path, query), flags)?;
+            db.busy_timeout(BUSY)?;
+            let version = schema::version(&db)?;
+            Ok((db, version))
+        };
+        // SQLite wants to make the files of its write-ahead log even to read. Where it may not, nobody else
+        // can be writing either, and the file is read as it lies there.
+        let (db, version) = attempt("mode=ro").or_else(|error| match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly) => attempt("immutable=1"),
+            _ => Err(error),
+        })?;
+        match version {
+            schema::NEWEST => Ok(Self { db }),
+            _ => Ok(Self { db: migrated_copy(&db)? }),
+        }
+    }
+
+    pub(super) const fn over(db: Connection) -> Self {
+        Self { db }
+    }
+
+    pub(super) const fn db(&self) -> &Connection {
+        &self.db
+    }
+
+    pub(super) const fn db_mut(&mut self) -> &mut Connection {
+        &mut self.db
+    }
+
+    /// The process that has, or had, the journal open for writing.
+    pub(super) fn holder_pid(&self) -> Result<Option<u32>, JournalError> {
+        Ok(self.db.query_row("SELECT holder_pid FROM identity", [], |row| row.get(0))?)
+    }
+
+    /// Every round, ordered by topic and nonce.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn rounds(&self) -> Result<Vec<RoundRow>, JournalError> {
+        let sql = format!("{} ORDER BY r.topic_id, r.nonce", RoundRow::SELECT);
+        Ok(self.db.prepare(&sql)?.query_map([], RoundRow::read)?.collect::<Result<_, _>>()?)
+    }
+
+    /// The round that was begun last.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn last_round(&self) -> Result<Option<RoundRow>, JournalError> {
+        let sql = format!("{} ORDER BY r.id DESC LIMIT 1", RoundRow::SELECT);
+        Ok(self.db.query_row(&sql, [], RoundRow::read).optional()?)
+    }
+
+    /// Number of rounds in each state that occurs.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn counts(&self) -> Result<BTreeMap<RoundState, u64>, JournalError> {
+        let mut query = self.db.prepare("SELECT state, count(*) FROM rounds GROUP BY state")?;
+        Ok(query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+    }
+
+    /// What the chain took on the day (UTC) of `at`.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn spent_on_day_of(&self, at: Timestamp) -> Result<Uallo, JournalError> {
+        transaction::spent_on(&self.db, at.day())
+    }
+
+    /// How many of the last rounds in a row ended as `refused` or `expired`. Rounds in which nothing was
+    /// tried, or which are still open, are passed over.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn consecutive_failures(&self) -> Result<u64, JournalError> {
+        Ok(self.db.query_row(
+            "SELECT count(*) FROM rounds WHERE state IN ('refused', 'expired') AND id > \
+             (SELECT coalesce(max(id), 0) FROM rounds WHERE state IN ('admitted', 'not_admitted'))",
+            [],
+            |row| row.get(0),
+        )?)
+    }
+}
+
+/// A `file:` address of SQLite, in which `?`, `#` and `%` of a path would have a meaning.
+fn uri(path: &Path, query: &str) -> String {
+    let mut uri = String::from("file:");
+    for byte in std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()) {
+        match byte {
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'/' | b'-' | b'_' | b'.' => {
+                uri.push(char::from(*byte))
+            }
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri + "?" + query
+}
+
+/// An older journal, brought to the newest schema in memory: a reader must not change the file.
+fn migrated_copy(db: &Connection) -> Result<Connection, JournalError> {
+    let mut copy = Connection::open_in_memory()?;
+    rusqlite::backup::Backup::new(db, &mut copy)?.run_to_completion(1_000, Duration::ZERO, None)?;
+    schema::migrate(&mut copy)?;
+    Ok(copy)
+}

@@ -1,0 +1,31 @@
+//! Tables, versions, migrations.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// Marks the file as ours ("boot"), in the field that SQLite keeps for this.
+pub(super) const APPLICATION_ID: i32 = 0x626f_6f74;
+
+/// Step `n` makes schema `n + 1` of schema `n`. A step that was released is never changed again.
+const STEPS: &[&str] = &[include_str!("schema/0001.sql")];
+
+/// The schema that this release writes.
+pub(super) const NEWEST: usize = STEPS.len();
+
+/// The schema of an open file; 0 when it has no tables yet.
+pub(super) fn version(db: &Connection) -> rusqlite::Result<usize> {
+    db.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Brings the file to [`NEWEST`], in one transaction: after a crash it has the old schema or the new one.
+pub(super) fn migrate(db: &mut Connection) -> rusqlite::Result<()> {
+    let from = version(db)?;
+    if from >= NEWEST {
+        return Ok(());
+    }
+    let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for sql in &STEPS[from..] {
+        step.execute_batch(sql)?;
+    }
+    step.pragma_update(None, "user_version", NEWEST)?;
+    step.commit()
+}

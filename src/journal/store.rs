@@ -1,0 +1,192 @@
+//! The open journal: folder, file, lock, identity.
+
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use super::{JournalError, OpenError, Reader, schema};
+
+/// How long a call waits for another program that has the file locked. Only readers of this program are
+/// expected, and they hold it for moments.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Whether a change must survive a power cut when the call returns. A crash of the process loses neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// Flushed to the disk, with all that was written before it.
+    Flushed,
+    /// Left to the operating system: losing it loses history, never money.
+    Buffered,
+}
+
+/// The record of one wallet on one chain, and the lock that keeps a second process away from both.
+#[derive(Debug)]
+pub struct Journal {
+    reader: Reader,
+    path: PathBuf,
+    durability: Durability,
+    // After the connection: closing any descriptor of the file drops SQLite's own locks.
+    _lock: File,
+}
+
+impl Journal {
+    /// Opens the journal of `address` on `chain_id` in `state_dir`, or makes an empty one. Folder mode
+    /// 0700 when it is new, file mode 0600.
+    ///
+    /// # Errors
+    /// Another process has it; the file is foreign, newer, or damaged; folder or disk cannot be used. An
+    /// existing file is never replaced.
+    pub fn open(state_dir: &Path, chain_id: &str, address: &str) -> Result<Self, OpenError> {
+        let path = state_dir.join(file_name(chain_id, address));
+        let folder = |source| OpenError::Folder { path: state_dir.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(folder)?;
+        if !path.try_exists().map_err(folder)? {
+            // SQLite would read it into the new journal.
+            let log = PathBuf::from(format!("{}-wal", path.display()));
+            if log.try_exists().map_err(folder)? {
+                return Err(OpenError::Damaged {
+                    path,
+                    detail: format!("only {} is left of it", log.display()),
+                });
+            }
+            create(state_dir, &path, chain_id, address)?;
+        }
+        let lock = lock(&path)?;
+        let mut db = check(&path, chain_id, address)?;
+
+        let unusable =
+            |error: rusqlite::Error| OpenError::Unusable { path: path.clone(), source: error.into() };
+        schema::migrate(&mut db).map_err(unusable)?;
+        db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(unusable)?;
+        db.pragma_update(None, "synchronous", "full").map_err(unusable)?;
+        db.pragma_update(None, "foreign_keys", true).map_err(unusable)?;
+        db.execute("UPDATE identity SET holder_pid = ?1", [std::process::id()]).map_err(unusable)?;
+        Ok(Self { reader: Reader::over(db), path, durability: Durability::Flushed, _lock: lock })
+    }
+
+    /// Where the file is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What has been recorded so far.
+    #[must_use]
+    pub const fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Runs `work` in one transaction that no other writer can come between, and commits it.
+    pub(super) fn write<T, E>(
+        &mut self,
+        durability: Durability,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        E: From<JournalError>,
+    {
+        let db = self.reader.db_mut();
+        if self.durability != durability {
+            let level = if durability == Durability::Flushed { "full" } else { "normal" };
+            db.pragma_update(None, "synchronous", level).map_err(JournalError::from)?;
+            self.durability = durability;
+        }
+        let step =
+            db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(JournalError::from)?;
+        let answer = work(&step)?;
+        step.commit().map_err(JournalError::from)?;
+        Ok(answer)
+    }
+}
+
+/// `CHAIN_ID.ADDRESS.journal`. What is unusual in a chain id, which a node may choose, is escaped.
+fn file_name(chain_id: &str, address: &str) -> String {
+    let plain = |part: &str| -> String {
+        part.bytes().fold(String::new(), |mut name, byte| {
+            match byte {
+                b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' => name.push(char::from(byte)),
+                _ => name.push_str(&format!("%{byte:02X}")),
+            }
+            name
+        })
+    };
+    format!("{}.{}.{}", plain(chain_id), plain(address), super::reader::EXTENSION)
+}
+
+/// Makes a complete empty journal under another name and gives it its own name last. A file of that name
+/// is therefore whole from its first moment: one that is empty or cut has been damaged since.
+fn create(state_dir: &Path, path: &Path, chain_id: &str, address: &str) -> Result<(), OpenError> {
+    let folder = |source| OpenError::Folder { path: state_dir.to_owned(), source };
+    let unusable =
+        |error: rusqlite::Error| OpenError::Unusable { path: path.to_owned(), source: error.into() };
+
+    let new = tempfile::Builder::new().prefix(".new-").tempfile_in(state_dir).map_err(folder)?;
+    let mut db = Connection::open(new.path()).map_err(unusable)?;
+    db.pragma_update(None, "application_id", schema::APPLICATION_ID).map_err(unusable)?;
+    schema::migrate(&mut db).map_err(unusable)?;
+    db.execute("INSERT INTO identity (only_row, chain_id, address) VALUES (1, ?1, ?2)", [chain_id, address])
+        .map_err(unusable)?;
+    db.close().map_err(|(_, error)| unusable(error))?;
+
+    match new.persist_noclobber(path) {
+        Ok(_) => {}
+        // Another process was faster; the lock decides which of the two goes on.
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) => return Err(folder(error.error)),
+    }
+    File::open(state_dir).and_then(|folder| folder.sync_all()).map_err(folder)
+}
+
+/// Takes the lock: `flock` on the journal itself, which ends with the process however it ends and cannot
+/// be deleted without the journal.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let unusable = |source| OpenError::Folder { path: path.to_owned(), source };
+    let file = fs::OpenOptions::new().read(true).write(true).open(path).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let pid = Reader::open(path).ok().and_then(|journal| journal.holder_pid().ok().flatten());
+            Err(OpenError::InUse { path: path.to_owned(), pid })
+        }
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}
+
+/// Opens the file and makes sure that it is whole, ours, and of this wallet.
+fn check(path: &Path, chain_id: &str, address: &str) -> Result<Connection, OpenError> {
+    let damaged = |detail: String| OpenError::Damaged { path: path.to_owned(), detail };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let inspect = |error: rusqlite::Error| match JournalError::from(error) {
+        JournalError::Damaged(error) => damaged(error.to_string()),
+        source => OpenError::Unusable { path: path.to_owned(), source },
+    };
+
+    let db = Connection::open_with_flags(path, flags).map_err(inspect)?;
+    db.busy_timeout(BUSY).map_err(inspect)?;
+    if fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+        return Err(damaged("the file is empty".into()));
+    }
+    let marked: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(inspect)?;
+    if marked != schema::APPLICATION_ID {
+        return Err(OpenError::Foreign { path: path.to_owned() });
+    }
+    let found = schema::version(&db).map_err(inspect)?;
+    if found > schema::NEWEST {
+        return Err(OpenError::Newer { path: path.to_owned(), found, known: schema::NEWEST });
+    }
+    let verdict: String = db.pragma_query_value(None, "quick_check", |row| row.get(0)).map_err(inspect)?;
+    if verdict != "ok" {
+        return Err(damaged(verdict));
+    }
+    let owner: (String, String) = db
+        .query_row("SELECT chain_id, address FROM identity", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .map_err(inspect)?;
+    if owner != (chain_id.to_owned(), address.to_owned()) {
+        return Err(OpenError::OtherOwner { path: path.to_owned(), chain_id: owner.0, address: owner.1 });
+    }
+    Ok(db)
+}
