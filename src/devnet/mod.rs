@@ -1,9 +1,273 @@
 //! A local chain that checks what a real node checks.
 //!
-//! A library first (`Devnet::start`), then the command `bootstrap devnet`, then what
+//! A library first ([`Devnet::start`]), then the command `bootstrap devnet`, then what
 //! `allora.network: devnet` starts inside `bootstrap run`.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `options`, `accounts` | what it starts from |
+//! | [`app`] | the state machine: transactions, queries |
+//! | `node` | the validator around it: mempool, blocks, events |
+//! | `node_thread` | the thread and the clock of the node |
+//! | `mempool`, `block`, `block_store` | what their names say |
+//! | `event_bus`, `query_language` | who hears of what |
+//! | `cometbft_json`, `rpc` | the outside: JSON-RPC over HTTP and websocket |
+//! | `control` | the methods that steer it |
 
 pub mod abci;
+mod accounts;
 pub mod app;
+mod block;
+mod block_store;
+mod cometbft_json;
+mod control;
+mod event_bus;
 pub mod feemarket;
 pub mod genesis;
+mod mempool;
+mod node;
+mod node_thread;
+mod options;
+mod query_language;
+mod rpc;
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    thread::JoinHandle,
+};
+
+use tokio_util::sync::CancellationToken;
+
+pub use self::{
+    accounts::{Account, DeriveError},
+    node_thread::Stopped,
+    options::{BlockTime, CHAIN_ID, InvalidOptions, Options},
+};
+use self::{
+    app::{App, ControlError, Payment, Submission},
+    feemarket::GasPrice,
+    genesis::TopicSpec,
+    node::Node,
+    node_thread::NodeHandle,
+    rpc::jsonrpc::RpcError,
+};
+
+/// Why a local chain did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings contradict each other; all that is wrong with them.
+    #[error("the settings of the local chain are wrong: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Options(Vec<InvalidOptions>),
+    /// The address cannot be taken.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The system gave no thread or no event loop.
+    #[error("cannot start the threads of the local chain")]
+    Threads(#[from] std::io::Error),
+    /// Accounts could not be derived.
+    #[error(transparent)]
+    Accounts(#[from] DeriveError),
+}
+
+/// Why a control method did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// It named something that is not there.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// An argument is out of range.
+    #[error("{0}")]
+    Invalid(String),
+    /// The chain's thread is gone.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+impl From<RpcError> for CallError {
+    fn from(error: RpcError) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+/// A running local chain. It has two threads of its own, so that it can be started with and without
+/// an async runtime. Dropping it stops it, and its port is free then.
+///
+/// Its methods wait for the chain's thread: microseconds, or the execution of a block.
+#[derive(Debug)]
+pub struct Devnet {
+    address: SocketAddr,
+    accounts: Vec<Account>,
+    topics: Vec<TopicSpec>,
+    block_time: BlockTime,
+    node: Option<NodeHandle>,
+    stopping: CancellationToken,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Devnet {
+    /// Starts a chain and returns when it listens; its first block comes one block time later.
+    pub fn start(options: Options) -> Result<Self, StartError> {
+        let problems = options.problems();
+        if !problems.is_empty() {
+            return Err(StartError::Options(problems));
+        }
+        let listen = |source| StartError::Listen { address: options.listen, source };
+        let listener = TcpListener::bind(options.listen).map_err(listen)?;
+        listener.set_nonblocking(true).map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let accounts = accounts::derive(options.accounts)?;
+        let app = App::new(options.genesis(&accounts));
+        let node = Node::new(CHAIN_ID.into(), format!("tcp://{address}"), app, options.block_time);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (node, node_thread) = node_thread::spawn(node)?;
+        let stopping = CancellationToken::new();
+        let served = rpc::serve(listener, node.clone(), stopping.clone());
+        let rpc_thread = std::thread::Builder::new().name("devnet-rpc".into()).spawn(move || {
+            if let Err(error) = runtime.block_on(served) {
+                tracing::error!(%error, "the local chain's RPC server stopped");
+            }
+        })?;
+        Ok(Self {
+            address,
+            accounts,
+            topics: options.topic_specs(),
+            block_time: options.block_time,
+            node: Some(node),
+            stopping,
+            threads: vec![rpc_thread, node_thread],
+        })
+    }
+
+    /// `localnet`.
+    #[must_use]
+    pub fn chain_id(&self) -> &'static str {
+        CHAIN_ID
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://127.0.0.1:PORT`
+    #[must_use]
+    pub fn rpc_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// `ws://127.0.0.1:PORT/websocket`
+    #[must_use]
+    pub fn websocket_url(&self) -> String {
+        format!("ws://{}/websocket", self.address)
+    }
+
+    /// The funded accounts, always the same ones.
+    #[must_use]
+    pub fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+
+    /// The topics, by their ids.
+    #[must_use]
+    pub fn topics(&self) -> &[TopicSpec] {
+        &self.topics
+    }
+
+    /// The pace that it started with.
+    #[must_use]
+    pub fn block_time(&self) -> BlockTime {
+        self.block_time
+    }
+
+    /// Height of the last block; 0 before the first.
+    pub fn height(&self) -> Result<u64, CallError> {
+        self.call(|node| Ok(node.app.height()))
+    }
+
+    /// Makes blocks at once, at most 10,000, and gives the new height.
+    pub fn mine(&self, blocks: u64) -> Result<u64, CallError> {
+        self.call(move |node| {
+            control::mine(node, blocks)?;
+            Ok(node.app.height())
+        })
+    }
+
+    /// Changes the pace of the blocks.
+    pub fn set_block_time(&self, block_time: BlockTime) -> Result<(), CallError> {
+        self.call(move |node| Ok(control::set_block_time(node, block_time)?))
+    }
+
+    /// Sets a balance, in uallo.
+    pub fn set_balance(&self, address: &str, amount: u128) -> Result<(), CallError> {
+        let address = address.to_owned();
+        self.call(move |node| Ok(node.app.set_balance(&address, amount)?))
+    }
+
+    /// Sets an account's sequence.
+    pub fn set_sequence(&self, address: &str, sequence: u64) -> Result<(), CallError> {
+        let address = address.to_owned();
+        self.call(move |node| Ok(node.app.set_sequence(&address, sequence)?))
+    }
+
+    /// Puts a worker on a topic's whitelist or takes it off.
+    pub fn set_whitelisted(&self, topic_id: u64, address: &str, whitelisted: bool) -> Result<(), CallError> {
+        let address = address.to_owned();
+        self.call(move |node| Ok(node.app.set_whitelisted(topic_id, &address, whitelisted)?))
+    }
+
+    /// Registers a worker without a transaction, or removes it.
+    pub fn set_registered(&self, topic_id: u64, address: &str, registered: bool) -> Result<(), CallError> {
+        let address = address.to_owned();
+        self.call(move |node| Ok(node.app.set_registered(topic_id, &address, registered)?))
+    }
+
+    /// An inactive topic opens no windows.
+    pub fn set_topic_active(&self, topic_id: u64, active: bool) -> Result<(), CallError> {
+        self.call(move |node| Ok(node.app.set_topic_active(topic_id, active)?))
+    }
+
+    /// Sets the price of gas.
+    pub fn set_gas_price(&self, price: GasPrice) -> Result<(), CallError> {
+        self.call(move |node| {
+            node.app.set_gas_price(price);
+            Ok(())
+        })
+    }
+
+    /// Inferences that a topic took, oldest first.
+    pub fn submissions(&self, topic_id: u64) -> Result<Vec<Submission>, CallError> {
+        self.call(move |node| Ok(node.app.submissions(topic_id)?))
+    }
+
+    /// Transactions that took something from an account, oldest first.
+    pub fn payments(&self, address: &str) -> Result<Vec<Payment>, CallError> {
+        let address = address.to_owned();
+        self.call(move |node| Ok(node.app.payments(&address)?))
+    }
+
+    fn call<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Node) -> Result<T, CallError> + Send + 'static,
+    ) -> Result<T, CallError> {
+        self.node.as_ref().ok_or(Stopped)?.run_blocking(job)?
+    }
+}
+
+impl Drop for Devnet {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+        // The node's thread ends with its last handle: the server's is dropped with the server.
+        self.node = None;
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the local chain panicked");
+            }
+        }
+    }
+}
