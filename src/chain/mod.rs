@@ -16,6 +16,8 @@
 //! | `networks` | the known networks |
 
 pub mod decimal;
+pub mod fees;
 pub mod messages;
+pub mod networks;
 pub mod payload;
 pub mod tx;

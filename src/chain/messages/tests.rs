@@ -1,4 +1,17 @@
-//! Golden vectors of queries: the request's and the response's bytes, and the fields in them.
+//! Golden vectors: the bytes of a message and the fields in them.
+
+use cosmrs::proto::cosmos::{
+    auth::v1beta1::{BaseAccount, QueryAccountInfoRequest, QueryAccountRequest},
+    bank::v1beta1::{MsgSend, QueryBalanceRequest},
+    base::tendermint::v1beta1::{GetLatestBlockRequest, GetNodeInfoRequest, GetSyncingRequest},
+    tx::v1beta1::{GetTxRequest, SimulateRequest},
+};
+use prost::Message;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{EmissionsVersion, Msg, Query, ValueBundle, feemarket, query::*};
+use crate::{chain::payload::sign_losses, wallet::Wallet};
 
 /// Bytes in the vectors' form, `{"hex": "..."}`.
 pub mod hexed {
@@ -6,5 +19,287 @@ pub mod hexed {
 
     pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         serde_json::json!({ "hex": hex::encode(bytes) }).serialize(serializer)
+    }
+}
+
+/// Asserts that two sets of fields are the same; what one of them lacks must have its default.
+fn assert_same(ours: &Value, theirs: &Value, at: &str) {
+    let is_default = |value: &Value| {
+        [json!(null), json!(""), json!(0), json!(false), json!([]), json!({"hex": ""})].contains(value)
+    };
+    match (ours, theirs) {
+        (Value::Object(a), Value::Object(b)) => {
+            for key in a.keys().chain(b.keys()) {
+                match (a.get(key), b.get(key)) {
+                    (Some(a), Some(b)) => assert_same(a, b, &format!("{at}.{key}")),
+                    (Some(only), None) | (None, Some(only)) => {
+                        assert!(is_default(only), "{at}.{key}: {only}")
+                    }
+                    (None, None) => unreachable!(),
+                }
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            a.iter().zip(b).for_each(|(a, b)| assert_same(a, b, at));
+        }
+        _ => assert_eq!(ours, theirs, "{at}"),
+    }
+}
+
+/// Decodes, compares the fields, and encodes to the same bytes again.
+fn assert_fields<M: Message + Default + Serialize>(bytes: &Value, fields: &Value, at: &str) {
+    assert_same(&serde_json::to_value(assert_bytes::<M>(bytes, at)).unwrap(), fields, at);
+}
+
+/// Decodes and encodes to the same bytes again: no field of theirs is unknown to us.
+fn assert_bytes<M: Message + Default>(bytes: &Value, at: &str) -> M {
+    let text = bytes.as_str().unwrap();
+    let message = M::decode(&hex::decode(text).unwrap()[..]).unwrap();
+    assert_eq!(hex::encode(message.encode_to_vec()), text, "{at}");
+    message
+}
+
+fn version(path: &str) -> EmissionsVersion {
+    if path.contains("emissions.v9") { EmissionsVersion::V9 } else { EmissionsVersion::V10 }
+}
+
+/// A query whose every field is compared.
+fn emissions<Q>(case: &Value)
+where
+    Q: Query<Response: Serialize> + Serialize,
+{
+    let path = case["path"].as_str().unwrap();
+    assert_eq!(Q::path(version(path)), path);
+    assert_fields::<Q>(&case["request"], &case["request_fields"], path);
+    assert_fields::<Q::Response>(&case["response"], &case["response_fields"], path);
+}
+
+/// A query of Cosmos' own types, of which `fields` picks what a client reads.
+fn cosmos<Q: Query>(case: &Value, fields: impl Fn(Q::Response) -> Value, expected: &Value) {
+    let path = case["path"].as_str().unwrap();
+    assert_eq!(Q::path(EmissionsVersion::V10), path);
+    assert_bytes::<Q>(&case["request"], path);
+    assert_eq!(&fields(assert_bytes::<Q::Response>(&case["response"], path)), expected, "{path}");
+}
+
+#[test]
+fn every_query_vector() {
+    let vectors: Value = serde_json::from_str(include_str!("../../../tests/vectors/queries.json")).unwrap();
+    let cases = vectors["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 43);
+    for case in cases {
+        let path = case["path"].as_str().unwrap();
+        let method = path.rsplit('/').next().unwrap();
+        let response = &case["response_fields"];
+        match (version(path), method) {
+            (EmissionsVersion::V9, "GetLatestNetworkInferences") => {
+                emissions::<v9::GetLatestNetworkInferencesRequest>(case);
+            }
+            (EmissionsVersion::V9, "GetWorkerLatestInferenceByTopicId") => {
+                emissions::<v9::GetWorkerLatestInferenceByTopicIdRequest>(case);
+            }
+            (_, "GetUnfulfilledWorkerNonces") => emissions::<GetUnfulfilledWorkerNoncesRequest>(case),
+            (_, "GetOpenWorkerSubmissionWindows") => emissions::<GetOpenWorkerSubmissionWindowsRequest>(case),
+            (_, "GetUnfulfilledReputerNonces") => emissions::<GetUnfulfilledReputerNoncesRequest>(case),
+            (_, "GetOpenReputerSubmissionWindows") => {
+                emissions::<GetOpenReputerSubmissionWindowsRequest>(case);
+            }
+            (_, "IsWorkerRegisteredInTopicId") => emissions::<IsWorkerRegisteredInTopicIdRequest>(case),
+            (_, "IsReputerRegisteredInTopicId") => emissions::<IsReputerRegisteredInTopicIdRequest>(case),
+            (_, "CanSubmitWorkerPayload") => emissions::<CanSubmitWorkerPayloadRequest>(case),
+            (_, "CanSubmitReputerPayload") => emissions::<CanSubmitReputerPayloadRequest>(case),
+            (_, "IsTopicActive") => emissions::<IsTopicActiveRequest>(case),
+            (_, "IsWorkerNonceUnfulfilled") => emissions::<IsWorkerNonceUnfulfilledRequest>(case),
+            (_, "GetWorkerSubmissionWindowStatus") => {
+                emissions::<GetWorkerSubmissionWindowStatusRequest>(case);
+            }
+            (_, "GetTopic") => emissions::<GetTopicRequest>(case),
+            (_, "GetParams") => emissions::<GetParamsRequest>(case),
+            (_, "GetLatestNetworkInferences") => emissions::<GetLatestNetworkInferencesRequest>(case),
+            (_, "GetNetworkInferencesAtBlock") => emissions::<GetNetworkInferencesAtBlockRequest>(case),
+            (_, "GetWorkerLatestInputInferenceByTopicId") => {
+                emissions::<GetWorkerLatestInputInferenceByTopicIdRequest>(case);
+            }
+            (_, "GetInfererScoreEma") => emissions::<GetInfererScoreEmaRequest>(case),
+            (_, "GetForecasterScoreEma") => emissions::<GetForecasterScoreEmaRequest>(case),
+            (_, "GetWorkerInferenceScoresAtBlock") => {
+                emissions::<GetWorkerInferenceScoresAtBlockRequest>(case);
+            }
+            (_, "GetStakeFromReputerInTopicInSelf") => {
+                emissions::<GetStakeFromReputerInTopicInSelfRequest>(case);
+            }
+            (_, "GetNextChurningBlockByTopicId") => emissions::<GetNextChurningBlockByTopicIdRequest>(case),
+            (_, "AccountInfo") => cosmos::<QueryAccountInfoRequest>(
+                case,
+                |answer| {
+                    let account = answer.info.unwrap();
+                    json!([
+                        account.address,
+                        account.account_number,
+                        account.sequence,
+                        account.pub_key.is_some()
+                    ])
+                },
+                &json!([
+                    response["info"]["address"],
+                    response["info"]["account_number"],
+                    response["info"]["sequence"],
+                    !response["info"]["pub_key"].is_null(),
+                ]),
+            ),
+            (_, "Account") => cosmos::<QueryAccountRequest>(
+                case,
+                |answer| {
+                    let account = answer.account.unwrap();
+                    let number = BaseAccount::decode(&account.value[..]).unwrap().account_number;
+                    json!([account.type_url, number])
+                },
+                &json!([response["account"]["type_url"], 1234]),
+            ),
+            (_, "Balance") => cosmos::<QueryBalanceRequest>(
+                case,
+                |answer| {
+                    let coin = answer.balance.unwrap();
+                    json!({"denom": coin.denom, "amount": coin.amount})
+                },
+                &response["balance"],
+            ),
+            (_, "GasPrice") => cosmos::<feemarket::GasPriceRequest>(
+                case,
+                |answer| {
+                    let coin = answer.price.unwrap();
+                    json!({"denom": coin.denom, "amount": coin.amount})
+                },
+                &response["price"],
+            ),
+            (_, "GasPrices") => cosmos::<feemarket::GasPricesRequest>(
+                case,
+                |answer| json!([{"denom": answer.prices[0].denom, "amount": answer.prices[0].amount}]),
+                &response["prices"],
+            ),
+            (_, "Params") => cosmos::<feemarket::ParamsRequest>(
+                case,
+                |answer| serde_json::to_value(answer).unwrap(),
+                response,
+            ),
+            (_, "State") => {
+                cosmos::<feemarket::StateRequest>(
+                    case,
+                    |answer| serde_json::to_value(answer).unwrap(),
+                    response,
+                );
+            }
+            (_, "Simulate") => cosmos::<SimulateRequest>(
+                case,
+                |answer| {
+                    let gas = answer.gas_info.unwrap();
+                    json!({"gas_wanted": gas.gas_wanted, "gas_used": gas.gas_used})
+                },
+                &response["gas_info"],
+            ),
+            (_, "GetTx") => cosmos::<GetTxRequest>(
+                case,
+                |answer| {
+                    let tx = answer.tx_response.unwrap();
+                    json!([
+                        tx.height,
+                        tx.txhash,
+                        tx.codespace,
+                        tx.code,
+                        tx.raw_log,
+                        tx.gas_wanted,
+                        tx.gas_used
+                    ])
+                },
+                &json!(
+                    ["height", "txhash", "codespace", "code", "raw_log", "gas_wanted", "gas_used"]
+                        .map(|field| &response["tx_response"][field])
+                ),
+            ),
+            (_, "GetNodeInfo") => cosmos::<GetNodeInfoRequest>(
+                case,
+                |answer| {
+                    json!([
+                        answer.default_node_info.unwrap().network,
+                        answer.application_version.unwrap().version
+                    ])
+                },
+                &json!([
+                    response["default_node_info"]["network"],
+                    response["application_version"]["version"]
+                ]),
+            ),
+            (_, "GetLatestBlock") => cosmos::<GetLatestBlockRequest>(
+                case,
+                |answer| json!(answer.sdk_block.unwrap().header.unwrap().height),
+                &response["sdk_block"]["header"]["height"],
+            ),
+            (_, "GetSyncing") => {
+                cosmos::<GetSyncingRequest>(case, |answer| json!({"syncing": answer.syncing}), response);
+            }
+            other => panic!("no type for {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn every_message_vector() {
+    fn check<M: Msg + Serialize>(case: &Value) {
+        let type_url = case["type_url"].as_str().unwrap();
+        assert_fields::<M>(&case["bytes"], &case["fields"], type_url);
+        let message = assert_bytes::<M>(&case["bytes"], type_url);
+        let any = version(type_url).any(&message);
+        assert_eq!(any.type_url, type_url);
+        assert_eq!(hex::encode(any.value), case["bytes"].as_str().unwrap());
+    }
+
+    let vectors: Value = serde_json::from_str(include_str!("../../../tests/vectors/messages.json")).unwrap();
+    let cases = vectors["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 7);
+    for case in cases {
+        match case["type_url"].as_str().unwrap().rsplit('.').next().unwrap() {
+            "RegisterRequest" => check::<super::RegisterRequest>(case),
+            "AddStakeRequest" => check::<super::AddStakeRequest>(case),
+            "DelegateStakeRequest" => check::<super::DelegateStakeRequest>(case),
+            "FundTopicRequest" => check::<super::FundTopicRequest>(case),
+            "MsgSend" => {
+                let send = assert_bytes::<MsgSend>(&case["bytes"], "MsgSend");
+                let coin = &send.amount[0];
+                assert_eq!(
+                    json!({
+                        "from_address": send.from_address,
+                        "to_address": send.to_address,
+                        "amount": [{"denom": coin.denom, "amount": coin.amount}],
+                    }),
+                    case["fields"]
+                );
+            }
+            other => panic!("no type for {other}"),
+        }
+    }
+}
+
+#[test]
+fn every_reputer_payload_vector() {
+    let vectors: Value =
+        serde_json::from_str(include_str!("../../../tests/vectors/reputer_payload_v10.json")).unwrap();
+    let phrase =
+        "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
+    let wallet = Wallet::from_mnemonic(phrase).unwrap();
+    let cases = vectors["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 2);
+    for case in cases {
+        let name = case["name"].as_str().unwrap();
+        assert_fields::<ValueBundle>(&case["value_bundle"], &case["value_bundle_fields"], name);
+        let losses = assert_bytes::<ValueBundle>(&case["value_bundle"], name);
+
+        let request = sign_losses(losses, &wallet).unwrap();
+        assert_eq!(hex::encode(request.encode_to_vec()), case["request"].as_str().unwrap(), "{name}");
+        let any = EmissionsVersion::V10.any(&request);
+        assert_eq!(any.type_url, case["type_url"].as_str().unwrap());
+        let bundle = request.reputer_value_bundle.unwrap();
+        assert_eq!(hex::encode(bundle.encode_to_vec()), case["reputer_value_bundle"].as_str().unwrap());
+        assert_eq!(hex::encode(bundle.signature), case["signature"].as_str().unwrap());
+        assert_eq!(bundle.pubkey, case["pubkey"].as_str().unwrap());
     }
 }

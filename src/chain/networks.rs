@@ -1,0 +1,97 @@
+//! The networks that this program knows by name.
+
+use crate::bundle::Network;
+
+/// What a worker needs to know of a public network beforehand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownNetwork {
+    /// What every signature names.
+    pub chain_id: &'static str,
+    /// CometBFT RPC endpoints, the preferred one first.
+    pub rpc: &'static [&'static str],
+    /// The API that gives test money away.
+    pub faucet: Option<&'static str>,
+    /// The page where people ask for test money.
+    pub faucet_page: Option<&'static str>,
+    /// Page of a transaction, without its hash.
+    explorer: &'static str,
+    /// uallo per gas when the chain does not answer for its price.
+    pub min_gas_price: u64,
+}
+
+/// The public test network.
+pub const TESTNET: KnownNetwork = KnownNetwork {
+    chain_id: "allora-testnet-1",
+    rpc: &["https://allora-rpc.testnet.allora.network"],
+    faucet: Some("https://faucet.testnet.allora.run"),
+    faucet_page: Some("https://faucet.testnet.allora.network"),
+    explorer: "https://testnet.explorer.allora.network/explorer/transactions/",
+    min_gas_price: 10,
+};
+
+/// The main network.
+pub const MAINNET: KnownNetwork = KnownNetwork {
+    chain_id: "allora-mainnet-1",
+    rpc: &["https://allora-rpc.mainnet.allora.network"],
+    faucet: None,
+    faucet_page: None,
+    explorer: "https://explorer.allora.network/explorer/transactions/",
+    min_gas_price: 250_000_000,
+};
+
+/// Chain id of a local chain.
+pub const LOCAL_CHAIN_ID: &str = "localnet";
+
+/// uallo per gas on a chain that is none of the known ones, when it does not answer for its price.
+pub const LOCAL_MIN_GAS_PRICE: u64 = 1;
+
+impl KnownNetwork {
+    /// The network that a setting names; `None` for a local chain and for endpoints given one by one.
+    #[must_use]
+    pub fn named(network: &Network) -> Option<&'static Self> {
+        match network {
+            Network::Testnet => Some(&TESTNET),
+            Network::Mainnet => Some(&MAINNET),
+            Network::Devnet | Network::Urls(_) => None,
+        }
+    }
+
+    /// The network with this chain id.
+    #[must_use]
+    pub fn of_chain(chain_id: &str) -> Option<&'static Self> {
+        [&TESTNET, &MAINNET].into_iter().find(|network| network.chain_id == chain_id)
+    }
+
+    /// The page where people see a transaction.
+    #[must_use]
+    pub fn transaction_page(&self, hash: super::tx::TxHash) -> String {
+        format!("{}{hash}", self.explorer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_found_by_name_and_by_chain() {
+        assert_eq!(KnownNetwork::named(&Network::Testnet), KnownNetwork::of_chain("allora-testnet-1"));
+        assert_eq!(KnownNetwork::named(&Network::Mainnet), KnownNetwork::of_chain("allora-mainnet-1"));
+        assert_eq!(KnownNetwork::named(&Network::Devnet), KnownNetwork::of_chain(LOCAL_CHAIN_ID));
+        let page = MAINNET.transaction_page([0xab; 32].into());
+        assert_eq!(
+            page,
+            format!("https://explorer.allora.network/explorer/transactions/{}", "AB".repeat(32))
+        );
+    }
+
+    #[test]
+    fn every_address_is_a_secure_url() {
+        for network in [TESTNET, MAINNET] {
+            let urls = network.rpc.iter().copied().chain(network.faucet).chain(network.faucet_page);
+            for url in urls.chain([network.explorer]) {
+                assert_eq!(url::Url::parse(url).unwrap().scheme(), "https");
+            }
+        }
+    }
+}
