@@ -8,6 +8,7 @@ mod devnet;
 mod exit;
 mod host;
 mod journal;
+mod logging;
 mod predict;
 mod probe;
 mod problems;

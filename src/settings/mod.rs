@@ -75,8 +75,6 @@ pub struct Log {
     pub format: Option<LogFormat>,
     /// A filter in the syntax of `tracing`, checked.
     pub level: String,
-    /// Was debug logging asked for by `DEBUG`?
-    pub debug: bool,
 }
 
 /// Form of the log.
@@ -217,8 +215,9 @@ fn log<S>(from: &mut Resolver<'_, S>) -> Option<Log> {
     let debug = from.read(Setting::Debug, |text| {
         Ok(["1", "true", "yes"].iter().any(|word| text.eq_ignore_ascii_case(word)))
     });
-    let level = from.read_or(Setting::LogLevel, None, value::log_filter)?;
-    Some(Log { format, level, debug: debug == Some(true) })
+    let level = from.read(Setting::LogLevel, value::log_filter);
+    let default = if debug == Some(true) { Some("debug") } else { Setting::LogLevel.row().default };
+    Some(Log { format, level: level.or_else(|| default.map(str::to_owned))? })
 }
 
 #[cfg(test)]

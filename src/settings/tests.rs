@@ -58,7 +58,7 @@ fn nothing_set_gives_the_defaults() {
     assert_eq!(settings.fee_tier, FeeTier::Standard);
     assert_eq!(settings.polling_interval, Duration::from_secs(120));
     assert_eq!(settings.heartbeat_file, PathBuf::from("/tmp/heartbeat"));
-    assert_eq!(settings.log, Log { format: None, level: "info".into(), debug: false });
+    assert_eq!(settings.log, Log { format: None, level: "info".into() });
     assert!(settings.topic_id.is_none() && settings.key.is_none() && settings.max_fee.is_none());
     assert_eq!(settings.origin(Setting::Network), Origin::Default);
 }
@@ -135,8 +135,11 @@ fn debug_takes_three_words_and_ignores_the_rest() {
     for (word, on) in
         [("1", true), ("True", true), ("YES", true), ("0", false), ("app:*", false), ("", false)]
     {
-        assert_eq!(resolve(&[], &[("DEBUG", word)]).unwrap().log.debug, on, "{word}");
+        let level = resolve(&[], &[("DEBUG", word)]).unwrap().log.level;
+        assert_eq!(level, if on { "debug" } else { "info" }, "{word}");
     }
+    // A level that is set says more than a switch.
+    assert_eq!(resolve(&["--log-level", "warn"], &[("DEBUG", "1")]).unwrap().log.level, "warn");
 }
 
 #[test]
