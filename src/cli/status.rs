@@ -1,14 +1,110 @@
 //! `bootstrap status`.
 
-use super::{Exit, Outcome};
+use std::fmt::{self, Display};
+
+use anyhow::Context as _;
+
+use super::{Exit, Outcome, Report};
+use crate::health::{Isolation, Status};
+use crate::settings::{self, Environment, Flags, Local};
 
 /// What the worker does and why
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// As one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    flags: Flags<Local>,
+}
 
 impl Args {
     /// Runs the command.
     pub fn run(self) -> Outcome {
+        // SAFETY: no thread has been started yet.
+        let environment = unsafe { Environment::take() };
+        let heartbeat = settings::heartbeat_file(&self.flags, &environment)?;
+        let state_dir = settings::state_dir_of(&self.flags, &environment)?;
+        let status = Status::read(&heartbeat, &state_dir).map_err(|error| {
+            let hint = error.hint();
+            Report::new(Exit::Config, anyhow::Error::new(error).context("the journal cannot be read"))
+                .hint(hint)
+        })?;
+        if self.json {
+            println!("{}", serde_json::to_string(&status).context("the status has no JSON form")?);
+        } else {
+            print!("{}", Screen(&status));
+        }
         Ok(Exit::Done)
     }
+}
+
+/// A status for people: one screen, one fact a line.
+struct Screen<'s>(&'s Status);
+
+impl Display for Screen<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = self.0;
+        let health = match (status.live, status.ready) {
+            (true, true) => "live, ready",
+            (true, false) => "live, not ready",
+            (false, _) => "not live",
+        };
+        line(f, "phase", format_args!("{} ({health})", status.phase.as_str()))?;
+        optional(f, "why", status.why.as_ref())?;
+        optional(f, "network", status.network.as_ref())?;
+        optional(f, "chain id", status.chain_id.as_ref())?;
+        optional(f, "wallet", status.address.as_ref())?;
+        optional(f, "topic", status.topic_id)?;
+        if let (Some(height), Some(age)) = (status.height, status.height_age_seconds) {
+            line(f, "height", format_args!("{height}, seen {age:.1} s ago"))?;
+        }
+        if let Some(window) = &status.next_window {
+            line(f, "next window", format_args!("{} in {:.0} s", window.nonce, window.opens_in_seconds))?;
+        }
+        if let Some(round) = &status.last_round {
+            let value = round.value.as_deref().unwrap_or("no value");
+            line(f, "last round", format_args!("{} {}, {value}", round.nonce, round.state))?;
+            optional(f, "", round.reason.as_ref())?;
+        }
+        let counts: Vec<_> = status.counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        line(f, "rounds", if counts.is_empty() { "none yet".into() } else { counts.join(", ") })?;
+        line(f, "spent today", format_args!("{} uallo", status.spent_today))?;
+        if let Some(model) = &status.model {
+            let memory = model.rss_bytes.map(|bytes| format!(", {} MiB", bytes / 1024 / 1024));
+            line(
+                f,
+                "model",
+                format_args!("{}, {} restarts{}", model.state, model.restarts, memory.unwrap_or_default()),
+            )?;
+        }
+        optional(f, "isolation", status.isolation.as_ref().map(missing))?;
+        for journal in &status.journals {
+            line(f, "journal", journal.display())?;
+        }
+        Ok(())
+    }
+}
+
+fn line(f: &mut fmt::Formatter<'_>, name: &str, value: impl Display) -> fmt::Result {
+    let value = value.to_string().replace(char::is_control, " ");
+    writeln!(f, "{name:<12} {value}")
+}
+
+fn optional(f: &mut fmt::Formatter<'_>, name: &str, value: Option<impl Display>) -> fmt::Result {
+    value.map_or(Ok(()), |value| line(f, name, value))
+}
+
+fn missing(isolation: &Isolation) -> String {
+    let walls = [
+        ("undumpable", isolation.undumpable),
+        ("no_new_privs", isolation.no_new_privs),
+        ("capabilities_dropped", isolation.capabilities_dropped),
+        ("session", isolation.session),
+        ("environment", isolation.environment),
+        ("landlock", isolation.landlock),
+        ("signals", isolation.signals),
+    ];
+    let missing: Vec<_> = walls.iter().filter(|(_, stands)| !stands).map(|(name, _)| *name).collect();
+    if missing.is_empty() { "complete".into() } else { format!("without {}", missing.join(", ")) }
 }

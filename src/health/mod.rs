@@ -1,1 +1,20 @@
-//! Heartbeat, probe, status.
+//! Heartbeat, probe, status: what the worker says about itself.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `heartbeat` | the file that the worker's loop writes when it completes a turn |
+//! | `clock` | time that only goes forward, and the boot that it belongs to |
+//! | `probe` | the verdict on a heartbeat: startup, live, ready |
+//! | `status` | heartbeat and journal together, for people and scripts |
+
+mod clock;
+mod heartbeat;
+mod probe;
+mod status;
+
+pub use clock::Instant;
+pub use heartbeat::{
+    Head, Heartbeat, HeartbeatError, HeartbeatFile, Isolation, LastResult, ModelHealth, NextWindow, Phase,
+};
+pub use probe::{Probe, Unread, Verdict, read};
+pub use status::Status;

@@ -1,0 +1,261 @@
+//! The file that the worker's loop writes when it completes a turn.
+
+use std::fs::{self, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Instant;
+use crate::journal::Timestamp;
+
+/// How long a write may take before the disk is taken for hung. The file is small; 50 µs is usual.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// What the worker is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Settings, key, chain and journal are being looked at.
+    Starting,
+    /// The model is being loaded.
+    Loading,
+    /// For the next window.
+    Waiting,
+    /// The model is being asked.
+    Predicting,
+    /// A transaction is on its way.
+    Submitting,
+    /// Another instance answers for this wallet; this one takes over when a window has passed unanswered.
+    Standby,
+    /// The chain does not let us; the reason is in `why`.
+    Blocked,
+    /// Asked to stop.
+    Stopping,
+    /// Stopped in order.
+    Stopped,
+}
+
+impl Phase {
+    /// The word for it in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Loading => "loading",
+            Self::Waiting => "waiting",
+            Self::Predicting => "predicting",
+            Self::Submitting => "submitting",
+            Self::Standby => "standby",
+            Self::Blocked => "blocked",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// The newest block that the worker has seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Head {
+    /// Its height.
+    pub height: u64,
+    /// When it was seen, by our own clock: what is stale must show even when the chain's clock is wrong.
+    pub seen_at: Timestamp,
+}
+
+/// The window that is expected next.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NextWindow {
+    /// Its nonce.
+    pub nonce: i64,
+    /// When it should open, by the measured block time.
+    pub opens_at: Timestamp,
+}
+
+/// How the last round ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastResult {
+    /// Its nonce.
+    pub nonce: i64,
+    /// Its final state, as the journal names it.
+    pub state: String,
+    /// Why, where the state alone does not say.
+    pub reason: Option<String>,
+}
+
+/// The model process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelHealth {
+    /// Its number; `None` while there is none.
+    pub pid: Option<u32>,
+    /// `loading`, `ready`, `busy`, `failed` or `stopped`.
+    pub state: String,
+    /// How often it was replaced.
+    pub restarts: u64,
+    /// Resident memory in bytes.
+    pub rss_bytes: Option<u64>,
+}
+
+/// Which walls around the model stand. A machine may lack some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Isolation {
+    /// The worker's memory cannot be read by processes of its user.
+    pub undumpable: bool,
+    /// The model cannot gain privileges through `exec`.
+    pub no_new_privs: bool,
+    /// The model has no capability.
+    pub capabilities_dropped: bool,
+    /// The model has a session of its own, and is killed with all of its children.
+    pub session: bool,
+    /// The model's environment has no secrets.
+    pub environment: bool,
+    /// The model cannot read key, state and logs, nor write outside of its folders.
+    pub landlock: bool,
+    /// The model cannot signal other processes.
+    pub signals: bool,
+}
+
+/// What the worker knows of itself at the end of a turn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// When the turn was completed.
+    pub time: Timestamp,
+    /// The same moment on the clock that probes go by.
+    pub instant: Instant,
+    /// When the worker was started.
+    pub started_at: Timestamp,
+    /// The worker's process.
+    pub pid: u32,
+    /// What it is doing.
+    pub phase: Phase,
+    /// Until when the phase may take without another turn; `None` in phases that turn all the time.
+    pub phase_deadline: Option<Timestamp>,
+    /// Whether it would answer a window that opened now.
+    pub ready: bool,
+    /// Why it is not ready.
+    pub why: Option<String>,
+    /// The wallet, once it is known.
+    pub address: Option<String>,
+    /// The topic, once it is known.
+    pub topic_id: Option<u64>,
+    /// `testnet`, `mainnet`, `devnet` or addresses without passwords.
+    pub network: String,
+    /// The chain, once an endpoint has answered.
+    pub chain_id: Option<String>,
+    /// The journal, once it is open.
+    pub journal: Option<PathBuf>,
+    /// The newest block.
+    pub head: Option<Head>,
+    /// The window that is expected next.
+    pub next_window: Option<NextWindow>,
+    /// How the last round ended.
+    pub last_result: Option<LastResult>,
+    /// Rounds in a row that ended as refused or expired.
+    pub consecutive_failures: u64,
+    /// The model process.
+    pub model: Option<ModelHealth>,
+    /// The walls around it.
+    pub isolation: Option<Isolation>,
+}
+
+impl Heartbeat {
+    /// The first heartbeat of this process: starting, and nothing known yet.
+    #[must_use]
+    pub fn starting(network: String, phase_deadline: Timestamp) -> Self {
+        let time = Timestamp::now();
+        Self {
+            time,
+            instant: Instant::now(),
+            started_at: time,
+            pid: std::process::id(),
+            phase: Phase::Starting,
+            phase_deadline: Some(phase_deadline),
+            ready: false,
+            why: Some("the worker is starting".into()),
+            address: None,
+            topic_id: None,
+            network,
+            chain_id: None,
+            journal: None,
+            head: None,
+            next_window: None,
+            last_result: None,
+            consecutive_failures: 0,
+            model: None,
+            isolation: None,
+        }
+    }
+
+    /// Seconds that the phase may take without another turn, counted from the turn that wrote this.
+    #[must_use]
+    pub fn allowance(&self) -> f64 {
+        self.phase_deadline.map_or(0.0, |deadline| deadline.seconds_since(self.time).max(0.0))
+    }
+}
+
+/// The heartbeat could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the heartbeat {} cannot be written", .path.display())]
+pub struct HeartbeatError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// Where heartbeats go. Only the worker's loop writes them, and only when it has completed a turn: a timer
+/// would go on saying "alive" for a loop that hangs.
+#[derive(Debug, Clone)]
+pub struct HeartbeatFile {
+    path: PathBuf,
+}
+
+impl HeartbeatFile {
+    /// Heartbeats at `path`, in a folder that exists.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Replaces the file, stamped with this moment: a reader sees the old content or the new. Anyone may
+    /// read it. What lies at the path is replaced, never written through, so that a link which another user
+    /// has put into `/tmp` leads nowhere.
+    ///
+    /// # Errors
+    /// The folder cannot be written, a file of another user lies there, or the disk is full or hangs.
+    pub async fn write(&self, heartbeat: &Heartbeat) -> Result<(), HeartbeatError> {
+        let stamped = Heartbeat { time: Timestamp::now(), instant: Instant::now(), ..heartbeat.clone() };
+        let path = self.path.clone();
+        let done = tokio::task::spawn_blocking(move || replace(&path, &stamped));
+        let outcome = match tokio::time::timeout(LIMIT, done).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panicked)) => Err(io::Error::other(panicked)),
+            Err(elapsed) => Err(elapsed.into()),
+        };
+        outcome.map_err(|source| HeartbeatError { path: self.path.clone(), source })
+    }
+}
+
+fn replace(path: &Path, heartbeat: &Heartbeat) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if fs::symlink_metadata(path).is_ok_and(|there| there.is_dir()) {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let mut new = tempfile::Builder::new().prefix(".heartbeat-").tempfile_in(folder)?;
+    serde_json::to_writer(&mut new, heartbeat)?;
+    new.write_all(b"\n")?;
+    // Set on the open file: the mode given at creation would be cut by the umask.
+    new.as_file().set_permissions(Permissions::from_mode(0o644))?;
+    // No flush to the disk: after a power cut it would be of another boot, and not believed.
+    new.persist(path)?;
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! `bootstrap status` through the real binary.
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use bootstrap::health::{Head, Heartbeat, HeartbeatFile, Isolation, ModelHealth, NextWindow, Phase};
+use bootstrap::journal::{Ending, Journal, RoundKey, Timestamp};
+use time::{Duration, OffsetDateTime};
+
+fn after(seconds: i64) -> Timestamp {
+    (OffsetDateTime::now_utc() + Duration::seconds(seconds)).into()
+}
+
+fn status(folder: &Path, json: bool) -> String {
+    let mut command = Command::cargo_bin("bootstrap").unwrap();
+    command.arg("status").arg("--heartbeat-file").arg(folder.join("heartbeat"));
+    command.arg("--state-dir").arg(folder.join("state"));
+    if json {
+        command.arg("--json");
+    }
+    let output = command.assert().code(0).stderr("").get_output().stdout.clone();
+    String::from_utf8(output).unwrap()
+}
+
+fn json(folder: &Path) -> serde_json::Value {
+    serde_json::from_str(&status(folder, true)).unwrap()
+}
+
+/// A journal with one round that was skipped and one that is open.
+fn journal(folder: &Path) -> Journal {
+    let mut journal = Journal::open(&folder.join("state"), "localnet", "allo1wallet").unwrap();
+    let skipped = RoundKey { topic_id: 1, nonce: 100 };
+    journal.begin_round(skipped, Timestamp::now(), 110).unwrap();
+    journal.finish_round(skipped, &Ending::Skipped { reason: "no data".into() }, Timestamp::now()).unwrap();
+    journal.begin_round(RoundKey { topic_id: 1, nonce: 120 }, Timestamp::now(), 130).unwrap();
+    journal
+}
+
+#[tokio::test]
+async fn a_running_worker_shows_every_promised_field() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = journal(folder.path());
+    let heartbeat = Heartbeat {
+        phase: Phase::Predicting,
+        phase_deadline: Some(after(25)),
+        ready: true,
+        why: None,
+        address: Some("allo1wallet".into()),
+        topic_id: Some(1),
+        chain_id: Some("localnet".into()),
+        journal: Some(journal.path().to_owned()),
+        head: Some(Head { height: 121, seen_at: Timestamp::now() }),
+        next_window: Some(NextWindow { nonce: 140, opens_at: after(30) }),
+        model: Some(ModelHealth {
+            pid: Some(1),
+            state: "busy".into(),
+            restarts: 2,
+            rss_bytes: Some(9 << 20),
+        }),
+        isolation: Some(Isolation {
+            undumpable: true,
+            no_new_privs: true,
+            capabilities_dropped: true,
+            session: true,
+            environment: true,
+            landlock: false,
+            signals: true,
+        }),
+        ..Heartbeat::starting("devnet".into(), after(60))
+    };
+    HeartbeatFile::new(&folder.path().join("heartbeat")).write(&heartbeat).await.unwrap();
+
+    let shown = json(folder.path());
+    assert_eq!(shown["phase"], "predicting");
+    assert_eq!((&shown["live"], &shown["ready"], &shown["why"]), (&true.into(), &true.into(), &().into()));
+    assert_eq!((&shown["address"], &shown["topic_id"]), (&"allo1wallet".into(), &1.into()));
+    assert_eq!((&shown["network"], &shown["chain_id"]), (&"devnet".into(), &"localnet".into()));
+    assert_eq!(shown["height"], 121);
+    assert!(shown["height_age_seconds"].as_f64().unwrap() < 60.0);
+    assert_eq!(shown["next_window"]["nonce"], 140);
+    assert!((0.0..=30.0).contains(&shown["next_window"]["opens_in_seconds"].as_f64().unwrap()));
+    assert_eq!(
+        (&shown["last_round"]["nonce"], &shown["last_round"]["state"]),
+        (&120.into(), &"predicting".into())
+    );
+    assert_eq!(shown["counts"], serde_json::json!({"predicting": 1, "skipped": 1}));
+    assert_eq!(
+        shown["model"],
+        serde_json::json!({"pid": 1, "state": "busy", "restarts": 2, "rss_bytes": 9437184})
+    );
+    assert_eq!(
+        (&shown["isolation"]["landlock"], &shown["isolation"]["session"]),
+        (&false.into(), &true.into())
+    );
+    assert_eq!(shown["spent_today"], "0");
+
+    let screen = status(folder.path(), false);
+    assert!(screen.starts_with("phase        predicting (live, ready)\n"), "{screen}");
+    assert!(screen.contains("\nisolation    without landlock\n"), "{screen}");
+    assert!(screen.lines().count() <= 24, "{screen}");
+}
+
+#[test]
+fn without_a_worker_the_journal_still_speaks() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(journal(folder.path()));
+    let shown = json(folder.path());
+    assert_eq!(
+        (&shown["phase"], &shown["live"], &shown["ready"]),
+        (&"stopped".into(), &false.into(), &false.into())
+    );
+    assert!(shown["why"].as_str().unwrap().starts_with("no worker runs"), "{shown}");
+    assert_eq!(shown["last_round"]["nonce"], 120);
+    assert_eq!(shown["counts"]["skipped"], 1);
+    assert_eq!(
+        (&shown["height"], &shown["next_window"], &shown["model"]),
+        (&().into(), &().into(), &().into())
+    );
+}
+
+#[test]
+fn nothing_at_all_is_an_answer_too() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(json(folder.path())["counts"], serde_json::json!({}));
+    assert!(status(folder.path(), false).contains("\nrounds       none yet\n"));
+}
+
+#[tokio::test]
+async fn a_worker_that_was_killed_is_not_said_to_predict() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    child.wait().unwrap();
+    let heartbeat = Heartbeat {
+        pid: child.id(),
+        phase: Phase::Predicting,
+        ready: true,
+        why: None,
+        ..Heartbeat::starting("devnet".into(), after(60))
+    };
+    HeartbeatFile::new(&folder.path().join("heartbeat")).write(&heartbeat).await.unwrap();
+    let shown = json(folder.path());
+    assert_eq!(
+        (&shown["phase"], &shown["live"], &shown["ready"]),
+        (&"stopped".into(), &false.into(), &false.into())
+    );
+    assert!(shown["why"].as_str().unwrap().contains("the worker is gone"));
+}
