@@ -16,8 +16,15 @@
 //! | `networks` | the known networks |
 
 pub mod decimal;
+pub mod delivered;
+pub mod events;
 pub mod fees;
 pub mod messages;
 pub mod networks;
 pub mod payload;
+pub mod pool;
+pub mod query;
+pub mod rpc;
+pub mod sequence;
 pub mod tx;
+pub mod typed_event;

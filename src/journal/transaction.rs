@@ -4,6 +4,8 @@
 //! refused it, or it is provably dead. While one is live, another for the same purpose is only taken when it
 //! has the same sequence, since then the chain takes one of the two at most.
 
+use std::fmt;
+
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use sha2::{Digest as _, Sha256};
 
@@ -152,8 +154,8 @@ pub enum PrepareError {
         /// Its sequence. A new transaction that uses it too would be taken.
         sequence: u64,
     },
-    /// The chain has already taken the fee of one for this nonce, whatever came of it.
-    #[error("this nonce was paid for with transaction {hash}")]
+    /// The chain has already carried one out for this nonce.
+    #[error("this nonce was answered with transaction {hash}")]
     Paid {
         /// The one that was paid.
         hash: String,
@@ -204,24 +206,39 @@ pub struct Refusal {
     pub log: String,
 }
 
-/// The proof that a transaction cannot land any more: a node that is not behind was at `head` when it did
-/// not find the hash.
+/// The proof that a transaction cannot land any more: a node that is not behind did not find its hash, and
+/// was past the point where it could still come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Death {
-    /// Height of that node, above the transaction's timeout height.
-    pub head: u64,
+pub enum Death {
+    /// Its timeout height has passed.
+    TimedOut {
+        /// Height of that node, above the transaction's timeout height.
+        head: u64,
+    },
+    /// Another transaction of the account used its sequence.
+    SequenceUsed {
+        /// The account's next sequence by that node, above the transaction's.
+        committed: u64,
+    },
+}
+
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimedOut { head } => write!(f, "not found at height {head}, after its timeout height"),
+            Self::SequenceUsed { .. } => f.write_str("another transaction used its sequence"),
+        }
+    }
 }
 
 /// Why a transaction was not taken for dead.
 #[derive(Debug, thiserror::Error)]
 pub enum DeathError {
-    /// A block that may hold it was still to come.
-    #[error("at height {head} the transaction can still land: its timeout height is {timeout_height}")]
+    /// It can still land: the proof is from before its timeout height or its sequence.
+    #[error("transaction {hash} can still land")]
     TooEarly {
-        /// The height of the proof.
-        head: u64,
-        /// The last block that may hold the transaction.
-        timeout_height: u64,
+        /// The transaction.
+        hash: String,
     },
     /// The journal itself failed.
     #[error(transparent)]
@@ -345,15 +362,18 @@ impl Journal {
     /// # Errors
     /// The proof is from before its timeout height, or those of the disk.
     pub fn dead(&mut self, tx: &Prepared, proof: Death) -> Result<(), DeathError> {
-        let timeout_height = tx.timeout_height();
-        if proof.head <= timeout_height {
-            return Err(DeathError::TooEarly { head: proof.head, timeout_height });
+        let is_past = match proof {
+            Death::TimedOut { head } => head > tx.timeout_height(),
+            Death::SequenceUsed { committed } => committed > tx.sequence(),
+        };
+        if !is_past {
+            return Err(DeathError::TooEarly { hash: tx.hash.clone() });
         }
         self.write(Flushed, |db| {
             db.execute(
-                "UPDATE transactions SET state = 'dead', bytes = NULL, log = 'not found at height ' || ?2 \
+                "UPDATE transactions SET state = 'dead', bytes = NULL, log = ?2 \
                  WHERE hash = ?1 AND state IN ('prepared', 'broadcast')",
-                params![tx.hash, proof.head],
+                params![tx.hash, proof.to_string()],
             )?;
             step_back(db, &tx.hash)
         })?;
@@ -408,7 +428,7 @@ fn refuse_if_settled(db: &Connection, key: RoundKey) -> Result<(), PrepareError>
     }
     let paid = db
         .query_row(
-            "SELECT hash FROM transactions WHERE round_id = ?1 AND state = 'included'",
+            "SELECT hash FROM transactions WHERE round_id = ?1 AND state = 'included' AND code = 0",
             [round],
             |row| row.get(0),
         )

@@ -1,0 +1,357 @@
+//! Typed queries, all through `abci_query`: a node needs neither gRPC nor REST for them, but for
+//! [`Client::simulate`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cosmrs::proto::cosmos::auth::v1beta1::QueryAccountInfoRequest;
+use cosmrs::proto::cosmos::bank::v1beta1::QueryBalanceRequest;
+use cosmrs::proto::cosmos::tx::v1beta1::SimulateRequest;
+use prost::Message;
+
+use super::delivered::DeliveredTx;
+use super::fees::GasPrice;
+use super::messages::feemarket::GasPriceRequest;
+use super::messages::query::{
+    GetOpenWorkerSubmissionWindowsRequest, GetParamsRequest, GetTopicRequest,
+    GetWorkerSubmissionWindowStatusRequest,
+};
+use super::messages::{EmissionsVersion, Params, Query, Topic};
+use super::pool::{Pool, PoolError};
+use super::rpc::{AbciAnswer, Endpoint};
+use super::tx::{DENOM, TxHash};
+use super::typed_event::TypedEvent;
+use crate::wallet::Address;
+
+/// Why a query brought no value.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum QueryError {
+    /// No endpoint answered.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The application refused the query.
+    #[error("the chain refused `{path}`: {log} ({codespace} {code})")]
+    Refused {
+        /// Query path.
+        path: String,
+        /// Code.
+        code: u32,
+        /// Codespace.
+        codespace: String,
+        /// The error's text.
+        log: String,
+    },
+    /// The answer is not the protobuf message that it should be.
+    #[error("the answer to `{path}` cannot be decoded: {source}")]
+    Decode {
+        /// Query path.
+        path: String,
+        /// What the decoder said.
+        source: prost::DecodeError,
+    },
+    /// A value in the answer is not what it should be.
+    #[error("the answer to `{path}` holds `{value}`, which is no {expected}")]
+    Value {
+        /// Query path.
+        path: String,
+        /// The text.
+        value: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+}
+
+impl QueryError {
+    /// Whether the application refused with this code of the `sdk` codespace.
+    fn is_sdk(&self, wanted: u32) -> bool {
+        matches!(self, Self::Refused { code, codespace, .. } if codespace == "sdk" && *code == wanted)
+    }
+
+    /// `unknown query path`: the chain runs no such module or version.
+    #[must_use]
+    pub fn is_unknown_path(&self) -> bool {
+        self.is_sdk(6) && matches!(self, Self::Refused { log, .. } if log.contains("unknown query path"))
+    }
+
+    /// Whether the fault lies with the endpoints and not with what was asked.
+    #[must_use]
+    pub const fn is_endpoint_fault(&self) -> bool {
+        matches!(self, Self::Pool(PoolError::Unusable(_) | PoolError::WrongChain { .. }))
+    }
+}
+
+/// `GetWorkerSubmissionWindowStatus`: everything about windows that a worker wants to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowStatus {
+    /// The height whose state was read.
+    pub height: u64,
+    /// The window that is open.
+    pub open: Option<Window>,
+    /// First block of the next window; `None` when the topic is not active.
+    pub next_start: Option<i64>,
+    /// The worker is registered in the topic.
+    pub is_registered: bool,
+    /// The worker may submit.
+    pub is_whitelisted: bool,
+    /// The topic is active.
+    pub is_topic_active: bool,
+}
+
+/// A worker submission window. Both ends are inclusive; a transaction in block `nonce` itself still fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// The nonce, which is the height of the opening block.
+    pub nonce: i64,
+    /// The last block that may hold the payload.
+    pub end: i64,
+}
+
+/// The account as of the last committed block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Account {
+    /// Account number.
+    pub number: u64,
+    /// Next sequence, without those of transactions in the mempool.
+    pub sequence: u64,
+}
+
+/// Simulation of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Simulation {
+    /// It would succeed.
+    Fits {
+        /// Gas that was used; some 14,000 to 16,000 less than in a block, because no fee is taken.
+        gas_used: u64,
+    },
+    /// It would fail, and cost its whole fee. Always code 6: only the text names the cause.
+    Refused {
+        /// The error's text.
+        log: String,
+    },
+    /// This node cannot simulate: its gRPC and REST are off, or it has just started.
+    Unsupported,
+}
+
+/// Queries of one chain.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pool: Arc<Pool>,
+    version: EmissionsVersion,
+    limit: Duration,
+}
+
+impl Client {
+    /// Finds out which emissions version the chain speaks, by asking for its parameters.
+    ///
+    /// # Errors
+    /// When the chain cannot be asked, or speaks no version that is known.
+    pub async fn probe(pool: Arc<Pool>, limit: Duration) -> Result<Self, QueryError> {
+        let mut refused = None;
+        for version in EmissionsVersion::ALL {
+            let client = Self { pool: Arc::clone(&pool), version, limit };
+            match client.ask(&GetParamsRequest {}).await {
+                Ok(_) => return Ok(client),
+                Err(error) if error.is_unknown_path() => refused = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refused.unwrap_or_else(|| QueryError::Pool(PoolError::Unusable(Vec::new()))))
+    }
+
+    /// The emissions version of the chain.
+    #[must_use]
+    pub const fn version(&self) -> EmissionsVersion {
+        self.version
+    }
+
+    /// The endpoints.
+    #[must_use]
+    pub const fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    /// The same client with another limit for each query, all endpoints together.
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Self {
+        Self { limit, ..self.clone() }
+    }
+
+    /// The window of `topic_id` as `worker` sees it.
+    ///
+    /// # Errors
+    /// See [`QueryError`]; a missing topic is refused with sdk 6 `topic does not exist`.
+    pub async fn window_status(&self, topic_id: u64, worker: &Address) -> Result<WindowStatus, QueryError> {
+        let request = GetWorkerSubmissionWindowStatusRequest { topic_id, address: worker.to_string() };
+        let (height, answer) = self.ask(&request).await?;
+        Ok(WindowStatus {
+            height,
+            open: answer
+                .is_open
+                .then_some(Window { nonce: answer.current_nonce_block_height, end: answer.window_end_block }),
+            next_start: (answer.next_window_start_block > 0).then_some(answer.next_window_start_block),
+            is_registered: answer.is_registered,
+            is_whitelisted: answer.is_whitelisted,
+            is_topic_active: answer.is_topic_active,
+        })
+    }
+
+    /// Nonces whose window is open, with the window's length from the topic.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn open_nonces(&self, topic_id: u64) -> Result<Vec<i64>, QueryError> {
+        let (_, answer) = self.ask(&GetOpenWorkerSubmissionWindowsRequest { topic_id }).await?;
+        Ok(answer.nonces.unwrap_or_default().nonces.into_iter().map(|nonce| nonce.block_height).collect())
+    }
+
+    /// The topic.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn topic(&self, topic_id: u64) -> Result<Topic, QueryError> {
+        let (_, answer) = self.ask(&GetTopicRequest { topic_id }).await?;
+        Ok(answer.topic.unwrap_or_default())
+    }
+
+    /// Parameters of the emissions module.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn params(&self) -> Result<Params, QueryError> {
+        let (_, answer) = self.ask(&GetParamsRequest {}).await?;
+        Ok(answer.params.unwrap_or_default())
+    }
+
+    /// The account; `None` when the chain has never seen the address.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn account(&self, address: &Address) -> Result<Option<Account>, QueryError> {
+        let request = QueryAccountInfoRequest { address: address.to_string() };
+        match self.ask(&request).await {
+            Ok((_, answer)) => {
+                let info = answer.info.unwrap_or_default();
+                Ok(Some(Account { number: info.account_number, sequence: info.sequence }))
+            }
+            Err(error) if error.is_sdk(22) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Balance, in uallo.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn balance(&self, address: &Address) -> Result<u128, QueryError> {
+        let request = QueryBalanceRequest { address: address.to_string(), denom: DENOM.to_owned() };
+        let (_, answer) = self.ask(&request).await?;
+        let amount = answer.balance.unwrap_or_default().amount;
+        if amount.is_empty() {
+            return Ok(0);
+        }
+        amount.parse().map_err(|_| self.bad_value(&request, amount, "amount"))
+    }
+
+    /// The feemarket's price of gas.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn gas_price(&self) -> Result<GasPrice, QueryError> {
+        let request = GasPriceRequest { denom: DENOM.to_owned() };
+        let (_, answer) = self.ask(&request).await?;
+        let amount = answer.price.unwrap_or_default().amount;
+        amount.parse().map_err(|_| self.bad_value(&request, amount, "gas price"))
+    }
+
+    /// Simulates a transaction on the mempool's state.
+    ///
+    /// # Errors
+    /// See [`QueryError`]; a transaction that would fail is an answer, [`Simulation::Refused`].
+    pub async fn simulate(&self, tx_bytes: Vec<u8>) -> Result<Simulation, QueryError> {
+        #[allow(deprecated)] // the field `tx` must be named to be left empty
+        let request = SimulateRequest { tx: None, tx_bytes };
+        match self.ask(&request).await {
+            Ok((_, answer)) => {
+                Ok(Simulation::Fits { gas_used: answer.gas_info.unwrap_or_default().gas_used })
+            }
+            Err(error) if error.is_unknown_path() => Ok(Simulation::Unsupported),
+            Err(QueryError::Refused { log, .. }) => Ok(Simulation::Refused { log }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The transaction with this hash; `None` while it is in no block that the endpoint knows.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn find_tx(&self, hash: TxHash) -> Result<Option<DeliveredTx>, QueryError> {
+        let found = self
+            .pool
+            .first(self.limit, async |endpoint: Endpoint, limit| endpoint.tx(&hash, limit).await)
+            .await;
+        match found {
+            Ok(answer) => {
+                let result = answer.tx_result;
+                Ok(Some(DeliveredTx {
+                    hash,
+                    height: answer.height.value(),
+                    code: result.code.value(),
+                    codespace: result.codespace,
+                    log: result.log,
+                    gas_wanted: u64::try_from(result.gas_wanted).unwrap_or(0),
+                    gas_used: u64::try_from(result.gas_used).unwrap_or(0),
+                    events: result.events.into_iter().filter_map(TypedEvent::from_abci).collect(),
+                }))
+            }
+            Err(PoolError::Refused(refused)) if refused.is_tx_not_found() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The height at which a node that is not behind does not know the transaction; `None` when one does, or
+    /// when all that answer are still syncing.
+    ///
+    /// # Errors
+    /// [`PoolError::Unusable`] when no endpoint answered.
+    pub async fn absent_at(&self, hash: TxHash) -> Result<Option<u64>, QueryError> {
+        let (mut absent, mut faults) = (None, Vec::new());
+        for endpoint in self.pool.ranked() {
+            // The height first: a block that comes between the two calls must not count.
+            let head = match endpoint.status(self.limit).await {
+                Ok(status) if status.catching_up => continue,
+                Ok(status) => status.height,
+                Err(error) => {
+                    faults.push(error);
+                    continue;
+                }
+            };
+            match endpoint.tx(&hash, self.limit).await {
+                Ok(_) => return Ok(None),
+                Err(error) if error.is_tx_not_found() => absent = absent.max(Some(head)),
+                Err(error) => faults.push(error),
+            }
+        }
+        if absent.is_none() && !faults.is_empty() {
+            Err(PoolError::Unusable(faults).into())
+        } else {
+            Ok(absent)
+        }
+    }
+
+    fn bad_value<Q: Query>(&self, _: &Q, value: String, expected: &'static str) -> QueryError {
+        QueryError::Value { path: Q::path(self.version), value, expected }
+    }
+
+    async fn ask<Q: Query + Message>(&self, request: &Q) -> Result<(u64, Q::Response), QueryError> {
+        let (path, data) = (Q::path(self.version), request.encode_to_vec());
+        let call = async |endpoint: Endpoint, limit| endpoint.abci_query(&path, data.clone(), limit).await;
+        let AbciAnswer { code, codespace, log, value, height } = self.pool.first(self.limit, call).await?;
+        if code != 0 {
+            return Err(QueryError::Refused { path, code, codespace, log });
+        }
+        // An empty value is a message of defaults, not an error.
+        let answer =
+            Q::Response::decode(value.as_slice()).map_err(|source| QueryError::Decode { path, source })?;
+        Ok((height, answer))
+    }
+}
