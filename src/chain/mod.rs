@@ -21,6 +21,7 @@ pub mod events;
 pub mod fees;
 pub mod messages;
 pub mod networks;
+pub mod outcome;
 pub mod payload;
 pub mod pool;
 pub mod query;
