@@ -146,13 +146,21 @@ impl Manifest {
     /// # Errors
     /// [`LoadError::Missing`] when there is no such folder, otherwise every problem at once.
     pub fn read(root: &Path) -> Result<(Self, Vec<Problem>), LoadError> {
+        Self::load(root, files::look)
+    }
+
+    /// The same with what else is to be looked at in the folder, whose path has no links.
+    pub(super) fn load(
+        root: &Path,
+        look: impl FnOnce(&Path, &mut Reader<'_>),
+    ) -> Result<(Self, Vec<Problem>), LoadError> {
         let missing = |source| LoadError::Missing { path: root.to_owned(), source };
         let real_root = root.canonicalize().map_err(missing)?;
         if !real_root.is_dir() {
             return Err(missing(io::ErrorKind::NotADirectory.into()));
         }
         let (manifest, problems) = match read_text(&real_root) {
-            Ok(text) => Self::parse(&real_root, &text, |reader| files::look(&real_root, reader)),
+            Ok(text) => Self::parse(&real_root, &text, |reader| look(&real_root, reader)),
             Err(problem) => (None, vec![problem]),
         };
         Problems::judge(manifest, problems)

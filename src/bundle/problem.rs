@@ -49,12 +49,20 @@ pub enum Code {
     NumberAsText,
     /// A file or folder that the manifest names is not there.
     MissingFile,
+    /// The entrypoint's function is not in its module.
+    NoFunction,
     /// A path that leaves the bundle.
     OutsideBundle,
     /// A requirement without an exact version.
     Unpinned,
     /// A file that looks like a key, a mnemonic or a password.
     Secret,
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// Where a problem is. Lines and columns count from 1, columns in characters.
@@ -165,15 +173,15 @@ impl From<Problems> for Vec<Problem> {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut errors = self.0.iter().filter(|problem| problem.severity == Severity::Error);
-        if let Some(first) = errors.next() {
-            write!(f, "{first}")?;
+        for (index, problem) in
+            self.0.iter().filter(|problem| problem.severity == Severity::Error).enumerate()
+        {
+            write!(f, "{}{problem}", if index == 0 { "" } else { "\n    " })?;
+            if let Some(fix) = &problem.fix {
+                write!(f, " ({fix})")?;
+            }
         }
-        match errors.count() {
-            0 => Ok(()),
-            1 => f.write_str(" (and one more error)"),
-            more => write!(f, " (and {more} more errors)"),
-        }
+        Ok(())
     }
 }
 

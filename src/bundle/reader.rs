@@ -115,6 +115,18 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// The texts of a list and their places.
+    pub fn texts(&self, path: &str) -> impl Iterator<Item = (&'t str, Place)> + use<'t> {
+        let items = match self.find(path).map(|node| &node.value) {
+            Some(Value::Sequence(items)) => items.as_slice(),
+            _ => &[],
+        };
+        items.iter().filter_map(|item| match &item.value {
+            Value::Scalar { text, .. } => Some((text.as_str(), item.place.clone())),
+            Value::Sequence(_) | Value::Mapping(_) => None,
+        })
+    }
+
     fn find(&self, path: &str) -> Option<&'t Node> {
         path.split('.').try_fold(self.root, |node, key| node.get(key).map(|(_, value)| value))
     }

@@ -105,7 +105,7 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<(Node, Vec<Problem>), Problem> {
         }
         builder.event(event, span)?;
     }
-    let empty = || Problem::error(Code::Syntax, Place::file(file), "the file is empty");
+    let empty = || Problem::error(Code::Syntax, Place::file(file), "the file holds no keys");
     Ok((builder.root.ok_or_else(empty)?, builder.problems))
 }
 

@@ -49,6 +49,14 @@ impl Scope for Model {
     ];
 }
 
+/// The argument of a command that looks at a bundle alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Bundle;
+
+impl Scope for Bundle {
+    const SETTINGS: &'static [Setting] = &[Setting::BundleRoot];
+}
+
 /// Flags of a command that reads what a worker left on this machine.
 #[derive(Debug, Clone, Copy)]
 pub struct Local;

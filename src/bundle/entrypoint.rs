@@ -1,0 +1,84 @@
+//! The Python file of the entrypoint, looked at without Python.
+
+use std::path::Path;
+
+use super::problem::{Code, Place, Problem};
+use super::reader::Reader;
+use super::text_file;
+use super::value::{closest, identifier, module, quoted};
+
+/// Notes a module whose file is not there and a function that its file does not have.
+pub fn look(root: &Path, reader: &mut Reader<'_>) {
+    let Some((name, place)) = reader.text("entrypoint.module") else { return };
+    if module(name).is_err() {
+        return;
+    }
+    let Some(text) = source(root, name) else {
+        reader.problems.push(missing(root, name, place));
+        return;
+    };
+    if let Some((function, place)) = reader.text("entrypoint.function")
+        && identifier(function).is_ok()
+    {
+        reader.problems.extend(without(&text, name, function, place));
+    }
+}
+
+/// The text of the module; empty for a compiled one.
+fn source(root: &Path, module: &str) -> Option<String> {
+    let path = root.join(module.replace('.', "/"));
+    let candidates = [path.with_extension("py"), path.join("__init__.py")];
+    if let Some(file) = candidates.iter().find(|file| file.is_file()) {
+        return Some(text_file::read(file).unwrap_or_default());
+    }
+    let stem = format!("{}.", path.file_name()?.to_string_lossy());
+    let compiled = |name: &str| name.starts_with(&stem) && name.ends_with(".so");
+    names(path.parent()?).iter().any(|name| compiled(name)).then(String::new)
+}
+
+fn missing(root: &Path, name: &str, place: Place) -> Problem {
+    let first = name.split('.').next().unwrap_or(name);
+    if !root.join(first).exists() && !root.join(first).with_extension("py").exists() {
+        let message = format!("`entrypoint.module`: {} is not in the bundle", quoted(name));
+        let problem = Problem::warning(Code::MissingFile, place, message);
+        return problem.fix("see that a requirement installs it, or mend the name");
+    }
+    let file = format!("{}.py", name.replace('.', "/"));
+    let message = format!("`entrypoint.module`: {} is not there", quoted(&file));
+    let problem = Problem::error(Code::MissingFile, place, message);
+    let (parent, leaf) = name.rsplit_once('.').unwrap_or(("", name));
+    let siblings = names(&root.join(parent.replace('.', "/")));
+    match closest(leaf, siblings.iter().filter_map(|name| name.strip_suffix(".py"))) {
+        Some(near) if parent.is_empty() => problem.fix(format!("did you mean `{near}`?")),
+        Some(near) => problem.fix(format!("did you mean `{parent}.{near}`?")),
+        None => problem.fix("make the file, or mend the name; it is relative to the bundle's root"),
+    }
+}
+
+/// A function that the text nowhere names cannot be in it, unless the module makes names itself.
+fn without(text: &str, module: &str, function: &str, place: Place) -> Option<Problem> {
+    let mut words = text.split(|c: char| c != '_' && !c.is_alphanumeric());
+    let makes_names = ["import *", "globals", "__getattr__", "setattr", "exec("];
+    if text.is_empty()
+        || words.any(|word| word == function)
+        || makes_names.iter().any(|way| text.contains(way))
+    {
+        return None;
+    }
+    let defined = text.lines().filter_map(|line| {
+        let line = line.strip_prefix("async ").unwrap_or(line).strip_prefix("def ")?;
+        line.split('(').next().map(str::trim)
+    });
+    let message = format!("`entrypoint.function`: {} has no {}", quoted(module), quoted(function));
+    let problem = Problem::error(Code::NoFunction, place, message);
+    Some(match closest(function, defined) {
+        Some(near) => problem.fix(format!("did you mean `{near}`?")),
+        None => problem.fix(format!("define `{function}` in it")),
+    })
+}
+
+/// Names in a folder, as many as a person would look through.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().take(1_000).flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
