@@ -6,11 +6,13 @@
 //! | `public_key` | the key that others check signatures with |
 //! | `mnemonic` | the words that a key is derived from |
 //! | `key_file` | a secret in a file |
+//! | `source` | from a setting to a wallet |
 
 mod address;
 mod key_file;
 mod mnemonic;
 mod public_key;
+mod source;
 
 use k256::ecdsa::{Signature, SigningKey, signature::Signer as _};
 use zeroize::Zeroizing;
@@ -19,6 +21,7 @@ pub use address::{Address, InvalidAddress};
 pub use key_file::{Exposure, KeyFile, KeyFileError};
 pub use mnemonic::{MnemonicError, WORD_COUNTS, derive_private_key, generate_mnemonic};
 pub use public_key::{BadSignature, InvalidPublicKey, PublicKey};
+pub use source::{OpenWalletError, OpenedWallet};
 
 /// A private key with the account it controls.
 ///
