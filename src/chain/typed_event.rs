@@ -52,3 +52,38 @@ impl TypedEvent {
         Some(Self { kind: event.kind, attributes: attributes.collect::<Option<_>>()? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn every_vector() {
+        let vectors: Value = serde_json::from_str(include_str!("../../tests/vectors/events.json")).unwrap();
+        let events = &vectors["message"]["result"]["data"]["value"]["events"];
+        let events: Vec<TypedEvent> = serde_json::from_value(events.clone()).unwrap();
+        let decoded = vectors["decoded"].as_array().unwrap();
+        assert_eq!(events.len(), decoded.len());
+        for (event, decoded) in events.iter().zip(decoded) {
+            assert_eq!(event.kind, decoded["type"]);
+            assert!(event.kind.ends_with(&format!(".{}", event.name())));
+            for (key, expected) in decoded["fields"].as_object().unwrap() {
+                match expected {
+                    Value::Number(number) => assert_eq!(event.int(key), number.as_i64(), "{key}"),
+                    // The vectors keep enums and nested messages as they are.
+                    Value::String(text) => assert_eq!(event.raw(key), Some(text.as_str()), "{key}"),
+                    _ => {
+                        let raw: Value = serde_json::from_str(event.raw(key).unwrap()).unwrap();
+                        assert_eq!(&raw, expected, "{key}");
+                    }
+                }
+            }
+            // Not JSON, unlike the fields of the message.
+            assert_eq!((event.raw("mode"), event.text("mode")), (Some("EndBlock"), None));
+            assert_eq!(event.raw("no such attribute"), None);
+        }
+        assert_eq!(events[4].text("actor_type").as_deref(), Some("ACTOR_TYPE_INFERER_UNSPECIFIED"));
+    }
+}

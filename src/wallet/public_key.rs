@@ -2,7 +2,6 @@
 
 use std::str::FromStr;
 
-use cosmrs::crypto::PublicKey as CosmosKey;
 use k256::ecdsa::{Signature, VerifyingKey, signature::Verifier as _};
 
 use super::Address;
@@ -76,12 +75,6 @@ impl PublicKey {
 impl From<VerifyingKey> for PublicKey {
     fn from(key: VerifyingKey) -> Self {
         Self(key)
-    }
-}
-
-impl From<PublicKey> for CosmosKey {
-    fn from(key: PublicKey) -> Self {
-        Self::from(key.0)
     }
 }
 

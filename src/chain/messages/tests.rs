@@ -1,11 +1,13 @@
 //! Golden vectors: the bytes of a message and the fields in them.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use cosmrs::proto::cosmos::{
     auth::v1beta1::{BaseAccount, QueryAccountInfoRequest, QueryAccountRequest},
     bank::v1beta1::{MsgSend, QueryBalanceRequest},
     base::tendermint::v1beta1::{GetLatestBlockRequest, GetNodeInfoRequest, GetSyncingRequest},
     tx::v1beta1::{GetTxRequest, SimulateRequest},
 };
+use proptest::prelude::*;
 use prost::Message;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -82,6 +84,62 @@ fn cosmos<Q: Query>(case: &Value, fields: impl Fn(Q::Response) -> Value, expecte
     assert_eq!(&fields(assert_bytes::<Q::Response>(&case["response"], path)), expected, "{path}");
 }
 
+/// Calls a function that is generic over the query, by the method's name. A v9 chain has some of its own.
+macro_rules! by_method {
+    ($version:expr, $method:expr, $call:ident $arguments:tt) => {
+        by_method!(@ $version, $method, $call $arguments, {
+            v9::GetLatestNetworkInferencesRequest,
+            v9::GetNetworkInferencesAtBlockRequest,
+            v9::GetWorkerLatestInferenceByTopicIdRequest,
+        } {
+            GetUnfulfilledWorkerNoncesRequest,
+            GetOpenWorkerSubmissionWindowsRequest,
+            GetUnfulfilledReputerNoncesRequest,
+            GetOpenReputerSubmissionWindowsRequest,
+            IsWorkerNonceUnfulfilledRequest,
+            IsReputerNonceUnfulfilledRequest,
+            GetWorkerSubmissionWindowStatusRequest,
+            GetReputerSubmissionWindowStatusRequest,
+            GetParamsRequest,
+            GetTopicRequest,
+            TopicExistsRequest,
+            IsTopicActiveRequest,
+            GetNextChurningBlockByTopicIdRequest,
+            GetTopicLastWorkerCommitInfoRequest,
+            GetTopicLastReputerCommitInfoRequest,
+            IsWorkerRegisteredInTopicIdRequest,
+            IsReputerRegisteredInTopicIdRequest,
+            CanSubmitWorkerPayloadRequest,
+            CanSubmitReputerPayloadRequest,
+            GetLatestNetworkInferencesRequest,
+            GetNetworkInferencesAtBlockRequest,
+            GetWorkerLatestInputInferenceByTopicIdRequest,
+            GetInferencesAtBlockRequest,
+            GetLatestTopicInferencesRequest,
+            GetForecastsAtBlockRequest,
+            GetCountInfererInclusionsInTopicRequest,
+            GetInfererScoreEmaRequest,
+            GetForecasterScoreEmaRequest,
+            GetReputerScoreEmaRequest,
+            GetCurrentLowestInfererScoreRequest,
+            GetWorkerInferenceScoresAtBlockRequest,
+            GetWorkerForecastScoresAtBlockRequest,
+            GetPreviousInferenceRewardFractionRequest,
+            GetLatestInfererWeightRequest,
+            GetStakeFromReputerInTopicInSelfRequest,
+            GetReputerStakeInTopicRequest,
+        })
+    };
+    (@ $version:expr, $method:expr, $call:ident $arguments:tt,
+     { $($v9:ty,)* } { $($both:ty,)* }) => {
+        match ($version, $method) {
+            $((EmissionsVersion::V9, method) if method == <$v9>::METHOD => $call::<$v9> $arguments,)*
+            $((_, method) if method == <$both>::METHOD => $call::<$both> $arguments,)*
+            other => panic!("no type for {other:?}"),
+        }
+    };
+}
+
 #[test]
 fn every_query_vector() {
     let vectors: Value = serde_json::from_str(include_str!("../../../tests/vectors/queries.json")).unwrap();
@@ -91,45 +149,12 @@ fn every_query_vector() {
         let path = case["path"].as_str().unwrap();
         let method = path.rsplit('/').next().unwrap();
         let response = &case["response_fields"];
-        match (version(path), method) {
-            (EmissionsVersion::V9, "GetLatestNetworkInferences") => {
-                emissions::<v9::GetLatestNetworkInferencesRequest>(case);
-            }
-            (EmissionsVersion::V9, "GetWorkerLatestInferenceByTopicId") => {
-                emissions::<v9::GetWorkerLatestInferenceByTopicIdRequest>(case);
-            }
-            (_, "GetUnfulfilledWorkerNonces") => emissions::<GetUnfulfilledWorkerNoncesRequest>(case),
-            (_, "GetOpenWorkerSubmissionWindows") => emissions::<GetOpenWorkerSubmissionWindowsRequest>(case),
-            (_, "GetUnfulfilledReputerNonces") => emissions::<GetUnfulfilledReputerNoncesRequest>(case),
-            (_, "GetOpenReputerSubmissionWindows") => {
-                emissions::<GetOpenReputerSubmissionWindowsRequest>(case);
-            }
-            (_, "IsWorkerRegisteredInTopicId") => emissions::<IsWorkerRegisteredInTopicIdRequest>(case),
-            (_, "IsReputerRegisteredInTopicId") => emissions::<IsReputerRegisteredInTopicIdRequest>(case),
-            (_, "CanSubmitWorkerPayload") => emissions::<CanSubmitWorkerPayloadRequest>(case),
-            (_, "CanSubmitReputerPayload") => emissions::<CanSubmitReputerPayloadRequest>(case),
-            (_, "IsTopicActive") => emissions::<IsTopicActiveRequest>(case),
-            (_, "IsWorkerNonceUnfulfilled") => emissions::<IsWorkerNonceUnfulfilledRequest>(case),
-            (_, "GetWorkerSubmissionWindowStatus") => {
-                emissions::<GetWorkerSubmissionWindowStatusRequest>(case);
-            }
-            (_, "GetTopic") => emissions::<GetTopicRequest>(case),
-            (_, "GetParams") => emissions::<GetParamsRequest>(case),
-            (_, "GetLatestNetworkInferences") => emissions::<GetLatestNetworkInferencesRequest>(case),
-            (_, "GetNetworkInferencesAtBlock") => emissions::<GetNetworkInferencesAtBlockRequest>(case),
-            (_, "GetWorkerLatestInputInferenceByTopicId") => {
-                emissions::<GetWorkerLatestInputInferenceByTopicIdRequest>(case);
-            }
-            (_, "GetInfererScoreEma") => emissions::<GetInfererScoreEmaRequest>(case),
-            (_, "GetForecasterScoreEma") => emissions::<GetForecasterScoreEmaRequest>(case),
-            (_, "GetWorkerInferenceScoresAtBlock") => {
-                emissions::<GetWorkerInferenceScoresAtBlockRequest>(case);
-            }
-            (_, "GetStakeFromReputerInTopicInSelf") => {
-                emissions::<GetStakeFromReputerInTopicInSelfRequest>(case);
-            }
-            (_, "GetNextChurningBlockByTopicId") => emissions::<GetNextChurningBlockByTopicIdRequest>(case),
-            (_, "AccountInfo") => cosmos::<QueryAccountInfoRequest>(
+        if path.starts_with("/emissions.") {
+            by_method!(version(path), method, emissions(case));
+            continue;
+        }
+        match method {
+            "AccountInfo" => cosmos::<QueryAccountInfoRequest>(
                 case,
                 |answer| {
                     let account = answer.info.unwrap();
@@ -147,7 +172,7 @@ fn every_query_vector() {
                     !response["info"]["pub_key"].is_null(),
                 ]),
             ),
-            (_, "Account") => cosmos::<QueryAccountRequest>(
+            "Account" => cosmos::<QueryAccountRequest>(
                 case,
                 |answer| {
                     let account = answer.account.unwrap();
@@ -156,7 +181,7 @@ fn every_query_vector() {
                 },
                 &json!([response["account"]["type_url"], 1234]),
             ),
-            (_, "Balance") => cosmos::<QueryBalanceRequest>(
+            "Balance" => cosmos::<QueryBalanceRequest>(
                 case,
                 |answer| {
                     let coin = answer.balance.unwrap();
@@ -164,7 +189,7 @@ fn every_query_vector() {
                 },
                 &response["balance"],
             ),
-            (_, "GasPrice") => cosmos::<feemarket::GasPriceRequest>(
+            "GasPrice" => cosmos::<feemarket::GasPriceRequest>(
                 case,
                 |answer| {
                     let coin = answer.price.unwrap();
@@ -172,24 +197,24 @@ fn every_query_vector() {
                 },
                 &response["price"],
             ),
-            (_, "GasPrices") => cosmos::<feemarket::GasPricesRequest>(
+            "GasPrices" => cosmos::<feemarket::GasPricesRequest>(
                 case,
                 |answer| json!([{"denom": answer.prices[0].denom, "amount": answer.prices[0].amount}]),
                 &response["prices"],
             ),
-            (_, "Params") => cosmos::<feemarket::ParamsRequest>(
+            "Params" => cosmos::<feemarket::ParamsRequest>(
                 case,
                 |answer| serde_json::to_value(answer).unwrap(),
                 response,
             ),
-            (_, "State") => {
+            "State" => {
                 cosmos::<feemarket::StateRequest>(
                     case,
                     |answer| serde_json::to_value(answer).unwrap(),
                     response,
                 );
             }
-            (_, "Simulate") => cosmos::<SimulateRequest>(
+            "Simulate" => cosmos::<SimulateRequest>(
                 case,
                 |answer| {
                     let gas = answer.gas_info.unwrap();
@@ -197,7 +222,7 @@ fn every_query_vector() {
                 },
                 &response["gas_info"],
             ),
-            (_, "GetTx") => cosmos::<GetTxRequest>(
+            "GetTx" => cosmos::<GetTxRequest>(
                 case,
                 |answer| {
                     let tx = answer.tx_response.unwrap();
@@ -216,7 +241,7 @@ fn every_query_vector() {
                         .map(|field| &response["tx_response"][field])
                 ),
             ),
-            (_, "GetNodeInfo") => cosmos::<GetNodeInfoRequest>(
+            "GetNodeInfo" => cosmos::<GetNodeInfoRequest>(
                 case,
                 |answer| {
                     json!([
@@ -229,12 +254,12 @@ fn every_query_vector() {
                     response["application_version"]["version"]
                 ]),
             ),
-            (_, "GetLatestBlock") => cosmos::<GetLatestBlockRequest>(
+            "GetLatestBlock" => cosmos::<GetLatestBlockRequest>(
                 case,
                 |answer| json!(answer.sdk_block.unwrap().header.unwrap().height),
                 &response["sdk_block"]["header"]["height"],
             ),
-            (_, "GetSyncing") => {
+            "GetSyncing" => {
                 cosmos::<GetSyncingRequest>(case, |answer| json!({"syncing": answer.syncing}), response);
             }
             other => panic!("no type for {other:?}"),
@@ -301,5 +326,101 @@ fn every_reputer_payload_vector() {
         assert_eq!(hex::encode(bundle.encode_to_vec()), case["reputer_value_bundle"].as_str().unwrap());
         assert_eq!(hex::encode(bundle.signature), case["signature"].as_str().unwrap());
         assert_eq!(bundle.pubkey, case["pubkey"].as_str().unwrap());
+    }
+}
+
+/// What a real node was asked and answered.
+#[test]
+fn recorded_queries_are_understood_to_the_last_field() {
+    fn check<Q: Query>(request: &str, response: &[u8], name: &str) {
+        assert_bytes::<Q>(&json!(request), name);
+        assert_bytes::<Q::Response>(&json!(hex::encode(response)), name);
+    }
+
+    let folder = format!("{}/tests/captures/abci_query", env!("CARGO_MANIFEST_DIR"));
+    let mut seen = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let capture: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let params = &capture["request"]["params"];
+        let answer = &capture["response"]["result"]["response"];
+        let service = params["path"].as_str().unwrap();
+        if !service.starts_with("/emissions.v10.") || answer["code"] != 0 {
+            continue;
+        }
+        let method = service.rsplit('/').next().unwrap();
+        // Of these two we know what a client reads.
+        if matches!(method, "GetParams" | "GetWorkerNodeInfo") || method.ends_with("OutlierResistant") {
+            continue;
+        }
+        let value = BASE64.decode(answer["value"].as_str().unwrap()).unwrap();
+        let request = params["data"].as_str().unwrap();
+        by_method!(EmissionsVersion::V10, method, check(request, &value, name));
+        seen += 1;
+    }
+    assert!(seen > 40, "{seen}");
+}
+
+#[test]
+fn recorded_parameters_are_the_defaults_of_the_chain() {
+    let capture: Value =
+        serde_json::from_str(include_str!("../../../tests/captures/abci_query/GetParams.v10.json")).unwrap();
+    let value = capture["response"]["result"]["response"]["value"].as_str().unwrap();
+    let params = GetParamsResponse::decode(&BASE64.decode(value).unwrap()[..]).unwrap().params.unwrap();
+    assert_eq!(
+        serde_json::to_value(params).unwrap(),
+        json!({
+            "version": "v10",
+            "max_serialized_msg_length": 1_000_000,
+            "required_minimum_stake": "10000",
+            "min_epoch_length": 12,
+            "max_unfulfilled_worker_requests": 100,
+            "max_unfulfilled_reputer_requests": 100,
+            "max_top_inferers_to_reward": 32,
+            "max_top_forecasters_to_reward": 6,
+            "max_top_reputers_to_reward": 6,
+            "create_topic_fee": "75000",
+            "registration_fee": "200",
+            "blocks_per_month": 864_000,
+            "epsilon_safe_div": "1E-7",
+            "data_sending_fee": "10",
+            "max_elements_per_forecast": 12,
+            "max_active_topics_per_block": 1,
+            "max_string_length": 255,
+            "global_whitelist_enabled": true,
+            "global_worker_whitelist_enabled": true,
+            "global_reputer_whitelist_enabled": true,
+            "max_canonical_label_byte_length": 64,
+            "max_topic_label_whitelist_size": 256,
+            "max_epoch_label_registry_size": 32768,
+        })
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_decoded_or_refused(bytes in any::<Vec<u8>>()) {
+        let _ = super::InsertWorkerPayloadRequest::decode(&bytes[..]);
+        let _ = super::InsertReputerPayloadRequest::decode(&bytes[..]);
+        let _ = GetTopicResponse::decode(&bytes[..]);
+        let _ = GetLatestNetworkInferencesResponse::decode(&bytes[..]);
+    }
+
+    #[test]
+    fn an_inference_comes_back(
+        topic_id in any::<u64>(),
+        block_height in any::<i64>(),
+        text in any::<[String; 3]>(),
+        extra_data in any::<Vec<u8>>(),
+        values in any::<Vec<(String, String)>>(),
+    ) {
+        let [inferer, value, proof] = text;
+        let values =
+            values.into_iter().map(|(label, value)| super::InputLabeledValue { label, value }).collect();
+        let inference =
+            super::InputInference { topic_id, block_height, inferer, value, extra_data, proof, values };
+        let bytes = inference.encode_to_vec();
+        prop_assert_eq!(super::InputInference::decode(&bytes[..]).unwrap(), inference);
     }
 }

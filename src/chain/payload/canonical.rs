@@ -85,3 +85,80 @@ fn canonicalize(text: &mut String) -> Result<(), DecError> {
     *text = number.to_string();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use cosmrs::proto::cosmos::tx::v1beta1::{SimulateRequest, TxBody, TxRaw};
+    use prost::Message as _;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::{
+        chain::messages::{InsertReputerPayloadRequest, InsertWorkerPayloadRequest},
+        wallet::PublicKey,
+    };
+
+    /// Whether the chain would take the payload's signature; `None` for other transactions.
+    fn signature_is_good(request: &Value) -> Option<bool> {
+        let data = hex::decode(request["params"]["data"].as_str().unwrap()).unwrap();
+        let tx = TxRaw::decode(&SimulateRequest::decode(&data[..]).unwrap().tx_bytes[..]).ok()?;
+        let message = TxBody::decode(&tx.body_bytes[..]).unwrap().messages.remove(0);
+        let good = |bytes: Vec<u8>, signature: &[u8], key: &str| {
+            key.parse::<PublicKey>().is_ok_and(|key| key.verify(&bytes, signature).is_ok())
+        };
+        match message.type_url.rsplit('.').next().unwrap() {
+            "InsertWorkerPayloadRequest" => {
+                let request = InsertWorkerPayloadRequest::decode(&message.value[..]).unwrap();
+                let data = request.worker_data_bundle.unwrap();
+                let bytes = data.inference_forecasts_bundle?.signed_bytes().unwrap();
+                Some(good(bytes, &data.inferences_forecasts_bundle_signature, &data.pubkey))
+            }
+            "InsertReputerPayloadRequest" => {
+                let request = InsertReputerPayloadRequest::decode(&message.value[..]).unwrap();
+                let data = request.reputer_value_bundle.unwrap();
+                let bytes = data.value_bundle?.signed_bytes().unwrap();
+                Some(good(bytes, &data.signature, &data.pubkey))
+            }
+            _ => None,
+        }
+    }
+
+    /// Fields out of order, Decs absent, empty or not canonical, high s, 65 bytes, other keys, ...
+    #[test]
+    fn we_judge_every_recorded_payload_as_the_real_node_did() {
+        let folder = format!("{}/tests/captures/simulate", env!("CARGO_MANIFEST_DIR"));
+        let (mut taken, mut refused) = (0, 0);
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            let capture: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+            let Some(good) = signature_is_good(&capture["request"]) else { continue };
+            let answer = &capture["response"]["result"]["response"];
+            if answer["code"] == 0 {
+                assert!(good, "{path:?}");
+                taken += 1;
+            } else if answer["log"].as_str().unwrap().contains("signature verification failed") {
+                assert!(!good, "{path:?}");
+                refused += 1;
+            }
+        }
+        assert!(taken > 20 && refused > 8, "{taken} taken, {refused} refused");
+    }
+
+    #[test]
+    fn the_real_node_took_exactly_the_numbers_that_we_take() {
+        let capture: Value =
+            serde_json::from_str(include_str!("../../../tests/captures/decimals_on_chain.json")).unwrap();
+        for case in capture["cases"].as_array().unwrap() {
+            let input = case["input"].as_str().map_or_else(|| case["input"].to_string(), str::to_owned);
+            let as_sent = case["signed_as_sent"] == "accepted";
+            let over_canonical = case["signed_over_canonical"] == "accepted";
+            let mut text = input.clone();
+            let read = canonicalize(&mut text);
+            assert_eq!(read.is_ok(), as_sent || over_canonical || input.is_empty(), "{case}");
+            if read.is_ok() && !input.is_empty() {
+                assert_eq!(text, case["canonical"], "{case}");
+                assert_eq!(as_sent, text == input, "{case}");
+            }
+        }
+    }
+}
