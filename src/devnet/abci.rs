@@ -14,6 +14,14 @@ pub struct Event {
     pub attributes: Vec<(String, String)>,
 }
 
+impl Event {
+    /// An event of the SDK's own, whose values are plain texts.
+    pub fn plain<'a>(kind: &str, attributes: impl IntoIterator<Item = (&'a str, &'a String)>) -> Self {
+        let attributes = attributes.into_iter().map(|(key, value)| (key.into(), value.clone())).collect();
+        Self { kind: kind.into(), attributes }
+    }
+}
+
 /// What became of a transaction, in CheckTx, in Simulate or in a block.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExecTxResult {

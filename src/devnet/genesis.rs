@@ -1,15 +1,7 @@
 //! What a local chain starts from.
 
 use super::feemarket::GasPrice;
-
-/// The emissions package that the chain runs; requests of another one are refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EmissionsVersion {
-    /// `emissions.v9`, one value for each inference.
-    V9,
-    /// `emissions.v10`, labelled values.
-    V10,
-}
+pub use crate::chain::messages::EmissionsVersion;
 
 /// Whether workers must be on a topic's whitelist before they may submit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,20 +16,33 @@
 
 pub mod abci;
 mod accounts;
+mod address;
+mod ante;
 pub mod app;
 mod block;
 mod block_store;
 mod cometbft_json;
 mod control;
+mod decode;
+mod emissions;
+mod error;
 mod event_bus;
+mod execute;
 pub mod feemarket;
+mod gas;
 pub mod genesis;
+mod ledger;
 mod mempool;
 mod node;
+mod node_service;
 mod node_thread;
 mod options;
+mod query;
 mod query_language;
 mod rpc;
+mod schema;
+mod signature;
+mod state;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -72,6 +85,9 @@ pub enum StartError {
     /// Accounts could not be derived.
     #[error(transparent)]
     Accounts(#[from] DeriveError),
+    /// The genesis is wrong.
+    #[error(transparent)]
+    Genesis(#[from] ControlError),
 }
 
 /// Why a control method did nothing.
@@ -121,7 +137,7 @@ impl Devnet {
         listener.set_nonblocking(true).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let accounts = accounts::derive(options.accounts)?;
-        let app = App::new(options.genesis(&accounts));
+        let app = App::new(&options.genesis(&accounts))?;
         let node = Node::new(CHAIN_ID.into(), format!("tcp://{address}"), app, options.block_time);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (node, node_thread) = node_thread::spawn(node)?;
@@ -271,3 +287,6 @@ impl Drop for Devnet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! gRPC methods over `abci_query`: the modules other than emissions, and the forms of all answers.
+
+use cosmrs::{
+    Any,
+    proto::cosmos::{
+        auth::v1beta1::{
+            BaseAccount, QueryAccountInfoRequest, QueryAccountInfoResponse, QueryAccountRequest,
+            QueryAccountResponse,
+        },
+        bank::v1beta1::{
+            QueryBalanceRequest, QueryBalanceResponse, QuerySpendableBalanceByDenomRequest,
+            QuerySpendableBalanceByDenomResponse,
+        },
+        base::{
+            node::v1beta1::{ConfigRequest, ConfigResponse},
+            v1beta1::{Coin, DecCoin},
+        },
+        crypto::secp256k1::PubKey,
+    },
+};
+use prost::{Message, Name as _};
+
+use super::{
+    address::Address,
+    error::{AbciError, sdk},
+    ledger::DENOM,
+    state::State,
+};
+use crate::chain::messages::{EmissionsVersion, feemarket};
+
+/// An encoded response, or the error as ABCI has it.
+pub type Answer = Result<Vec<u8>, AbciError>;
+
+/// What a method answers.
+pub trait Response {
+    /// Its protobuf.
+    fn encode(&self) -> Vec<u8>;
+}
+
+impl<M: Message> Response for M {
+    fn encode(&self) -> Vec<u8> {
+        self.encode_to_vec()
+    }
+}
+
+/// Decodes the request, asks `method`, encodes the response.
+pub fn answer<Q: Message + Default, R: Response>(
+    data: &[u8],
+    method: impl FnOnce(Q) -> Result<R, AbciError>,
+) -> Answer {
+    let request = Q::decode(data).map_err(|_| sdk::INVALID_REQUEST.wrap("unexpected EOF"))?;
+    method(request).map(|response| response.encode())
+}
+
+/// No module has this method.
+pub fn unknown_path() -> Answer {
+    Err(sdk::UNKNOWN_REQUEST.wrap("unknown query path"))
+}
+
+/// A gRPC status `NotFound`.
+pub fn not_found(text: impl std::fmt::Display) -> AbciError {
+    sdk::KEY_NOT_FOUND.wrap(format!("rpc error: code = NotFound desc = {text}"))
+}
+
+/// A gRPC status `Internal`.
+pub fn internal(text: impl std::fmt::Display) -> AbciError {
+    sdk::UNKNOWN_REQUEST.wrap(format!("rpc error: code = Internal desc = {text}"))
+}
+
+/// A gRPC status `InvalidArgument`.
+pub fn invalid_argument(text: impl std::fmt::Display) -> AbciError {
+    sdk::INVALID_REQUEST.wrap(format!("rpc error: code = InvalidArgument desc = {text}"))
+}
+
+/// A gRPC status `Unknown`.
+pub fn unknown(text: impl std::fmt::Display) -> AbciError {
+    sdk::UNKNOWN_REQUEST.wrap(format!("rpc error: code = Unknown desc = {text}"))
+}
+
+/// Service of the emissions module for a version.
+pub fn emissions_service(version: EmissionsVersion) -> String {
+    format!("{}.QueryService", version.package())
+}
+
+impl State {
+    /// Answers a method of a module from this state.
+    pub fn query(&self, service: &str, method: &str, data: &[u8]) -> Answer {
+        if service == emissions_service(self.emissions.version) {
+            return self.emissions.query(method, data, self.height);
+        }
+        match (service, method) {
+            ("cosmos.auth.v1beta1.Query", "AccountInfo") => {
+                answer(data, |request: QueryAccountInfoRequest| {
+                    Ok(QueryAccountInfoResponse { info: Some(self.base_account(&request.address)?) })
+                })
+            }
+            ("cosmos.auth.v1beta1.Query", "Account") => answer(data, |request: QueryAccountRequest| {
+                let account = self.base_account(&request.address)?;
+                let account = Any { type_url: BaseAccount::type_url(), value: account.encode_to_vec() };
+                Ok(QueryAccountResponse { account: Some(account) })
+            }),
+            ("cosmos.bank.v1beta1.Query", "Balance") => answer(data, |request: QueryBalanceRequest| {
+                Ok(QueryBalanceResponse { balance: Some(self.balance(&request.address, request.denom)?) })
+            }),
+            ("cosmos.bank.v1beta1.Query", "SpendableBalanceByDenom") => {
+                answer(data, |request: QuerySpendableBalanceByDenomRequest| {
+                    let balance = Some(self.balance(&request.address, request.denom)?);
+                    Ok(QuerySpendableBalanceByDenomResponse { balance })
+                })
+            }
+            ("cosmos.base.node.v1beta1.Service", "Config") => answer(data, |_: ConfigRequest| {
+                Ok(ConfigResponse {
+                    pruning_keep_recent: "0".into(),
+                    pruning_interval: "0".into(),
+                    ..Default::default()
+                })
+            }),
+            (feemarket::SERVICE, _) => self.feemarket_query(method, data),
+            _ => unknown_path(),
+        }
+    }
+
+    fn feemarket_query(&self, method: &str, data: &[u8]) -> Answer {
+        let price = self.gas_price.scaled().to_string();
+        let coin = DecCoin { denom: DENOM.into(), amount: price.clone() };
+        match method {
+            "GasPrice" => answer(data, |request: feemarket::GasPriceRequest| {
+                if request.denom != DENOM {
+                    let text = format!("error resolving denom: the only denom supported is {DENOM}");
+                    return Err(sdk::INVALID_REQUEST.wrap(text));
+                }
+                Ok(feemarket::GasPriceResponse { price: Some(coin) })
+            }),
+            "GasPrices" => answer(data, |_: feemarket::GasPricesRequest| {
+                Ok(feemarket::GasPricesResponse { prices: vec![coin] })
+            }),
+            "Params" => answer(data, |_: feemarket::ParamsRequest| {
+                Ok(feemarket::ParamsResponse { params: Some(self.feemarket_params(price)) })
+            }),
+            "State" => answer(data, |_: feemarket::StateRequest| {
+                let state = feemarket::State {
+                    base_gas_price: price,
+                    learning_rate: LEARNING_RATE.into(),
+                    window: vec![self.block_gas],
+                    index: 0,
+                };
+                Ok(feemarket::StateResponse { state: Some(state) })
+            }),
+            _ => unknown_path(),
+        }
+    }
+
+    fn feemarket_params(&self, price: String) -> feemarket::Params {
+        let zero = || String::from("0");
+        feemarket::Params {
+            alpha: zero(),
+            beta: "1000000000000000000".into(),
+            gamma: zero(),
+            delta: zero(),
+            min_base_gas_price: price,
+            min_learning_rate: LEARNING_RATE.into(),
+            max_learning_rate: LEARNING_RATE.into(),
+            max_block_utilization: 30_000_000,
+            window: 1,
+            fee_denom: DENOM.into(),
+            enabled: true,
+            distribute_fees: false,
+        }
+    }
+
+    fn base_account(&self, text: &str) -> Result<BaseAccount, AbciError> {
+        let address = Address::parse(text).map_err(|error| sdk::INVALID_REQUEST.wrap(error))?;
+        let account =
+            self.ledger.account(address).ok_or_else(|| not_found(format!("account {address} not found")))?;
+        let pub_key = account.public_key.map(|key| Any {
+            type_url: PubKey::type_url(),
+            value: PubKey { key: key.to_vec() }.encode_to_vec(),
+        });
+        Ok(BaseAccount {
+            address: address.to_string(),
+            pub_key,
+            account_number: account.number,
+            sequence: account.sequence,
+        })
+    }
+
+    fn balance(&self, text: &str, denom: String) -> Result<Coin, AbciError> {
+        let address =
+            Address::parse(text).map_err(|error| invalid_argument(format!("invalid address: {error}")))?;
+        let amount = if denom == DENOM { self.ledger.balance(address) } else { 0 };
+        Ok(Coin { denom, amount: amount.to_string() })
+    }
+}
+
+/// LegacyDec 0.125.
+const LEARNING_RATE: &str = "125000000000000000";
