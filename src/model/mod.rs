@@ -1,1 +1,32 @@
 //! Our side of the model process. Knows nothing of chains.
+//!
+//! | file | noun |
+//! |---|---|
+//! | [`interpreter`](Interpreter) | the Python that fits a bundle |
+//! | `spec` | what to run, what to ask, what comes back |
+//! | `supervise` | [`Model`]: loads, asks, kills at the deadline, replaces |
+//! | `backoff` | when to try again after a death |
+//! | `process` | one model process: spawned, heard, killed, reaped |
+//! | `spawner` | the one thread that model processes are children of |
+//! | `environment` | what of our environment the model sees |
+//! | `logs` | what it prints |
+//! | [`host`] | the inside of the process until Python takes over |
+//! | `sandbox` | the walls that it puts around itself |
+
+mod backoff;
+mod environment;
+pub mod host;
+mod interpreter;
+mod logs;
+mod process;
+mod sandbox;
+mod spawner;
+mod spec;
+mod supervise;
+
+pub use bootstrap_frames::Prediction;
+pub use interpreter::{Interpreter, InterpreterError, Requirement, Version};
+pub use spec::{
+    Answer, Call, Failure, FailureKind, Isolation, ModelSpec, ModelState, ModelStatus, StartError, THIS_PROGRAM,
+};
+pub use supervise::Model;

@@ -8,10 +8,10 @@ mod codec;
 mod messages;
 
 pub use codec::{Decoder, FrameError, MAX_FRAME, encode};
-pub use messages::{Context, Fault, FromHost, Load, Prediction, ToHost};
+pub use messages::{Confinement, Context, Fault, FromHost, Load, Prediction, ToHost};
 
-/// Number of this set of messages. The first frame of the model process names it; the worker
-/// refuses any other.
+/// Number of this set of messages. The interpreter names it in its first frame; the
+/// worker refuses any other.
 pub const PROTOCOL: u32 = 1;
 
 /// Which build speaks, for logs; compatibility is decided by [`PROTOCOL`] alone.

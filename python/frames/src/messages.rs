@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum FromHost {
-    /// The first frame: the interpreter runs and speaks this protocol.
+    /// Sent before there is an interpreter: which walls stand around it.
+    Confined(Confinement),
+    /// The first frame of the interpreter: it interpreter runs and speaks this protocol.
     Hello {
         /// [`crate::PROTOCOL`] of the sender.
         protocol: u32,
@@ -53,6 +55,19 @@ pub enum FromHost {
     },
     /// Answer to [`ToHost::Ping`].
     Pong,
+}
+
+/// What the model process could enforce upon itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confinement {
+    /// It can gain no rights by starting programs.
+    pub no_new_privs: bool,
+    /// It has no capabilities, and no program that it starts gets any.
+    pub capabilities_dropped: bool,
+    /// It cannot read what is protected nor write outside of its folders.
+    pub landlock: bool,
+    /// It cannot send signals, nor connect to abstract sockets, outside of itself.
+    pub signals: bool,
 }
 
 /// From the worker to the model process.
@@ -163,7 +178,10 @@ mod tests {
             message: "no price".into(),
             traceback: Some("Traceback".into()),
         };
+        let confinement =
+            Confinement { no_new_privs: true, capabilities_dropped: true, landlock: false, signals: false };
         vec![
+            FromHost::Confined(confinement),
             FromHost::Hello { protocol: PROTOCOL, build: "0.1.0".into(), python: "3.11.7".into() },
             FromHost::Loaded { function: "src.runner:run".into(), is_async: false, seconds: 0.25 },
             FromHost::LoadFailed {

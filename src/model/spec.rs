@@ -1,0 +1,215 @@
+//! What to run, what to ask, what comes back.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bootstrap_frames::{Fault, Prediction};
+
+use super::Interpreter;
+
+/// The program that is running, whatever became of its file since it was started.
+pub const THIS_PROGRAM: &str = "/proc/self/exe";
+
+/// A model: whose function, in which interpreter, within which limits.
+#[derive(Debug, Clone)]
+pub struct ModelSpec {
+    /// The program whose command `host` is the model process: [`THIS_PROGRAM`], except in tests.
+    pub program: PathBuf,
+    /// The interpreter.
+    pub python: Interpreter,
+    /// The bundle's folder, absolute.
+    pub bundle_root: PathBuf,
+    /// Working directory of import and calls, absolute.
+    pub workdir: PathBuf,
+    /// Where weights lie, absolute.
+    pub artifacts_dir: PathBuf,
+    /// Dotted name of the module.
+    pub module: String,
+    /// Name of the function in it.
+    pub function: String,
+    /// Deadline of importing the module.
+    pub load_limit: Duration,
+    /// Limit of resident memory in MiB.
+    pub memory_mb: Option<u64>,
+    /// Threads that numeric libraries are told to use; by default the processors we may use.
+    pub cpu_cores: Option<f64>,
+    /// Keep a second, loaded process.
+    pub spare: bool,
+    /// Files and folders that the model may write to, absolute.
+    pub writable: Vec<PathBuf>,
+    /// Files and folders that the model must not read: key file, state folder, log files.
+    pub protected: Vec<PathBuf>,
+    /// Environment variables that the model must not see, beside `ALLORA_*`: those that hold a key.
+    pub withheld: Vec<String>,
+    /// For its environment.
+    pub topic_id: Option<u64>,
+    /// For its environment: name or address of the network, without credentials.
+    pub network: String,
+}
+
+/// One question.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Block height of the nonce.
+    pub nonce: i64,
+    /// The topic that asks.
+    pub topic_id: u64,
+    /// Last block of the window, when one is open.
+    pub window_closes_at: Option<i64>,
+    /// Name or address of the network, without credentials.
+    pub network: String,
+    /// Time for the answer, waiting for the model to load included.
+    pub limit: Duration,
+}
+
+/// What a model said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Decimal texts, exactly as the model gave them.
+    Value(Prediction),
+    /// It left this nonce out on purpose.
+    Skipped {
+        /// Its own words.
+        why: String,
+    },
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What kind of end it was.
+    pub kind: FailureKind,
+    /// One line or a few, for people.
+    pub message: String,
+    /// Python's, when there was an exception; the last lines it printed, when it crashed.
+    pub traceback: Option<String>,
+}
+
+/// The ways in which a model fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The function raised.
+    Exception,
+    /// It did not answer in time, and was killed.
+    Timeout,
+    /// The process ended by itself or broke the protocol.
+    Crash,
+    /// It returned something that is no prediction.
+    BadValue,
+    /// The module could not be imported.
+    Import,
+    /// It took more memory than it may, and was killed.
+    Memory,
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exception => "exception",
+            Self::Timeout => "timeout",
+            Self::Crash => "crash",
+            Self::BadValue => "bad_value",
+            Self::Import => "import",
+            Self::Memory => "memory",
+        })
+    }
+}
+
+impl Failure {
+    pub(super) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), traceback: None }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Import { message, traceback } => Self { kind: FailureKind::Import, message, traceback },
+            Fault::Exception { class, message, traceback } => {
+                let message = if message.is_empty() { class } else { format!("{class}: {message}") };
+                Self { kind: FailureKind::Exception, message, traceback }
+            }
+            Fault::BadValue { class, shape, problem, fix } => {
+                let shape = shape.map(|shape| format!(" of shape {shape}")).unwrap_or_default();
+                Self::new(FailureKind::BadValue, format!("the model returned {class}{shape}: {problem}; {fix}"))
+            }
+        }
+    }
+}
+
+/// Where a model is in its life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelState {
+    /// A process starts and imports the module.
+    Loading,
+    /// It waits for a call.
+    Ready,
+    /// It answers a call.
+    Busy,
+    /// There is no process; the next attempt waits for its back-off.
+    Failed(Failure),
+    /// It was asked to stop.
+    Stopped,
+}
+
+/// What is known of a model.
+#[derive(Debug, Clone)]
+pub struct ModelStatus {
+    /// Where it is in its life.
+    pub state: ModelState,
+    /// The process, when there is one.
+    pub pid: Option<u32>,
+    /// Processes that were replaced.
+    pub restarts: u64,
+    /// Resident memory when last looked at.
+    pub rss_bytes: Option<u64>,
+    /// Version of the interpreter that answered.
+    pub python: Option<String>,
+    /// How long importing took, the last time it succeeded.
+    pub load_seconds: Option<f64>,
+    /// Which walls stand around it.
+    pub isolation: Isolation,
+}
+
+/// The walls around the model; false means that this system could not enforce it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Isolation {
+    /// The worker's memory cannot be read through `/proc` or a debugger.
+    pub undumpable: bool,
+    /// The model can gain no rights by starting programs.
+    pub no_new_privs: bool,
+    /// It has no capabilities.
+    pub capabilities_dropped: bool,
+    /// It is killed as a whole, with what it started.
+    pub session: bool,
+    /// It does not see the worker's settings and secrets.
+    pub environment: bool,
+    /// It cannot read what is protected nor write outside of its folders.
+    pub landlock: bool,
+    /// It cannot send signals outside of itself.
+    pub signals: bool,
+}
+
+/// Why a model cannot even be started. Everything later is a [`Failure`] and is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The scratch folder cannot be made.
+    #[error("no scratch folder for the model can be made in {}", .0.display())]
+    Scratch(PathBuf, #[source] std::io::Error),
+    /// The thread that spawns processes cannot be started.
+    #[error("no thread for the model process can be started")]
+    Thread(#[source] std::io::Error),
+    /// A path is not UTF-8, which neither Python's import system nor our messages take.
+    #[error("the path {0} is not UTF-8")]
+    NotUtf8(PathBuf),
+    /// A key file, a state folder or a log file lies where the model may write or must read.
+    #[error("{} must not lie inside {}, which belongs to the model", protected.display(), folder.display())]
+    Exposed {
+        /// The file or folder with secrets.
+        protected: PathBuf,
+        /// The model's.
+        folder: PathBuf,
+    },
+}
