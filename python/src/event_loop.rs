@@ -62,7 +62,8 @@ fn existing<'py>(asyncio: &Bound<'py, PyModule>) -> PyResult<Bound<'py, PyAny>> 
     let warnings = py.import("warnings")?;
     let quiet = warnings.call_method("catch_warnings", (), None)?;
     quiet.call_method0("__enter__")?;
-    let ignored = warnings.call_method("simplefilter", ("ignore",), Some(&[("append", false)].into_py_dict(py)?));
+    let ignored =
+        warnings.call_method("simplefilter", ("ignore",), Some(&[("append", false)].into_py_dict(py)?));
     let found = asyncio.call_method0("get_event_loop");
     quiet.call_method1("__exit__", (py.None(), py.None(), py.None()))?;
     ignored?;

@@ -141,10 +141,9 @@ fn inspected(function: &Bound<'_, PyAny>) -> PyResult<Signature> {
 fn names_run_context(annotation: &Bound<'_, PyAny>) -> bool {
     let name = match annotation.cast::<PyString>() {
         Ok(text) => text.to_string_lossy().into_owned(),
-        Err(_) => annotation
-            .getattr("__name__")
-            .and_then(|name| name.extract::<String>())
-            .unwrap_or_default(),
+        Err(_) => {
+            annotation.getattr("__name__").and_then(|name| name.extract::<String>()).unwrap_or_default()
+        }
     };
     name.trim_matches(['"', '\'', ' ']).rsplit('.').next() == Some("RunContext")
 }

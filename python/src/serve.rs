@@ -41,7 +41,9 @@ pub fn serve(py: Python<'_>) -> PyResult<()> {
             },
             ToHost::Predict { id, nonce, context } => match &function {
                 Some(function) => predict(py, function, &mut event_loop, id, nonce, context),
-                None => return Err(PyRuntimeError::new_err("asked for a prediction before a model was loaded")),
+                None => {
+                    return Err(PyRuntimeError::new_err("asked for a prediction before a model was loaded"));
+                }
             },
             ToHost::Ping => FromHost::Pong,
             ToHost::Bye => break,

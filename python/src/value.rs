@@ -59,7 +59,11 @@ fn many(result: &Bound<'_, PyAny>, labelled: &Bound<'_, PyAny>) -> Result<Predic
         return Err(refuse(result, "an empty mapping predicts nothing", "return a number for each label"));
     }
     if count > MAX_LABELS {
-        return Err(refuse(result, format!("more than {MAX_LABELS} labels"), "return the topic's labels only"));
+        return Err(refuse(
+            result,
+            format!("more than {MAX_LABELS} labels"),
+            "return the topic's labels only",
+        ));
     }
     let mut values: Vec<(String, String)> = Vec::with_capacity(count);
     let items = labelled.call_method0("items").and_then(|items| items.try_iter()).map_err(unreadable)?;
@@ -74,8 +78,10 @@ fn many(result: &Bound<'_, PyAny>, labelled: &Bound<'_, PyAny>) -> Result<Predic
         if values.iter().any(|(known, _)| *known == label) {
             return Err(refuse(result, format!("label {label:?} occurs twice"), "name each output once"));
         }
-        let number = one(&value)
-            .map_err(|refused| Refused { problem: format!("label {label:?}: {}", refused.problem), ..refused })?;
+        let number = one(&value).map_err(|refused| Refused {
+            problem: format!("label {label:?}: {}", refused.problem),
+            ..refused
+        })?;
         values.push((label, number));
     }
     Ok(Prediction::Many(values))
@@ -99,7 +105,11 @@ fn one(value: &Bound<'_, PyAny>) -> Result<String, Refused> {
         return Err(refuse(value, problem, "return one element of it, for example result[-1]"));
     }
     if is_masked(value) {
-        return Err(refuse(value, "its value is masked, which means there is none", "raise Skip, or fill it"));
+        return Err(refuse(
+            value,
+            "its value is masked, which means there is none",
+            "raise Skip, or fill it",
+        ));
     }
     // Dates have an `.item()` that is an integer, depending on their unit.
     let kind = value.getattr("dtype").and_then(|dtype| dtype.getattr("kind")?.extract::<String>());
@@ -112,7 +122,11 @@ fn one(value: &Bound<'_, PyAny>) -> Result<String, Refused> {
     })?;
     if item.is_instance_of::<PyString>() || !is_scalar(&item) {
         let class = class(&item);
-        return Err(refuse(value, format!("its .item() gives a {class}, which is no number"), "return float(x)"));
+        return Err(refuse(
+            value,
+            format!("its .item() gives a {class}, which is no number"),
+            "return float(x)",
+        ));
     }
     scalar(value, &item)
 }
@@ -141,7 +155,8 @@ fn scalar(value: &Bound<'_, PyAny>, number: &Bound<'_, PyAny>) -> Result<String,
     }
     let written = if number.is_instance_of::<PyInt>() {
         let base = py.get_type::<PyInt>();
-        let bits: u64 = base.call_method1("bit_length", (number,)).and_then(|bits| bits.extract()).map_err(unreadable)?;
+        let bits: u64 =
+            base.call_method1("bit_length", (number,)).and_then(|bits| bits.extract()).map_err(unreadable)?;
         if bits > MAX_BITS {
             let problem = "the chain takes numbers up to 1e40 only";
             return Err(refuse(value, problem, "check the unit of the prediction"));
@@ -150,7 +165,8 @@ fn scalar(value: &Bound<'_, PyAny>, number: &Bound<'_, PyAny>) -> Result<String,
     } else if number.is_instance_of::<PyFloat>() {
         py.get_type::<PyFloat>().call_method1("__repr__", (number,))
     } else {
-        py.import("decimal").and_then(|decimal| decimal.getattr("Decimal")?.call_method1("__str__", (number,)))
+        py.import("decimal")
+            .and_then(|decimal| decimal.getattr("Decimal")?.call_method1("__str__", (number,)))
     };
     let written = written.map_err(unreadable)?;
     let written = text(written.cast::<PyString>().map_err(|error| unreadable(error.into()))?);
@@ -184,7 +200,9 @@ fn has_item(value: &Bound<'_, PyAny>) -> bool {
 fn is_masked(value: &Bound<'_, PyAny>) -> bool {
     let bases = value.get_type().mro();
     let masked_kind = bases.iter().any(|base| {
-        base.getattr("__name__").and_then(|name| name.extract::<String>()).is_ok_and(|name| name == "MaskedArray")
+        base.getattr("__name__")
+            .and_then(|name| name.extract::<String>())
+            .is_ok_and(|name| name == "MaskedArray")
     });
     let mask = || value.getattr("mask")?.call_method0("any")?.is_truthy();
     masked_kind && mask().unwrap_or(true)

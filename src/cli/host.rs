@@ -1,14 +1,12 @@
-//! `bootstrap host`.
+//! `bootstrap host PLAN`: the model process. The worker starts it; it is no command for people.
 
-use super::{Exit, Outcome};
+use super::{Exit, Outcome, Report};
+use crate::model::host;
 
-/// The model process; started by the worker
-#[derive(Debug, clap::Args)]
-pub struct Args {}
-
-impl Args {
-    /// Runs the command.
-    pub fn run(self) -> Outcome {
-        Ok(Exit::Done)
+/// Becomes the bundle's interpreter.
+pub fn run(plan: &str) -> Outcome {
+    match host::run(plan).map_err(|error| Report::new(Exit::Internal, error))? {
+        0 => Ok(Exit::Done),
+        _ => Ok(Exit::No),
     }
 }

@@ -47,8 +47,6 @@ enum Command {
     Status(status::Args),
     Journal(journal::Args),
     Wallet(wallet::Args),
-    #[command(hide = true)]
-    Host(host::Args),
 }
 
 /// The environment as the process was started with it; the secrets of it are nowhere else.
@@ -64,6 +62,11 @@ fn environment() -> &'static Environment {
 #[must_use]
 pub fn main() -> ExitCode {
     environment();
+    // The model process starts often and needs no table of settings to read its one argument.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|command| command == "host") {
+        return end(host::run(&arguments.next().unwrap_or_default().to_string_lossy()));
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -81,8 +84,11 @@ pub fn main() -> ExitCode {
         Command::Status(args) => args.run(),
         Command::Journal(args) => args.run(),
         Command::Wallet(args) => args.run(),
-        Command::Host(args) => args.run(),
     };
+    end(outcome)
+}
+
+fn end(outcome: Outcome) -> ExitCode {
     outcome
         .unwrap_or_else(|report| {
             eprintln!("{report}");

@@ -104,7 +104,8 @@ fn take_wire(wire: RawFd) -> Result<(), HostError> {
 /// Our module as a file that exists in memory only.
 fn module_in_memory() -> Result<File, HostError> {
     let memory = memfd_create(MODULE, MFdFlags::MFD_CLOEXEC);
-    let mut memory = memory.map(File::from).map_err(|error| HostError::System("memfd_create", error.into()))?;
+    let mut memory =
+        memory.map(File::from).map_err(|error| HostError::System("memfd_create", error.into()))?;
     memory.write_all(CDYLIB).map_err(|error| HostError::System("filling the module", error))?;
     Ok(memory)
 }

@@ -25,8 +25,9 @@ mod spec;
 mod supervise;
 
 pub use bootstrap_frames::Prediction;
-pub use interpreter::{Interpreter, InterpreterError, Requirement, Version};
+pub use interpreter::{Interpreter, InterpreterError};
 pub use spec::{
-    Answer, Call, Failure, FailureKind, Isolation, ModelSpec, ModelState, ModelStatus, StartError, THIS_PROGRAM,
+    Answer, Call, Failure, FailureKind, Isolation, ModelSpec, ModelState, ModelStatus, StartError,
+    THIS_PROGRAM,
 };
 pub use supervise::Model;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bootstrap_frames::{Fault, Prediction};
 
 use super::Interpreter;
+use crate::bundle::Manifest;
 
 /// The program that is running, whatever became of its file since it was started.
 pub const THIS_PROGRAM: &str = "/proc/self/exe";
@@ -46,6 +47,38 @@ pub struct ModelSpec {
     pub topic_id: Option<u64>,
     /// For its environment: name or address of the network, without credentials.
     pub network: String,
+}
+
+impl ModelSpec {
+    /// The model of a bundle as its manifest describes it. Nothing is protected or withheld yet;
+    /// `network` is for its environment and must be without credentials.
+    #[must_use]
+    pub fn of_bundle(
+        manifest: &Manifest,
+        python: Interpreter,
+        topic_id: Option<u64>,
+        network: String,
+    ) -> Self {
+        let (entrypoint, runtime) = (&manifest.entrypoint, &manifest.runtime);
+        Self {
+            program: THIS_PROGRAM.into(),
+            python,
+            bundle_root: manifest.root.clone(),
+            workdir: entrypoint.workdir.clone(),
+            artifacts_dir: entrypoint.artifacts_dir.clone(),
+            module: entrypoint.module.clone(),
+            function: entrypoint.function.clone(),
+            load_limit: runtime.load_seconds,
+            memory_mb: runtime.memory_mb,
+            cpu_cores: runtime.cpu_cores,
+            spare: runtime.spare,
+            writable: runtime.writable.clone(),
+            protected: Vec::new(),
+            withheld: Vec::new(),
+            topic_id,
+            network,
+        }
+    }
 }
 
 /// One question.
@@ -133,7 +166,10 @@ impl From<Fault> for Failure {
             }
             Fault::BadValue { class, shape, problem, fix } => {
                 let shape = shape.map(|shape| format!(" of shape {shape}")).unwrap_or_default();
-                Self::new(FailureKind::BadValue, format!("the model returned {class}{shape}: {problem}; {fix}"))
+                Self::new(
+                    FailureKind::BadValue,
+                    format!("the model returned {class}{shape}: {problem}; {fix}"),
+                )
             }
         }
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum FromHost {
     /// Sent before there is an interpreter: which walls stand around it.
     Confined(Confinement),
-    /// The first frame of the interpreter: it interpreter runs and speaks this protocol.
+    /// The first frame of the interpreter: it runs and speaks this protocol.
     Hello {
         /// [`crate::PROTOCOL`] of the sender.
         protocol: u32,

@@ -1,0 +1,306 @@
+//! The Python that fits a bundle.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use serde::Deserialize;
+
+use super::environment::is_harmless;
+use crate::bundle::PythonVersion;
+
+/// How long an interpreter may take to describe itself; a version manager's wrapper is a shell
+/// script and takes its time.
+const PROBE_LIMIT: Duration = Duration::from_secs(10);
+/// Most bytes of its description.
+const PROBE_BYTES: usize = 64 * 1024;
+/// The highest `python3.N` that is looked for.
+const NEWEST: u8 = 40;
+
+/// What an interpreter says about itself. Without `site`, which is the user's code already.
+const PROBE: &str = "import json, sys, sysconfig
+get = sysconfig.get_config_var
+print(json.dumps({
+    'implementation': sys.implementation.name, 'version': list(sys.version_info[:3]),
+    'executable': sys.executable, 'libdir': get('LIBDIR'), 'base': sys.base_prefix,
+    'library': get('INSTSONAME'), 'free_threaded': bool(get('Py_GIL_DISABLED'))}))";
+
+/// An interpreter that was found, asked and fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interpreter {
+    /// Its executable, absolute: that of the virtual environment when it is in one.
+    pub executable: PathBuf,
+    /// `3.11.7`.
+    pub version: String,
+    /// Its shared library; `None` when the executable is all there is.
+    pub libpython: Option<PathBuf>,
+}
+
+/// Why there is no interpreter for a bundle.
+#[derive(Debug, thiserror::Error)]
+pub enum InterpreterError {
+    /// The one that the settings name does not exist.
+    #[error("there is no interpreter {}", .0.display())]
+    NamedMissing(PathBuf),
+    /// The one that is to be used cannot be.
+    #[error("{} cannot run this bundle", path.display())]
+    Unfit {
+        /// Its path.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        why: Unfit,
+    },
+    /// None was found.
+    #[error("no Python {wanted} was found{}", Tried(tried))]
+    NotFound {
+        /// What the bundle asks for.
+        wanted: PythonVersion,
+        /// Those that were looked at.
+        tried: Vec<(PathBuf, Unfit)>,
+    },
+}
+
+/// What is wrong with an interpreter.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    /// Another version than the bundle asks for.
+    #[error("it is Python {found}, the bundle asks for {wanted}")]
+    Version {
+        /// Its own.
+        found: String,
+        /// The bundle's.
+        wanted: PythonVersion,
+    },
+    /// PyPy, GraalPy or the like.
+    #[error("it is {0}, and only CPython can be used")]
+    Implementation(String),
+    /// A build without the global interpreter lock, which has another binary interface.
+    #[error("it is a free-threaded build, which has another binary interface")]
+    FreeThreaded,
+    /// It cannot be started, or does not describe itself.
+    #[error("it does not say what it is")]
+    Silent(#[source] io::Error),
+}
+
+struct Tried<'a>(&'a [(PathBuf, Unfit)]);
+
+impl fmt::Display for Tried<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(path, unfit)| write!(f, "\n  {}: {unfit}", path.display()))
+    }
+}
+
+impl Interpreter {
+    /// Finds the interpreter of a bundle and asks it about itself; waits for it, so not for a thread
+    /// of a runtime.
+    ///
+    /// `named` is the one of the settings and then the only candidate. Otherwise the bundle's
+    /// `.venv`, when there is one, is the only candidate; otherwise those of `path`, a list of
+    /// folders as in `PATH`: `pythonX.Y` for an exact version, and `python3`, `python` and the
+    /// highest `python3.N` for a lower bound.
+    ///
+    /// # Errors
+    /// [`InterpreterError`].
+    pub fn find(
+        named: Option<&Path>,
+        bundle_root: &Path,
+        wanted: PythonVersion,
+        path: &OsStr,
+    ) -> Result<Self, InterpreterError> {
+        let folders: Vec<PathBuf> =
+            std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect();
+        let only =
+            |path: PathBuf| Self::ask(&path, wanted).map_err(|why| InterpreterError::Unfit { path, why });
+        if let Some(named) = named {
+            let found = if named.components().count() == 1 && !named.exists() {
+                folders.iter().map(|folder| folder.join(named)).find(|path| path.is_file())
+            } else {
+                named.is_file().then(|| named.to_owned())
+            };
+            return only(found.ok_or_else(|| InterpreterError::NamedMissing(named.into()))?);
+        }
+        let venv = bundle_root.join(".venv/bin/python");
+        // A link that leads nowhere is a broken environment, not an absent one.
+        if venv.symlink_metadata().is_ok() {
+            return only(venv);
+        }
+        let mut tried = Vec::new();
+        for candidate in candidates(&folders, wanted) {
+            match Self::ask(&candidate, wanted) {
+                Ok(found) => return Ok(found),
+                Err(unfit) => tried.push((candidate, unfit)),
+            }
+        }
+        Err(InterpreterError::NotFound { wanted, tried })
+    }
+
+    fn ask(path: &Path, wanted: PythonVersion) -> Result<Self, Unfit> {
+        let said = probe(path).map_err(Unfit::Silent)?;
+        if said.implementation != "cpython" {
+            return Err(Unfit::Implementation(said.implementation));
+        }
+        let [major, minor, patch] = said.version;
+        let version = format!("{major}.{minor}.{patch}");
+        if !wanted.fits(major, minor) {
+            return Err(Unfit::Version { found: version, wanted });
+        }
+        if said.free_threaded {
+            return Err(Unfit::FreeThreaded);
+        }
+        // Builds that were moved after they were made still name the folder they were made for.
+        let folders = [said.libdir.map(PathBuf::from), Some(Path::new(&said.base).join("lib"))];
+        let library = said.library.filter(|name| name.contains(".so"));
+        let libpython = library.and_then(|name| {
+            folders.into_iter().flatten().map(|folder| folder.join(&name)).find(|path| path.is_file())
+        });
+        Ok(Self { executable: said.executable, version, libpython })
+    }
+}
+
+/// Executables on the way of `folders`, best first, each once.
+fn candidates(folders: &[PathBuf], wanted: PythonVersion) -> Vec<PathBuf> {
+    let numbered = |minor: u8| format!("python3.{minor}");
+    let plain = ["python3".to_owned(), "python".to_owned()].into_iter();
+    let names: Vec<String> = match wanted {
+        // Containers often have the right one under the plain name only.
+        PythonVersion::Exact { minor } => std::iter::once(numbered(minor)).chain(plain).collect(),
+        PythonVersion::AtLeast { minor } => plain.chain((minor..=NEWEST).rev().map(numbered)).collect(),
+    };
+    let on_path = |name: &String| folders.iter().map(|folder| folder.join(name)).collect::<Vec<_>>();
+    names.iter().flat_map(on_path).filter(|path| path.is_file()).collect()
+}
+
+#[derive(Deserialize)]
+struct Said {
+    implementation: String,
+    version: [u8; 3],
+    executable: PathBuf,
+    libdir: Option<String>,
+    base: String,
+    library: Option<String>,
+    free_threaded: bool,
+}
+
+/// Runs the interpreter without our secrets, in a group of its own, within the limits.
+fn probe(path: &Path) -> io::Result<Said> {
+    let mut child = Command::new(path)
+        .args(["-I", "-S", "-c", PROBE])
+        .env_clear()
+        .envs(std::env::vars_os().filter(|(name, _)| is_harmless(name, &[])))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()?;
+    let text = description(&mut child);
+    if text.is_err() {
+        let _ = i32::try_from(child.id()).map(|pid| killpg(Pid::from_raw(pid), Signal::SIGKILL));
+    }
+    let status = child.wait()?;
+    let text = text?;
+    if !status.success() {
+        return Err(io::Error::other(format!("it ended with {status}")));
+    }
+    serde_json::from_slice(&text).map_err(io::Error::other)
+}
+
+/// What the child writes until it closes its end.
+fn description(child: &mut Child) -> io::Result<Vec<u8>> {
+    let mut output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    let deadline = Instant::now() + PROBE_LIMIT;
+    let mut text = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        if poll(&mut [PollFd::new(output.as_fd(), PollFlags::POLLIN)], timeout)? == 0 {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        match output.read(&mut piece)? {
+            0 => return Ok(text),
+            read => text.extend_from_slice(&piece[..read]),
+        }
+        if text.len() > PROBE_BYTES {
+            return Err(io::Error::other("it says too much"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A folder with executables that say what the test wants.
+    fn folder(pythons: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, script) in pythons {
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        folder
+    }
+
+    fn says(version: &str, more: &str) -> String {
+        format!(
+            "echo '{{\"implementation\": \"cpython\", \"version\": [{version}], \"executable\": \"/p/python\", \
+             \"libdir\": null, \"base\": \"/p\", \"library\": null, \"free_threaded\": false{more}}}'"
+        )
+    }
+
+    fn find(folder: &Path, wanted: &str) -> Result<Interpreter, InterpreterError> {
+        Interpreter::find(None, folder, wanted.parse().unwrap(), folder.as_os_str())
+    }
+
+    #[test]
+    fn the_first_that_fits_wins_and_all_are_named_when_none_does() {
+        let (nine, thirteen) = (says("3, 9, 1", ""), says("3, 13, 0", ""));
+        let folder = folder(&[("python3", &nine), ("python3.13", &thirteen), ("python", "exit 3")]);
+        assert_eq!(find(folder.path(), ">=3.9").unwrap().version, "3.9.1");
+        assert_eq!(find(folder.path(), ">=3.10").unwrap().version, "3.13.0");
+        assert_eq!(find(folder.path(), "3.9").unwrap().version, "3.9.1");
+        let message = find(folder.path(), "3.12").unwrap_err().to_string();
+        assert!(message.contains("no Python 3.12") && message.contains("it is Python 3.9.1"), "{message}");
+    }
+
+    #[test]
+    fn the_bundles_own_environment_is_used_or_refused_and_never_passed_over() {
+        let fits = says("3, 11, 0", "");
+        let folder = folder(&[("python3", &fits)]);
+        std::fs::create_dir_all(folder.path().join(".venv/bin")).unwrap();
+        std::os::unix::fs::symlink("/gone/python", folder.path().join(".venv/bin/python")).unwrap();
+        let error = find(folder.path(), "3.11").unwrap_err();
+        assert!(matches!(error, InterpreterError::Unfit { why: Unfit::Silent(_), .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_named_one_that_is_not_there_is_a_mistake_of_the_settings() {
+        let folder = folder(&[]);
+        let wanted = "3.11".parse().unwrap();
+        for named in ["/gone/python", "python-that-is-nowhere"] {
+            let found =
+                Interpreter::find(Some(named.as_ref()), folder.path(), wanted, folder.path().as_os_str());
+            assert!(matches!(found, Err(InterpreterError::NamedMissing(_))), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_says_nothing_or_too_much_is_no_interpreter() {
+        for script in ["yes", "exit 0", "echo '{}'", "kill -9 $$"] {
+            let folder = folder(&[("python3.12", script)]);
+            let error = find(folder.path(), "3.12").unwrap_err();
+            assert!(matches!(error, InterpreterError::NotFound { .. }), "{error:?}");
+        }
+    }
+}
