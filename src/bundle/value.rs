@@ -150,7 +150,7 @@ pub fn decimal(text: &str) -> Result<BigDecimal, BadValue> {
         return Ok(BigDecimal::default());
     }
     let magnitude = i128::from(number.digits()) - i128::from(scale);
-    if (-39..=41).contains(&magnitude) { Ok(number) } else { Err(bad()) }
+    if (-39..=40).contains(&magnitude) { Ok(number) } else { Err(bad()) }
 }
 
 /// A word that can be part of a file name and of an image tag.

@@ -330,3 +330,6 @@ fn mapping_key(entries: &[(Key, Node)], node: Node) -> Result<Key, Problem> {
     }
     Ok(Key { text, place })
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,8 +76,9 @@ impl Sources<'_> {
     fn block(&mut self, problem: &Problem) -> String {
         let Problem { severity, code, message, place, fix } = problem;
         let path = self.root.join(&place.file);
-        let margin = place.line.map_or(1, |line| line.to_string().len()) + 1;
-        let mut block = format!("{severity}[{code}]: {message}\n{:>margin$}--> {}", "", path.display());
+        let digits = place.line.map_or(1, |line| line.to_string().len());
+        let margin = digits + 1;
+        let mut block = format!("{severity}[{code}]: {message}\n{:digits$}--> {}", "", path.display());
         if let (Some(line), Some(column)) = (place.line, place.column) {
             block.push_str(&format!(":{line}:{column}"));
             // A secret is not shown, not even to say where it is.
