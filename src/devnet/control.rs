@@ -55,7 +55,7 @@ pub(super) const METHODS: &[Method] = &[
     },
     Method {
         name: "devnet_setWhitelisted",
-        params: &[("topic_id", Kind::Json), ("address", Kind::Text), ("whitelisted", Kind::Json)],
+        params: &[("topic_id", Kind::Json), ("address", Kind::Text), ("whitelisted", Kind::Bool)],
         call: |node, args| {
             let on = flag(args, "whitelisted")?;
             node.app.set_whitelisted(number(args, "topic_id")?, args.text("address"), on)?;
@@ -64,7 +64,7 @@ pub(super) const METHODS: &[Method] = &[
     },
     Method {
         name: "devnet_setRegistered",
-        params: &[("topic_id", Kind::Json), ("address", Kind::Text), ("registered", Kind::Json)],
+        params: &[("topic_id", Kind::Json), ("address", Kind::Text), ("registered", Kind::Bool)],
         call: |node, args| {
             let on = flag(args, "registered")?;
             node.app.set_registered(number(args, "topic_id")?, args.text("address"), on)?;
@@ -73,7 +73,7 @@ pub(super) const METHODS: &[Method] = &[
     },
     Method {
         name: "devnet_setTopicActive",
-        params: &[("topic_id", Kind::Json), ("active", Kind::Json)],
+        params: &[("topic_id", Kind::Json), ("active", Kind::Bool)],
         call: |node, args| {
             node.app.set_topic_active(number(args, "topic_id")?, flag(args, "active")?)?;
             done()
@@ -169,5 +169,5 @@ fn number<T: std::str::FromStr>(args: &Args, name: &str) -> Result<T, RpcError> 
 }
 
 fn flag(args: &Args, name: &str) -> Result<bool, RpcError> {
-    args.json(name).as_bool().ok_or_else(|| RpcError::InvalidParams(format!("{name} must be true or false")))
+    args.bool(name).ok_or_else(|| RpcError::InvalidParams(format!("{name} must be true or false")))
 }

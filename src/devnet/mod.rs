@@ -13,6 +13,7 @@
 //! | `event_bus`, `query_language` | who hears of what |
 //! | `cometbft_json`, `rpc` | the outside: JSON-RPC over HTTP and websocket |
 //! | `control` | the methods that steer it |
+//! | `config` | what a client must know of it |
 
 pub mod abci;
 mod accounts;
@@ -22,6 +23,7 @@ pub mod app;
 mod block;
 mod block_store;
 mod cometbft_json;
+mod config;
 mod control;
 mod decode;
 mod emissions;
@@ -51,8 +53,11 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
+use crate::wallet::MnemonicError;
+
 pub use self::{
-    accounts::{Account, DeriveError},
+    accounts::Account,
+    config::{Config, TopicConfig},
     node_thread::Stopped,
     options::{BlockTime, CHAIN_ID, InvalidOptions, Options},
 };
@@ -84,7 +89,7 @@ pub enum StartError {
     Threads(#[from] std::io::Error),
     /// Accounts could not be derived.
     #[error(transparent)]
-    Accounts(#[from] DeriveError),
+    Accounts(#[from] MnemonicError),
     /// The genesis is wrong.
     #[error(transparent)]
     Genesis(#[from] ControlError),
@@ -199,6 +204,12 @@ impl Devnet {
     #[must_use]
     pub fn block_time(&self) -> BlockTime {
         self.block_time
+    }
+
+    /// Whether it still works; only a fault of its own ends it before it is dropped.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        !self.threads.iter().any(JoinHandle::is_finished)
     }
 
     /// Height of the last block; 0 before the first.

@@ -29,6 +29,8 @@ pub(super) const MAX_BLOCK_BYTES: usize = 22_020_096;
 pub(super) struct Node {
     /// Genesis' chain id.
     pub chain_id: String,
+    /// When it was started.
+    pub genesis_time: OffsetDateTime,
     /// Where `status` says that it listens.
     pub rpc_address: String,
     pub app: App,
@@ -67,6 +69,7 @@ impl Node {
     pub fn new(chain_id: String, rpc_address: String, app: App, block_time: BlockTime) -> Self {
         Self {
             chain_id,
+            genesis_time: OffsetDateTime::now_utc(),
             rpc_address,
             app,
             mempool: Mempool::default(),

@@ -1,6 +1,6 @@
 //! What a local chain can be told, with the defaults of the command line.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, str::FromStr, time::Duration};
 
 use super::{
     accounts::Account,
@@ -39,6 +39,30 @@ impl BlockTime {
             Self::Every(time) => Some(time.as_secs_f64()),
             Self::Manual => None,
         }
+    }
+}
+
+/// Text that is no block time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected a time such as 1s or 500ms, or `manual`")]
+pub struct InvalidBlockTime;
+
+impl FromStr for BlockTime {
+    type Err = InvalidBlockTime;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "manual" {
+            return Ok(Self::Manual);
+        }
+        let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+        let number: u64 = text[..text.len() - unit.len()].parse().map_err(|_| InvalidBlockTime)?;
+        let milliseconds = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            _ => return Err(InvalidBlockTime),
+        };
+        number.checked_mul(milliseconds).map(Duration::from_millis).map(Self::Every).ok_or(InvalidBlockTime)
     }
 }
 
@@ -208,6 +232,18 @@ mod tests {
         let wrong =
             Options { epoch_length: 30, worker_submission_window: 31, topics: 0, ..Options::default() };
         assert_eq!(wrong.problems().len(), 3, "{:?}", wrong.problems());
+    }
+
+    #[test]
+    fn block_times_have_a_unit() {
+        let every = |milliseconds| Ok(BlockTime::Every(Duration::from_millis(milliseconds)));
+        assert_eq!("500ms".parse(), every(500));
+        assert_eq!("1s".parse(), every(1_000));
+        assert_eq!("2m".parse(), every(120_000));
+        assert_eq!("manual".parse(), Ok(BlockTime::Manual));
+        for wrong in ["", "1", "s", "-1s", "1.5s", "1h", "99999999999999999999s"] {
+            assert_eq!(wrong.parse::<BlockTime>(), Err(InvalidBlockTime), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! The node's door: JSON-RPC over HTTP, by POST and by URI, and the websocket.
 
+mod blocks;
+mod info;
 pub(in crate::devnet) mod jsonrpc;
 pub(in crate::devnet) mod methods;
+mod page;
 pub(in crate::devnet) mod params;
+mod txs;
 mod websocket;
 
 use std::{net::TcpListener, time::Duration};

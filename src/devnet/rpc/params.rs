@@ -36,7 +36,7 @@ enum Arg {
     Json(Value),
 }
 
-/// The arguments that a call gave. One that is absent counts as empty, zero, false.
+/// The arguments that a call gave. A text or bytes that are absent count as empty.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(in crate::devnet) struct Args(HashMap<&'static str, Arg>);
 
@@ -110,9 +110,12 @@ impl Args {
         }
     }
 
-    /// A flag; false when absent.
-    pub fn bool(&self, name: &str) -> bool {
-        matches!(self.0.get(name), Some(Arg::Bool(true)))
+    /// A flag, when given.
+    pub fn bool(&self, name: &str) -> Option<bool> {
+        match self.0.get(name) {
+            Some(Arg::Bool(value)) => Some(*value),
+            _ => None,
+        }
     }
 
     /// Any JSON; null when absent.
@@ -224,7 +227,7 @@ mod tests {
             (args.text("path"), args.bytes("data"), args.integer("height")),
             ("/a/b", &[8, 1][..], Some(5))
         );
-        assert!(args.bool("prove"));
+        assert_eq!(args.bool("prove"), Some(true));
         assert_eq!(args.bytes("tx"), [1, 2, 3]);
     }
 
