@@ -1,0 +1,107 @@
+//! What the tests share: a chain made by hand, transactions, and captures of a real node.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use bootstrap::{
+    chain::tx::{Fee, SignedTx, SignerData, UnsignedTx},
+    devnet::{BlockTime, Devnet, Options},
+    wallet::Wallet,
+};
+use cosmrs::{
+    Any,
+    proto::cosmos::{bank::v1beta1::MsgSend, base::v1beta1::Coin},
+};
+use prost::{Message as _, Name as _};
+use serde_json::{Value, json};
+
+/// A chain whose blocks come only when a test asks for them.
+pub fn manual() -> Devnet {
+    start(Options { block_time: BlockTime::Manual, ..Options::on_free_port() })
+}
+
+pub fn start(options: Options) -> Devnet {
+    Devnet::start(options).unwrap()
+}
+
+/// A transfer from one funded account to the next.
+pub fn transfer(devnet: &Devnet, from: usize, sequence: u64) -> SignedTx {
+    let accounts = devnet.accounts();
+    let wallet = Wallet::from_private_key(&accounts[from].private_key).unwrap();
+    let message = MsgSend {
+        from_address: accounts[from].address.clone(),
+        to_address: accounts[from + 1].address.clone(),
+        amount: vec![Coin { denom: "uallo".into(), amount: "5".into() }],
+    };
+    let message = Any { type_url: MsgSend::type_url(), value: message.encode_to_vec() };
+    let signer = SignerData { chain_id: devnet.chain_id().into(), account_number: from as u64, sequence };
+    UnsignedTx::new(message, 0).sign(&wallet, &signer, Fee { amount: 200_000, gas_limit: 200_000 })
+}
+
+pub fn base64(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// A recording of a real node.
+pub fn capture(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures").join(format!("{name}.json"));
+    serde_json::from_slice(
+        &std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())),
+    )
+    .unwrap()
+}
+
+/// One POST: the status and the body.
+pub async fn post(devnet: &Devnet, body: impl Into<reqwest::Body>) -> (u16, Value) {
+    let response = reqwest::Client::new().post(devnet.rpc_url()).body(body).send().await.unwrap();
+    let status = response.status().as_u16();
+    (status, response.json().await.unwrap())
+}
+
+/// One call: the whole answer.
+pub async fn call(devnet: &Devnet, method: &str, params: Value) -> Value {
+    let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+    post(devnet, request.to_string()).await.1
+}
+
+/// One call that must succeed: its result.
+pub async fn result(devnet: &Devnet, method: &str, params: Value) -> Value {
+    let answer = call(devnet, method, params).await;
+    assert!(answer.get("error").is_none(), "{method}: {answer}");
+    answer["result"].clone()
+}
+
+/// Asserts that two values have the same keys, and the same types at each of them. Lists must agree
+/// in their first elements, if both have one. Maps of attributes differ from block to block and
+/// are compared as texts only.
+pub fn assert_same_shape(ours: &Value, theirs: &Value, at: &str) {
+    match (ours, theirs) {
+        (Value::Object(ours), Value::Object(theirs)) => {
+            if at.ends_with(".result.events") {
+                let lists =
+                    |map: &serde_json::Map<String, Value>| map.values().all(|list| list[0].is_string());
+                assert!(lists(ours) && lists(theirs), "{at}: lists of texts");
+                return;
+            }
+            let keys = |map: &serde_json::Map<String, Value>| map.keys().cloned().collect::<Vec<_>>();
+            assert_eq!(keys(ours), keys(theirs), "keys of {at}");
+            for (key, value) in ours {
+                assert_same_shape(value, &theirs[key], &format!("{at}.{key}"));
+            }
+        }
+        (Value::Array(ours), Value::Array(theirs)) => {
+            if let (Some(ours), Some(theirs)) = (ours.first(), theirs.first()) {
+                assert_same_shape(ours, theirs, &format!("{at}[0]"));
+            }
+        }
+        (Value::String(ours), Value::String(theirs)) => {
+            let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+            assert_eq!(digits(ours), digits(theirs), "{at}: {ours} and {theirs}");
+        }
+        _ => assert_eq!(
+            std::mem::discriminant(ours),
+            std::mem::discriminant(theirs),
+            "type of {at}: {ours} and {theirs}"
+        ),
+    }
+}

@@ -1,0 +1,168 @@
+//! Subscriptions, frame by frame.
+
+use std::time::Duration;
+
+use bootstrap::devnet::Devnet;
+use futures::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Error, Message},
+};
+
+use crate::support::{assert_same_shape, base64, capture, manual, result, transfer};
+
+/// Longer than any answer takes, shorter than a person waits.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    async fn open(devnet: &Devnet) -> Self {
+        Self(connect_async(devnet.websocket_url()).await.unwrap().0)
+    }
+
+    async fn send(&mut self, text: impl ToString) {
+        self.0.send(Message::text(text.to_string())).await.unwrap();
+    }
+
+    /// The next frame with text.
+    async fn next(&mut self) -> Value {
+        loop {
+            let message = timeout(PATIENCE, self.0.next()).await.unwrap().unwrap().unwrap();
+            if let Message::Text(text) = message {
+                return serde_json::from_str(&text).unwrap();
+            }
+        }
+    }
+
+    async fn call(&mut self, id: impl Into<Value>, method: &str, params: Value) -> Value {
+        let id = id.into();
+        self.send(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await;
+        let answer = self.next().await;
+        assert_eq!(answer.get("id"), Some(&id), "{answer}");
+        answer
+    }
+
+    async fn subscribe(&mut self, id: impl Into<Value>, query: &str) {
+        let answer = self.call(id, "subscribe", json!({"query": query})).await;
+        assert_eq!(answer["result"], json!({}), "{query}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn frames_have_the_shape_of_a_real_nodes() {
+    let devnet = manual();
+    devnet.mine(1).unwrap();
+    for name in ["newblock", "hdr", "nbe", "tx_insert_payload", "tx_hash"] {
+        let recorded = capture(&format!("websocket/{name}"));
+        let mut socket = Socket::open(&devnet).await;
+        socket.subscribe("1", recorded["query"].as_str().unwrap()).await;
+        if name.starts_with("tx") {
+            let sequence = u64::from(name == "tx_hash");
+            let tx = base64(&transfer(&devnet, 0, sequence).bytes);
+            assert_eq!(result(&devnet, "broadcast_tx_sync", json!({"tx": tx})).await["code"], 0);
+        }
+        let height = devnet.mine(1).unwrap();
+        let frame = socket.next().await;
+        assert_same_shape(&frame, &recorded["frame"], name);
+        let value = &frame["result"]["data"]["value"];
+        let told = [
+            &value["height"],
+            &value["header"]["height"],
+            &value["block"]["header"]["height"],
+            &value["TxResult"]["height"],
+        ];
+        assert!(told.contains(&&json!(height.to_string())), "{frame}");
+    }
+}
+
+#[tokio::test]
+async fn acknowledgements_and_errors_are_those_of_a_real_node() {
+    let devnet = manual();
+    devnet.mine(1).unwrap();
+    let mut socket = Socket::open(&devnet).await;
+    let recorded = capture("websocket/acks_and_errors");
+    for (index, query) in recorded["queries"].as_array().unwrap().iter().enumerate() {
+        let answer = socket.call(format!("s{index}"), "subscribe", json!({"query": query})).await;
+        assert_eq!(answer, recorded["frames"][index], "{query}");
+    }
+    let newblock = json!({"query": "tm.event='NewBlock'"});
+    assert_eq!(socket.call("u1", "unsubscribe", newblock.clone()).await, recorded["frames"][9]);
+    assert_eq!(socket.call("u2", "unsubscribe", newblock).await, recorded["frames"][10]);
+    assert_eq!(socket.call(7, "subscribe", json!(["tm.event='NewBlock'"])).await, recorded["frames"][11]);
+    socket.send("not json").await;
+    let error = socket.next().await;
+    assert_eq!((error.get("id"), &error["error"]["code"]), (None, &json!(-32700)));
+    assert_eq!(
+        socket.call("x", "subscribe", json!({"query": "tm.event='NewBlock'"})).await["error"]["data"],
+        "max_subscriptions_per_client 5 reached"
+    );
+    assert_eq!(socket.call("y", "unsubscribe_all", json!({})).await["result"], json!({}));
+    let again = socket.call("z", "subscribe", json!({"query": "bad query"})).await;
+    assert!(again["error"]["data"].as_str().unwrap().starts_with("failed to parse query"), "{again}");
+    assert_eq!(socket.call("s", "status", json!({})).await["result"]["node_info"]["network"], "localnet");
+}
+
+#[tokio::test]
+async fn who_hears_of_a_block_can_read_it() {
+    let devnet = manual();
+    let mut socket = Socket::open(&devnet).await;
+    socket.subscribe(1, "tm.event='NewBlockHeader'").await;
+    for _ in 0..20 {
+        devnet.mine(1).unwrap();
+        let frame = socket.next().await;
+        let height = &frame["result"]["data"]["value"]["header"]["height"];
+        let block = result(&devnet, "block_results", json!({"height": height})).await;
+        assert_eq!(&block["height"], height);
+    }
+}
+
+#[tokio::test]
+async fn a_client_without_its_subscription_hears_nothing() {
+    let devnet = manual();
+    let mut socket = Socket::open(&devnet).await;
+    socket.subscribe("blocks", "tm.event='NewBlock'").await;
+    socket.subscribe("headers", "tm.event='NewBlockHeader'").await;
+    socket.call("u", "unsubscribe", json!({"query": "tm.event='NewBlock'"})).await;
+    devnet.mine(2).unwrap();
+    for _ in 0..2 {
+        assert_eq!(socket.next().await["id"], "headers");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_dropped_and_the_chain_goes_on() {
+    let devnet = manual();
+    let mut slow = Socket::open(&devnet).await;
+    slow.subscribe(1, "tm.event='NewBlock'").await;
+    // More than the client's buffer and the sockets' together hold.
+    for _ in 0..30 {
+        devnet.mine(1_000).unwrap();
+    }
+    let mut quick = Socket::open(&devnet).await;
+    quick.subscribe(1, "tm.event='NewBlock'").await;
+    devnet.mine(1).unwrap();
+    assert_eq!(quick.next().await["result"]["data"]["value"]["block"]["header"]["height"], "30001");
+    let mut frames = 0;
+    let end = loop {
+        match timeout(PATIENCE, slow.0.next()).await.unwrap() {
+            Some(Ok(_)) => frames += 1,
+            other => break other,
+        }
+    };
+    assert!(frames < 30_000, "{frames}");
+    assert!(!matches!(end, Some(Ok(Message::Close(_)))), "{end:?}");
+}
+
+#[tokio::test]
+async fn a_stopping_chain_says_so_and_closes_without_a_close_frame() {
+    let devnet = manual();
+    let mut socket = Socket::open(&devnet).await;
+    socket.subscribe("1", "tm.event='NewBlock'").await;
+    drop(devnet);
+    assert_eq!(socket.next().await, capture("websocket/error_frame_at_stop")[0]);
+    let end = timeout(PATIENCE, socket.0.next()).await.unwrap();
+    assert!(matches!(end, None | Some(Err(Error::Protocol(_) | Error::Io(_)))), "{end:?}");
+}
