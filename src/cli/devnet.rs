@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Outcome, Report};
 use crate::devnet::{
@@ -73,6 +73,12 @@ enum Emissions {
 impl Args {
     /// Runs the command.
     pub fn run(self) -> Outcome {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start an event loop")?;
+        // Before anybody can read that it listens: who does may ask it to stop.
+        let signals = runtime.block_on(async { Signals::listen() }).context("cannot listen for signals")?;
         let config_out = self.config_out.clone();
         let devnet = Devnet::start(self.options()).map_err(start_report)?;
         if let Some(path) = &config_out {
@@ -80,7 +86,7 @@ impl Args {
         }
         // Nobody has to read it.
         let _ = io::stdout().write_all(banner(&devnet).as_bytes()).and_then(|()| io::stdout().flush());
-        wait_for_signal(&devnet)?;
+        runtime.block_on(signals.wait(&devnet))?;
         Ok(Exit::Done)
     }
 
@@ -168,21 +174,28 @@ fn banner(devnet: &Devnet) -> String {
     text
 }
 
-/// Returns when the command is asked to stop.
-fn wait_for_signal(devnet: &Devnet) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+/// Ctrl-C, and what service managers send.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Returns when the command is asked to stop, or has nothing left to run.
+    async fn wait(mut self, devnet: &Devnet) -> anyhow::Result<()> {
         let mut look = tokio::time::interval(LOOK_EVERY);
         loop {
             tokio::select! {
-                _ = interrupt.recv() => return Ok(()),
-                _ = terminate.recv() => return Ok(()),
+                _ = self.interrupt.recv() => return Ok(()),
+                _ = self.terminate.recv() => return Ok(()),
                 _ = look.tick() => if !devnet.is_running() {
                     return Err(anyhow!("the local chain has stopped by itself"));
                 },
             }
         }
-    })
+    }
 }

@@ -162,7 +162,7 @@ async fn a_stopping_chain_says_so_and_closes_without_a_close_frame() {
     let mut socket = Socket::open(&devnet).await;
     socket.subscribe("1", "tm.event='NewBlock'").await;
     drop(devnet);
-    assert_eq!(socket.next().await, capture("websocket/error_frame_at_stop")[0]);
+    assert_eq!(socket.next().await, capture("websocket/error_frame_at_stop"));
     let end = timeout(PATIENCE, socket.0.next()).await.unwrap();
     assert!(matches!(end, None | Some(Err(Error::Protocol(_) | Error::Io(_)))), "{end:?}");
 }
