@@ -115,7 +115,9 @@ fn start_report(error: StartError) -> Report {
         StartError::Options(_) => Report::new(Exit::Usage, error),
         StartError::Listen { .. } => Report::new(Exit::Config, error)
             .hint("another program may have the port; --listen 127.0.0.1:0 takes a free one"),
-        StartError::Threads(_) | StartError::Accounts(_) => Report::new(Exit::Internal, error),
+        StartError::Threads(_) | StartError::Accounts(_) | StartError::Genesis(_) => {
+            Report::new(Exit::Internal, error)
+        }
     }
 }
 
