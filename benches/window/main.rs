@@ -1,0 +1,80 @@
+//! The figures that the program is held to: `cargo bench --bench window [-- WINDOWS]`.
+//!
+//! Everything is real: the release binary, a chain in a process of its own with blocks of 500 ms, and
+//! the Python that `ALLORA_PYTHON` names or that is on PATH. Prints a table in Markdown. 200 windows
+//! take some seven minutes.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // the result, and how far it is
+
+mod chain;
+mod figures;
+mod process;
+mod worker;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use chain::Chain;
+use figures::{Table, percentile};
+use worker::Worker;
+
+/// Starts of the worker that are timed.
+const STARTS: usize = 10;
+/// Probes that are timed.
+const PROBES: usize = 50;
+/// How long the idle worker is watched.
+const IDLE: Duration = Duration::from_secs(30);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    // Cargo passes `--bench`.
+    let windows = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let windows = windows.map_or(Ok(200), |windows| windows.parse()).context("how many windows?")?;
+    let mut table = Table::default();
+    busy(windows, &mut table).await?;
+    idle(&mut table).await?;
+    println!("{table}");
+    Ok(())
+}
+
+/// Windows in quick succession.
+async fn busy(windows: usize, table: &mut Table) -> Result<()> {
+    let chain = Chain::start("4", "3").await?;
+    let mut starts = Vec::with_capacity(STARTS);
+    for _ in 0..STARTS {
+        let started = Instant::now();
+        let worker = Worker::start(&chain)?;
+        worker.until_model_is_ready().await?;
+        starts.push(started.elapsed());
+    }
+    let worker = Worker::start(&chain)?;
+    worker.until_model_is_ready().await?;
+    let delays = chain.answers(windows).await?;
+    table.time("window open to transaction in the mempool, p50", 8.0, percentile(&delays, 50));
+    table.time("window open to transaction in the mempool, p99", 40.0, percentile(&delays, 99));
+    table.time("process start to model ready, p50", 80.0, percentile(&starts, 50));
+    let memory = worker.memory()?;
+    table.memory("resident, worker", 15.0, memory.worker);
+    table.memory("resident, empty model", 12.0, memory.model);
+
+    let mut probes = Vec::with_capacity(PROBES);
+    for _ in 0..PROBES {
+        probes.push(worker.probe_live()?);
+    }
+    table.time("`bootstrap probe live`, p50", 5.0, percentile(&probes, 50));
+    Ok(())
+}
+
+/// A long time between two windows.
+async fn idle(table: &mut Table) -> Result<()> {
+    let chain = Chain::start("120", "3").await?;
+    let worker = Worker::start(&chain)?;
+    worker.until_model_is_ready().await?;
+    chain.answers(1).await?;
+    tokio::time::sleep(Duration::from_secs(5)).await; // the round ends some blocks later
+    let before = worker.cpu()?;
+    tokio::time::sleep(IDLE).await;
+    let used = worker.cpu()?.saturating_sub(before);
+    table.share("CPU of the idle worker, of a core", 1.0, used.as_secs_f64() / IDLE.as_secs_f64());
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! A worker with a model that does nothing.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::chain::Chain;
+use super::process::{self, BINARY, Process, until};
+
+const MANIFEST: &str = r#"schema_version: "0.1"
+name: empty
+version: 0.1.0
+python: {version: ">=3.9"}
+entrypoint: {kind: python_function, module: model, function: predict}
+environment: {pip_requirements: requirements.txt}
+allora: {topic_id: 1}
+"#;
+
+/// Resident memory in bytes.
+#[derive(Debug)]
+pub struct Memory {
+    /// Of the process that holds the key.
+    pub worker: u64,
+    /// Of the process that runs Python.
+    pub model: u64,
+}
+
+/// `bootstrap run` against a chain.
+#[derive(Debug)]
+pub struct Worker {
+    process: Process,
+    folder: TempDir,
+}
+
+impl Worker {
+    /// Starts one with a folder of its own.
+    pub fn start(chain: &Chain) -> Result<Self> {
+        let folder = TempDir::new()?;
+        let bundle = folder.path().join("bundle");
+        fs::create_dir(&bundle)?;
+        fs::write(bundle.join("model.yaml"), MANIFEST)?;
+        fs::write(bundle.join("requirements.txt"), "")?;
+        fs::write(bundle.join("model.py"), "def predict(nonce):\n    return 1\n")?;
+        let mut command = Command::new(BINARY);
+        command
+            .arg("run")
+            .arg(bundle)
+            .arg("--state-dir")
+            .arg(folder.path().join("state"))
+            .arg("--heartbeat-file")
+            .arg(folder.path().join("heartbeat"))
+            .env("ALLORA_NETWORK", chain.rpc())
+            .env("ALLORA_PRIVATE_KEY", chain.private_key()?);
+        let process = Process::start(&mut command, &folder.path().join("log"))?;
+        Ok(Self { process, folder })
+    }
+
+    /// Waits until the heartbeat says so.
+    pub async fn until_model_is_ready(&self) -> Result<()> {
+        let ready = until("a ready model", || {
+            let heartbeat = self.heartbeat().ok()?;
+            (heartbeat["model"]["state"] == "ready").then_some(())
+        });
+        ready.await.with_context(|| fs::read_to_string(self.folder.path().join("log")).unwrap_or_default())
+    }
+
+    /// Resident memory now.
+    pub fn memory(&self) -> Result<Memory> {
+        let model = self.heartbeat()?["model"]["pid"].as_u64().context("no model")?;
+        Ok(Memory {
+            worker: process::resident(self.process.pid())?,
+            model: process::resident(u32::try_from(model)?)?,
+        })
+    }
+
+    /// CPU time of the worker so far.
+    pub fn cpu(&self) -> Result<Duration> {
+        process::cpu(self.process.pid())
+    }
+
+    /// How long one probe takes, from its start to its exit.
+    pub fn probe_live(&self) -> Result<Duration> {
+        let started = Instant::now();
+        let heartbeat = self.folder.path().join("heartbeat");
+        let output =
+            Command::new(BINARY).args(["probe", "live", "--heartbeat-file"]).arg(heartbeat).output()?;
+        let took = started.elapsed();
+        ensure!(output.status.success(), "not live: {}", String::from_utf8_lossy(&output.stdout));
+        Ok(took)
+    }
+
+    fn heartbeat(&self) -> Result<Value> {
+        Ok(serde_json::from_slice(&fs::read(self.folder.path().join("heartbeat"))?)?)
+    }
+}
