@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::{
     chain::messages::EmissionsVersion,
@@ -23,30 +23,31 @@ impl TypedEvent {
     }
 
     /// A field of any JSON.
-    pub fn json(mut self, name: &'static str, value: &Value) -> Self {
-        self.attributes.insert(name, value.to_string());
+    pub fn json(mut self, name: &'static str, value: &impl Serialize) -> Self {
+        // Texts, numbers and lists of them always have a JSON.
+        self.attributes.insert(name, serde_json::to_string(value).unwrap_or_default());
         self
     }
 
     /// A 64-bit number, which JSON quotes.
     pub fn number(self, name: &'static str, value: u64) -> Self {
-        self.json(name, &json!(value.to_string()))
+        self.json(name, &value.to_string())
     }
 
     /// A text.
     pub fn text(self, name: &'static str, value: impl ToString) -> Self {
-        self.json(name, &json!(value.to_string()))
+        self.json(name, &value.to_string())
     }
 
     /// A Dec, without exponent.
     pub fn decimal(self, name: &'static str, value: &str) -> Self {
-        self.json(name, &json!(number::plain(value)))
+        self.json(name, &number::plain(value))
     }
 
     /// A list of texts.
     pub fn texts(self, name: &'static str, values: impl IntoIterator<Item = impl ToString>) -> Self {
         let values: Vec<_> = values.into_iter().map(|value| value.to_string()).collect();
-        self.json(name, &json!(values))
+        self.json(name, &values)
     }
 
     /// A list of Decs.
@@ -57,7 +58,7 @@ impl TypedEvent {
     /// Bytes, `null` when there are none.
     pub fn bytes(self, name: &'static str, value: &[u8]) -> Self {
         let text = (!value.is_empty()).then(|| signature::base64(value));
-        self.json(name, &json!(text))
+        self.json(name, &text)
     }
 
     /// The finished event.

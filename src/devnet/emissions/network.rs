@@ -1,6 +1,7 @@
 //! The network's inference at a nonce: the mean of what the inferers said.
 
 use bigdecimal::{BigDecimal, Zero};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -13,7 +14,7 @@ use crate::{
         EmissionsVersion, LabeledValue, NetworkInferenceBundle, Nonce, OneOutInfererValue,
         ReputerRequestNonce, ValueBundle, WorkerAttributedValue, WorkerInference,
     },
-    devnet::{abci::Event, address::Address, genesis::TopicOutput},
+    devnet::{abci::Event, address::Address, genesis::TopicOutput, signature},
 };
 
 /// One number for each label of the registry.
@@ -114,7 +115,7 @@ pub fn events(topic: &Topic, closed: &ClosedNonce, version: EmissionsVersion) ->
             .number("block_height", closed.nonce)
             .number("nonce", closed.nonce)
             .json("value_bundle", &Value::Null)
-            .json("bundle", &attributed(&bundle));
+            .json("bundle", &BundleJson::from(&bundle));
         return vec![event.build()];
     }
     let rows = closed.rows();
@@ -145,23 +146,43 @@ pub fn events(topic: &Topic, closed: &ClosedNonce, version: EmissionsVersion) ->
     }
 }
 
-/// A bundle of values as events show it: addresses and values apart.
-pub fn attributed(bundle: &ValueBundle) -> Value {
-    let values =
-        |rows: &[WorkerAttributedValue]| rows.iter().map(|row| number::plain(&row.value)).collect::<Vec<_>>();
-    let workers =
-        |rows: &[WorkerAttributedValue]| rows.iter().map(|row| row.worker.clone()).collect::<Vec<_>>();
-    json!({
-        "extra_data": (!bundle.extra_data.is_empty()).then(|| crate::devnet::signature::base64(&bundle.extra_data)),
-        "combined_value": number::plain(&bundle.combined_value),
-        "naive_value": number::plain(&bundle.naive_value),
-        "inferer_addresses": workers(&bundle.inferer_values),
-        "forecaster_addresses": workers(&bundle.forecaster_values),
-        "inferer_values": values(&bundle.inferer_values),
-        "forecaster_values": values(&bundle.forecaster_values),
-        "one_out_inferer_values": values(&bundle.one_out_inferer_values),
-        "one_out_forecaster_values": values(&bundle.one_out_forecaster_values),
-        "one_in_forecaster_values": values(&bundle.one_in_forecaster_values),
-        "one_out_inferer_forecaster_values": [],
-    })
+/// A bundle of values as events show it: addresses and values apart, in this order.
+#[derive(Debug, Serialize)]
+pub struct BundleJson {
+    extra_data: Option<String>,
+    combined_value: String,
+    naive_value: String,
+    inferer_addresses: Vec<String>,
+    forecaster_addresses: Vec<String>,
+    inferer_values: Vec<String>,
+    forecaster_values: Vec<String>,
+    one_out_inferer_values: Vec<String>,
+    one_out_forecaster_values: Vec<String>,
+    one_in_forecaster_values: Vec<String>,
+    one_out_inferer_forecaster_values: Vec<Vec<String>>,
+}
+
+impl From<&ValueBundle> for BundleJson {
+    fn from(bundle: &ValueBundle) -> Self {
+        let values =
+            |rows: &[WorkerAttributedValue]| rows.iter().map(|row| number::plain(&row.value)).collect();
+        let workers = |rows: &[WorkerAttributedValue]| rows.iter().map(|row| row.worker.clone()).collect();
+        Self {
+            extra_data: (!bundle.extra_data.is_empty()).then(|| signature::base64(&bundle.extra_data)),
+            combined_value: number::plain(&bundle.combined_value),
+            naive_value: number::plain(&bundle.naive_value),
+            inferer_addresses: workers(&bundle.inferer_values),
+            forecaster_addresses: workers(&bundle.forecaster_values),
+            inferer_values: values(&bundle.inferer_values),
+            forecaster_values: values(&bundle.forecaster_values),
+            one_out_inferer_values: values(&bundle.one_out_inferer_values),
+            one_out_forecaster_values: values(&bundle.one_out_forecaster_values),
+            one_in_forecaster_values: values(&bundle.one_in_forecaster_values),
+            one_out_inferer_forecaster_values: bundle
+                .one_out_inferer_forecaster_values
+                .iter()
+                .map(|row| values(&row.one_out_inferer_values))
+                .collect(),
+        }
+    }
 }

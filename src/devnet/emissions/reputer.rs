@@ -6,7 +6,7 @@ use prost::Message as _;
 
 use super::{
     Context, DATA_SENDING_FEE, Emissions, MAX_MESSAGE_BYTES, REQUIRED_MINIMUM_STAKE, ecosystem,
-    event::TypedEvent, network,
+    event::TypedEvent, network, network::BundleJson,
 };
 use crate::{
     chain::messages::{InputReputerValueBundle, InsertReputerPayloadRequest, ValueBundle},
@@ -67,7 +67,7 @@ impl Emissions {
             .number("topic_id", id)
             .number("nonce", nonce)
             .text("reputer", reputer)
-            .json("bundle", &network::attributed(bundle));
+            .json("bundle", &BundleJson::from(bundle));
         context.events.push(event.build());
         context.meter.consume(gas::REPUTER_PAYLOAD - gas::PAYLOAD_CHECKS)
     }

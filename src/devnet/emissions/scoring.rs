@@ -11,7 +11,8 @@ use serde_json::json;
 use super::{
     admission::{ActiveSet, EmaScore},
     event::TypedEvent,
-    network, number,
+    network::BundleJson,
+    number,
     topic::{ACTIVE_QUANTILE, ClosedNonce, MERIT_SORTITION_ALPHA, Topic},
 };
 use crate::{
@@ -59,10 +60,7 @@ pub fn score(
             .number("block_height", nonce)
             .number("nonce", nonce)
             .json("value_bundle", &serde_json::Value::Null)
-            .json(
-                "bundle",
-                &losses.values().next().map_or(serde_json::Value::Null, |bundle| network::attributed(bundle)),
-            )
+            .json("bundle", &losses.values().next().map(|bundle| BundleJson::from(&**bundle)))
             .build(),
         actors(typed("EventScoresSet"))
             .number("block_height", nonce)

@@ -1,6 +1,7 @@
 //! The application under transactions that are signed as a client signs them.
 
 mod payload;
+mod replay;
 
 use std::collections::HashMap;
 
