@@ -142,6 +142,19 @@ impl App {
         self.state.emissions.version
     }
 
+    /// The price of gas.
+    pub fn gas_price(&self) -> GasPrice {
+        self.state.gas_price
+    }
+
+    /// Number and sequence that the next signature of an account needs, its transactions in the
+    /// mempool counted.
+    pub fn next_signature(&self, address: &str) -> Result<(u64, u64), ControlError> {
+        let account = self.check.ledger.account(parse(address)?);
+        let account = account.ok_or_else(|| ControlError::Address(address.into()))?;
+        Ok((account.number, account.sequence))
+    }
+
     /// CheckTx for a new transaction. With code 0 its fee and sequence are taken in the check state.
     pub fn check_tx(&mut self, tx: &[u8]) -> ExecTxResult {
         self.run_check(tx, Mode::Check)

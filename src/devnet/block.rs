@@ -153,7 +153,7 @@ impl Validator {
         })
     }
 
-    fn sign(&self, height: u64, block_id: BlockId, timestamp: OffsetDateTime) -> Commit {
+    fn vote(&self, height: u64, block_id: BlockId, timestamp: OffsetDateTime) -> Commit {
         let half = Hash::of(format!("{height} {timestamp}")).0;
         Commit {
             height,
@@ -217,7 +217,7 @@ impl Block {
         };
         let hash = Hash::of(format!("{header:?}"));
         let id = BlockId { hash: Some(hash), parts: Parts { total: 1, hash: Some(Hash::of(hash.0)) } };
-        let commit = validator.sign(header.height, id, header.time);
+        let commit = validator.vote(header.height, id, header.time);
         Self { id, header, last_commit, commit, executed }
     }
 

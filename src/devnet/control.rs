@@ -13,6 +13,7 @@ use super::{
         methods::Method,
         params::{Args, Kind},
     },
+    submit_as::parse_inference,
 };
 
 /// Blocks of one `devnet_mine`.
@@ -99,6 +100,27 @@ pub(super) const METHODS: &[Method] = &[
         params: &[("address", Kind::Text)],
         call: |node, args| Ok(node.app.payments(args.text("address"))?.iter().map(payment).collect()),
     },
+    Method {
+        name: "devnet_submitAs",
+        params: &[
+            ("address", Kind::Text),
+            ("topic_id", Kind::Json),
+            ("nonce", Kind::Json),
+            ("value", Kind::Json),
+        ],
+        call: |node, args| {
+            let inference = parse_inference(args.json("value"))
+                .ok_or_else(|| invalid("value must be a number as text, or an object of them by label"))?;
+            let (topic_id, nonce) = (number(args, "topic_id")?, number(args, "nonce")?);
+            let sent = node.submit_as(args.text("address"), topic_id, nonce, inference).map_err(invalid)?;
+            Ok(json!({
+                "tx_hash": sent.tx_hash.to_string(),
+                "code": sent.check.code,
+                "codespace": sent.check.codespace,
+                "log": sent.check.log,
+            }))
+        },
+    },
 ];
 
 impl From<ControlError> for RpcError {
@@ -135,7 +157,8 @@ fn block_time(seconds: &Value) -> Result<BlockTime, RpcError> {
 }
 
 fn submission(of: &Submission) -> Value {
-    let values = (!of.values.is_empty()).then(|| Value::from_iter(of.values.iter().cloned()));
+    // One output is in `value`, several are in `values`, as `predict` writes them.
+    let values = of.value.is_none().then(|| Value::from_iter(of.values.iter().cloned()));
     json!({
         "nonce": of.nonce,
         "inferer": of.inferer,

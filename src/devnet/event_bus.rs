@@ -112,7 +112,7 @@ impl EventBus {
         Ok(())
     }
 
-    /// Ends all subscriptions of a client and gives their ids.
+    /// Ends all subscriptions of a client.
     pub fn unsubscribe_all(&mut self, client: u64) -> Result<(), SubscriptionError> {
         if self.subscriptions_of(client).next().is_none() {
             return Err(SubscriptionError::NotFound);

@@ -12,7 +12,7 @@
 //! | `mempool`, `block`, `block_store` | what their names say |
 //! | `event_bus`, `query_language` | who hears of what |
 //! | `cometbft_json`, `rpc` | the outside: JSON-RPC over HTTP and websocket |
-//! | `control` | the methods that steer it |
+//! | `control`, `submit_as` | the methods that steer it |
 //! | `config` | what a client must know of it |
 
 pub mod abci;
@@ -45,6 +45,7 @@ mod rpc;
 mod schema;
 mod signature;
 mod state;
+mod submit_as;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -53,13 +54,14 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use crate::wallet::MnemonicError;
+use crate::{chain::payload::Inference, wallet::MnemonicError};
 
 pub use self::{
     accounts::Account,
     config::{Config, TopicConfig},
     node_thread::Stopped,
-    options::{BlockTime, CHAIN_ID, InvalidOptions, Options},
+    options::{BlockTime, CHAIN_ID, InvalidBlockTime, InvalidOptions, Options},
+    submit_as::{SubmitError, Submitted},
 };
 use self::{
     app::{App, ControlError, Payment, Submission},
@@ -101,6 +103,9 @@ pub enum CallError {
     /// It named something that is not there.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// Nothing could be submitted.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
     /// An argument is out of range.
     #[error("{0}")]
     Invalid(String),
@@ -131,7 +136,8 @@ pub struct Devnet {
 }
 
 impl Devnet {
-    /// Starts a chain and returns when it listens; its first block comes one block time later.
+    /// Starts a chain and returns when it listens. The first block is made at once, unless
+    /// blocks are made by hand.
     pub fn start(options: Options) -> Result<Self, StartError> {
         let problems = options.problems();
         if !problems.is_empty() {
@@ -143,7 +149,7 @@ impl Devnet {
         let address = listener.local_addr().map_err(listen)?;
         let accounts = accounts::derive(options.accounts)?;
         let app = App::new(&options.genesis(&accounts))?;
-        let node = Node::new(CHAIN_ID.into(), format!("tcp://{address}"), app, options.block_time);
+        let node = Node::new(accounts.clone(), format!("tcp://{address}"), app, options.block_time);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (node, node_thread) = node_thread::spawn(node)?;
         let stopping = CancellationToken::new();
@@ -276,6 +282,18 @@ impl Devnet {
     pub fn payments(&self, address: &str) -> Result<Vec<Payment>, CallError> {
         let address = address.to_owned();
         self.call(move |node| Ok(node.app.payments(&address)?))
+    }
+
+    /// Sends an inference of a funded account, as another program with the same key would.
+    pub fn submit_as(
+        &self,
+        address: &str,
+        topic_id: u64,
+        nonce: i64,
+        inference: Inference,
+    ) -> Result<Submitted, CallError> {
+        let address = address.to_owned();
+        self.call(move |node| Ok(node.submit_as(&address, topic_id, nonce, inference)?))
     }
 
     fn call<T: Send + 'static>(

@@ -10,6 +10,7 @@ use std::{
 use time::OffsetDateTime;
 
 use super::{
+    Account,
     abci::{Event, ExecTxResult},
     app::App,
     block::{Block, Hash},
@@ -33,6 +34,8 @@ pub(super) struct Node {
     pub genesis_time: OffsetDateTime,
     /// Where `status` says that it listens.
     pub rpc_address: String,
+    /// The funded accounts, with their keys.
+    pub accounts: Vec<Account>,
     pub app: App,
     pub mempool: Mempool,
     pub blocks: BlockStore,
@@ -66,16 +69,20 @@ impl Clock {
 
 impl Node {
     /// A node before its first block.
-    pub fn new(chain_id: String, rpc_address: String, app: App, block_time: BlockTime) -> Self {
+    pub fn new(accounts: Vec<Account>, rpc_address: String, app: App, block_time: BlockTime) -> Self {
+        let mut clock = Clock::new(block_time);
+        // The first block at once: before it a node has little to say.
+        clock.due = clock.due.map(|_| Instant::now());
         Self {
-            chain_id,
+            chain_id: app.chain_id().into(),
+            accounts,
             genesis_time: OffsetDateTime::now_utc(),
             rpc_address,
             app,
             mempool: Mempool::default(),
             blocks: BlockStore::default(),
             events: EventBus::default(),
-            clock: Clock::new(block_time),
+            clock,
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bootstrap::devnet::{BlockTime, CallError, Devnet, Options, StartError};
 use serde_json::json;
 
-use crate::support::{call, manual, result, start};
+use crate::support::{base64, call, manual, result, start, transfer};
 
 #[test]
 fn works_without_a_runtime_and_frees_its_port() {
@@ -79,4 +79,63 @@ fn history_is_bounded() {
         let gone = call(&devnet, "block", json!({"height": "100"})).await;
         assert_eq!(gone["error"]["data"], "height 100 is not available, lowest height is 101");
     });
+}
+
+#[tokio::test]
+async fn a_foreign_submission_is_stored_and_paid_for() {
+    let devnet = manual();
+    let worker = devnet.accounts()[3].address.clone();
+    devnet.set_registered(1, &worker, true).unwrap();
+    devnet.mine(1).unwrap(); // opens the first nonce
+    let sent = json!({"address": worker, "topic_id": 1, "nonce": 1, "value": "0.25"});
+    let sent = result(&devnet, "devnet_submitAs", sent).await;
+    assert_eq!(sent["code"], 0, "{sent}");
+    devnet.mine(1).unwrap();
+    let hash = &sent["tx_hash"];
+    assert_eq!(
+        result(&devnet, "devnet_submissions", json!({"topic_id": 1})).await,
+        json!([{"nonce": 1, "inferer": worker, "value": "0.25", "values": null, "height": 2, "tx_hash": hash}])
+    );
+    let payments = result(&devnet, "devnet_payments", json!({"address": worker})).await;
+    assert_eq!(
+        (payments.as_array().unwrap().len(), &payments[0]["tx_hash"], &payments[0]["code"]),
+        (1, hash, &json!(0))
+    );
+    assert!(payments[0]["fee"].as_str().unwrap().parse::<u128>().unwrap() >= 400_000);
+
+    let stranger = "allo1yt7l07cad9t5mnax3yvzkult7z9evesu5ykm2y";
+    let refused = json!({"address": stranger, "topic_id": 1, "nonce": 1, "value": "1"});
+    let refused = call(&devnet, "devnet_submitAs", refused).await;
+    assert!(refused["error"]["data"].as_str().unwrap().contains("none of the funded accounts"), "{refused}");
+}
+
+#[tokio::test]
+async fn accounts_prices_and_topics_can_be_changed() {
+    let devnet = manual();
+    devnet.mine(1).unwrap();
+    let poor = devnet.accounts()[0].address.clone();
+    result(&devnet, "devnet_setBalance", json!({"address": poor, "amount": "7"})).await;
+    let refused = json!({"tx": base64(&transfer(&devnet, 0, 0).bytes)});
+    assert_eq!(result(&devnet, "broadcast_tx_sync", refused).await["code"], 5, "no funds");
+    let used = devnet.accounts()[1].address.clone();
+    result(&devnet, "devnet_setSequence", json!({"address": used, "sequence": 9})).await;
+    let ninth = json!({"tx": base64(&transfer(&devnet, 1, 9).bytes)});
+    assert_eq!(result(&devnet, "broadcast_tx_sync", ninth).await["code"], 0);
+    result(&devnet, "devnet_setGasPrice", json!({"price": "2.5"})).await;
+    let cheap = json!({"tx": base64(&transfer(&devnet, 2, 0).bytes)});
+    assert_eq!(result(&devnet, "broadcast_tx_sync", cheap).await["code"], 13, "the fee is too low now");
+    result(&devnet, "devnet_setTopicActive", json!({"topic_id": 1, "active": false})).await;
+    devnet.mine(25).unwrap();
+    let opened = json!({"query": "emissions.v10.EventWorkerSubmissionWindowOpened.topic_id EXISTS AND block.height > 1"});
+    assert_eq!(result(&devnet, "block_search", opened).await["total_count"], "0");
+    for (method, params) in [
+        ("devnet_setBalance", json!({"address": "allo1x", "amount": "1"})),
+        ("devnet_setBalance", json!({"address": used, "amount": "-1"})),
+        ("devnet_setGasPrice", json!({"price": "much"})),
+        ("devnet_setTopicActive", json!({"topic_id": 99, "active": true})),
+        ("devnet_setWhitelisted", json!({"topic_id": 1, "address": used})),
+        ("devnet_submissions", json!({})),
+    ] {
+        assert_eq!(call(&devnet, method, params).await["error"]["code"], -32602, "{method}");
+    }
 }
