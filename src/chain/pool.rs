@@ -213,6 +213,12 @@ impl Pool {
         }
     }
 
+    /// Whether there is more than one endpoint.
+    #[must_use]
+    pub fn is_choice(&self) -> bool {
+        self.members.len() > 1
+    }
+
     /// Endpoints of this chain, best first.
     pub fn ranked(&self) -> Vec<&Endpoint> {
         self.order().into_iter().map(|member| &member.endpoint).collect()

@@ -13,7 +13,7 @@ use super::delivered::DeliveredTx;
 use super::fees::GasPrice;
 use super::messages::feemarket::GasPriceRequest;
 use super::messages::query::{
-    GetOpenWorkerSubmissionWindowsRequest, GetParamsRequest, GetTopicRequest,
+    GetInferencesAtBlockRequest, GetOpenWorkerSubmissionWindowsRequest, GetParamsRequest, GetTopicRequest,
     GetWorkerSubmissionWindowStatusRequest,
 };
 use super::messages::{EmissionsVersion, Params, Query, Topic};
@@ -220,6 +220,28 @@ impl Client {
     pub async fn params(&self) -> Result<Params, QueryError> {
         let (_, answer) = self.ask(&GetParamsRequest {}).await?;
         Ok(answer.params.unwrap_or_default())
+    }
+
+    /// Whether the chain has an inference of `worker` for a window that is over.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn has_inference_at(
+        &self,
+        topic_id: u64,
+        worker: &Address,
+        nonce: i64,
+    ) -> Result<bool, QueryError> {
+        // The inferer has the same field in both versions.
+        let request = GetInferencesAtBlockRequest { topic_id, block_height: nonce };
+        let (_, answer) = self.ask(&request).await?;
+        let worker = worker.to_string();
+        Ok(answer
+            .inferences
+            .unwrap_or_default()
+            .inferences
+            .iter()
+            .any(|inference| inference.inferer == worker))
     }
 
     /// The account; `None` when the chain has never seen the address.

@@ -1,14 +1,275 @@
 //! `bootstrap run`.
 
-use super::{Exit, Outcome};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::format_description::well_known::{Iso8601, Rfc3339};
+use time::{Date, OffsetDateTime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::{Exit, Outcome, Report, environment, logging};
+use crate::bundle::{Manifest, Network, SensitiveUrl};
+use crate::chain::fees::{FeeCaps, GasPrice};
+use crate::chain::networks::{KnownNetwork, LOCAL_MIN_GAS_PRICE};
+use crate::chain::pool::Pool;
+use crate::devnet::{self, Devnet};
+use crate::health::HeartbeatFile;
+use crate::model::{Interpreter, Model, ModelSpec};
+use crate::settings::{self, Flags, KeySource, Settings, Worker};
+use crate::wallet::{OpenedWallet, Wallet};
+use crate::worker::{self, Broadcasting, Ended, Goal, Options, Rules, Setup, WorkerError};
 
 /// The worker: answers every window until it is stopped
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(flatten)]
+    flags: Flags<Worker>,
+    /// Answer one window, then exit: for cron
+    #[arg(long, conflicts_with = "windows")]
+    once: bool,
+    /// With --once: how long to wait for a window; by default the topic's epoch
+    #[arg(long, value_name = "SECONDS", requires = "once")]
+    wait: Option<u64>,
+    /// Stop after this many finished rounds
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    windows: Option<u64>,
+    /// Stop at this time: RFC 3339, or a date (00:00 UTC of that day)
+    #[arg(long, value_name = "TIME", value_parser = point_in_time)]
+    until: Option<OffsetDateTime>,
+    /// Do everything but the broadcast
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn point_in_time(text: &str) -> Result<OffsetDateTime, String> {
+    OffsetDateTime::parse(text, &Rfc3339)
+        .or_else(|_| Date::parse(text, &Iso8601::DATE).map(|date| date.midnight().assume_utc()))
+        .map_err(|_| "write a time such as 2030-01-31T12:00:00Z, or a date such as 2030-01-31".to_owned())
+}
+
+/// Why `run` cannot begin.
+#[derive(Debug, thiserror::Error)]
+enum CannotRun {
+    #[error("no topic is set")]
+    NoTopic,
+    #[error("no key is set for {network}")]
+    NoKey { network: String },
+    #[error("the devnet inside this process cannot be started")]
+    Devnet(#[source] devnet::StartError),
+    #[error("the address of an endpoint cannot be used")]
+    Endpoint(#[source] crate::chain::rpc::RpcError),
+}
+
+impl From<CannotRun> for Report {
+    fn from(error: CannotRun) -> Self {
+        let hint = match &error {
+            CannotRun::NoTopic => "set allora.topic_id in model.yaml, or ALLORA_TOPIC_ID, or --topic-id",
+            CannotRun::NoKey { .. } => {
+                "set one of ALLORA_MNEMONIC_FILE, ALLORA_PRIVATE_KEY_FILE, ALLORA_MNEMONIC and ALLORA_PRIVATE_KEY, \
+                 or try it without a key: --network devnet"
+            }
+            CannotRun::Devnet(_) => return Self::new(Exit::Internal, error),
+            CannotRun::Endpoint(_) => return Self::new(Exit::Config, error),
+        };
+        Self::new(Exit::Config, error).hint(hint)
+    }
+}
+
+impl From<WorkerError> for Report {
+    fn from(error: WorkerError) -> Self {
+        let hint = match &error {
+            WorkerError::WrongChain(_) => {
+                Some("set ALLORA_CHAIN_ID to the chain that you mean, or mend the address".into())
+            }
+            WorkerError::Open(error) => Some(error.hint()),
+            WorkerError::Journal(error) => Some(error.hint().to_owned()),
+            WorkerError::Thread(_) => return Self::new(Exit::Internal, error),
+        };
+        let report = Self::new(Exit::Config, error);
+        match hint {
+            Some(hint) => report.hint(hint),
+            None => report,
+        }
+    }
+}
 
 impl Args {
     /// Runs the command.
     pub fn run(self) -> Outcome {
-        Ok(Exit::Done)
+        if self.until.is_some_and(|until| until <= OffsetDateTime::now_utc()) {
+            return Ok(Exit::Done);
+        }
+        let root = settings::bundle_root(&self.flags, environment())?;
+        let (manifest, warnings) = Manifest::read(&root)?;
+        let settings = Settings::resolve(Some(&manifest), &self.flags, environment())?;
+        logging::start(&settings, Some(&manifest))?;
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let python = Interpreter::find(settings.python.as_deref(), &manifest.root, manifest.python, &path)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.map_err(|error| Report::new(Exit::Internal, error))?;
+        let ended = runtime.block_on(self.work(&manifest, settings, python));
+        // A task that hangs in a call of the system must not hold the process.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        ended
+    }
+
+    async fn work(self, manifest: &Manifest, settings: Settings, python: Interpreter) -> Outcome {
+        let stopping = stop_on_signals()?;
+        let chain = Chain::of(&settings)?;
+        let topic_id = settings.topic_id.or(chain.topic_id()).ok_or(CannotRun::NoTopic)?;
+        // Runs as long as this function.
+        let _devnet = chain.devnet;
+        let network = settings.network.to_string();
+        // The model loads while the chain is looked for.
+        let mut spec = ModelSpec::of_bundle(manifest, python, Some(topic_id), network.clone());
+        spec.protected = protected(&settings);
+        let model = Model::start(spec)?;
+        let pool = Pool::new(&chain.urls, chain.chain_id.clone()).map_err(CannotRun::Endpoint)?;
+        let setup = Setup {
+            pool: Arc::new(pool),
+            wallet: chain.wallet,
+            model,
+            options: Options {
+                topic_id,
+                network,
+                max_seconds: manifest.runtime.max_seconds,
+                rules: Rules::new(manifest.validation.clone()),
+                fee_tier: settings.fee_tier,
+                fee_caps: FeeCaps { per_transaction: settings.max_fee, per_day: settings.max_fee_per_day },
+                fallback_price: GasPrice::from_uallo(chain.min_gas_price),
+                broadcasting: if self.dry_run { Broadcasting::DryRun } else { Broadcasting::On },
+            },
+            polling_interval: settings.polling_interval,
+            state_dir: settings.state_dir.clone(),
+            heartbeat: HeartbeatFile::new(&settings.heartbeat_file),
+            goal: self.goal(),
+            until: self.until,
+            stopping,
+        };
+        Ok(match worker::run(setup).await? {
+            Ended::Stopped | Ended::Done => Exit::Done,
+            Ended::NothingSubmitted(why) => said(Exit::TryLater, &why),
+            Ended::NotPermitted(why) => said(Exit::NotPermitted, &why),
+            Ended::NoEndpoint(why) => said(Exit::NoEndpoint, &why),
+        })
+    }
+
+    fn goal(&self) -> Goal {
+        match self.windows {
+            Some(windows) => Goal::Windows(windows),
+            None if self.once => Goal::Once { wait: self.wait.map(Duration::from_secs) },
+            None => Goal::Forever,
+        }
+    }
+}
+
+fn said(exit: Exit, why: &str) -> Exit {
+    tracing::warn!(exit = exit.code(), "{why}");
+    exit
+}
+
+/// What the model must not read.
+fn protected(settings: &Settings) -> Vec<PathBuf> {
+    let key = match &settings.key {
+        Some(KeySource::MnemonicFile(path) | KeySource::PrivateKeyFile(path)) => Some(path.clone()),
+        _ => None,
+    };
+    key.into_iter().chain([settings.state_dir.clone()]).collect()
+}
+
+/// The chain to answer and the wallet to do it with.
+struct Chain {
+    urls: Vec<SensitiveUrl>,
+    chain_id: Option<String>,
+    min_gas_price: u64,
+    wallet: Wallet,
+    /// Stops with the process.
+    devnet: Option<Devnet>,
+}
+
+impl Chain {
+    fn of(settings: &Settings) -> Result<Self, Report> {
+        if let Some(network) = KnownNetwork::named(&settings.network) {
+            let urls = network.rpc.iter().map(|url| url.parse()).collect::<Result<_, _>>();
+            return Ok(Self {
+                urls: urls.map_err(anyhow::Error::new)?,
+                chain_id: Some(network.chain_id.to_owned()),
+                min_gas_price: network.min_gas_price,
+                wallet: wallet(settings)?,
+                devnet: None,
+            });
+        }
+        if let Network::Urls(urls) = &settings.network {
+            let known = settings.chain_id.as_deref().and_then(KnownNetwork::of_chain);
+            return Ok(Self {
+                urls: urls.clone(),
+                chain_id: settings.chain_id.clone(),
+                min_gas_price: known.map_or(LOCAL_MIN_GAS_PRICE, |network| network.min_gas_price),
+                wallet: wallet(settings)?,
+                devnet: None,
+            });
+        }
+        let devnet = Devnet::start(devnet::Options::on_free_port()).map_err(CannotRun::Devnet)?;
+        tracing::info!(
+            rpc = devnet.rpc_url(),
+            chain_id = devnet.chain_id(),
+            "a devnet runs inside this process"
+        );
+        let wallet = match (&settings.key, devnet.accounts().first()) {
+            (None, Some(account)) => Wallet::from_mnemonic(&account.mnemonic).map_err(anyhow::Error::new)?,
+            _ => wallet(settings)?,
+        };
+        Ok(Self {
+            urls: vec![devnet.rpc_url().parse().map_err(anyhow::Error::new)?],
+            chain_id: Some(devnet.chain_id().to_owned()),
+            min_gas_price: LOCAL_MIN_GAS_PRICE,
+            wallet,
+            devnet: Some(devnet),
+        })
+    }
+
+    /// The topic that the embedded devnet has, for a bundle that names none.
+    fn topic_id(&self) -> Option<u64> {
+        self.devnet.as_ref()?.topics().first().map(|topic| topic.id)
+    }
+}
+
+fn wallet(settings: &Settings) -> Result<Wallet, Report> {
+    let Some(key) = &settings.key else {
+        return Err(CannotRun::NoKey { network: settings.network.to_string() }.into());
+    };
+    let opened = OpenedWallet::open(key, settings.wallet_address_expected.as_deref())?;
+    if let Some(notice) = opened.notice {
+        tracing::warn!("{notice}");
+    }
+    Ok(opened.wallet)
+}
+
+/// SIGINT and SIGTERM stop in order; a second one ends the process at once.
+fn stop_on_signals() -> Result<CancellationToken, Report> {
+    let listen = |kind| signal(kind).map_err(|error| Report::new(Exit::Internal, error));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let stopping = CancellationToken::new();
+    let stop = stopping.clone();
+    tokio::spawn(async move {
+        either(&mut interrupt, &mut terminate).await;
+        tracing::info!("stopping in order; a second signal stops at once");
+        stop.cancel();
+        let forced = either(&mut interrupt, &mut terminate).await;
+        // The model process follows by itself: its parent is gone.
+        std::process::exit(forced.code().into());
+    });
+    Ok(stopping)
+}
+
+async fn either(interrupt: &mut Signal, terminate: &mut Signal) -> Exit {
+    tokio::select! {
+        _ = interrupt.recv() => Exit::Interrupted,
+        _ = terminate.recv() => Exit::Terminated,
     }
 }

@@ -1,1 +1,31 @@
 //! The life of a window.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `main_loop` | the loop: events, looks, rounds, the heartbeat |
+//! | `onboarding` | from endpoints and a key to a chain that is known |
+//! | `schedule` | which windows are open, and when to look again |
+//! | `clock` | block heights as a clock |
+//! | `round` | one nonce: predict, validate, submit |
+//! | `prediction` | the model's answer as the chain takes it |
+//! | `validate` | what a prediction must satisfy |
+//! | `transact` | one transaction, from simulation to its place in a block |
+//! | `registration` | the worker's registration in its topic |
+//! | `context` | what all of them share |
+//! | `reporter` | the heartbeat, as the loop fills it |
+
+pub mod clock;
+pub mod context;
+pub mod main_loop;
+mod onboarding;
+pub mod prediction;
+mod registration;
+mod reporter;
+mod round;
+pub mod schedule;
+mod transact;
+pub mod validate;
+
+pub use context::{Broadcasting, Options};
+pub use main_loop::{Ended, Goal, Setup, WorkerError, run};
+pub use validate::Rules;

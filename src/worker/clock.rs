@@ -1,0 +1,119 @@
+//! Block heights as a clock: where the chain is, and when it will be at a height.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Weight of the newest measurement is one in this many.
+const SMOOTHING: u32 = 8;
+/// Until anything was measured.
+const DEFAULT_BLOCK_TIME: Duration = Duration::from_secs(5);
+
+/// The newest block that we know of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Head {
+    /// Its height; 0 before the first answer.
+    pub height: i64,
+    /// When we learnt of it.
+    pub seen: Instant,
+    /// Mean time between blocks, as seen from here.
+    pub block_time: Duration,
+}
+
+impl Head {
+    /// When block `height` is to be expected; now for one that is there.
+    #[must_use]
+    pub fn eta(&self, height: i64) -> Instant {
+        let blocks = u32::try_from(height.saturating_sub(self.height)).unwrap_or(0);
+        self.seen + self.block_time.saturating_mul(blocks)
+    }
+
+    /// How long ago the block was seen.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.seen.elapsed()
+    }
+}
+
+/// Follows the chain's head. Cheap to clone; all clones see the same head.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    head: watch::Sender<Head>,
+}
+
+impl Clock {
+    /// A clock that has seen no block. `block_time` is the mean of the chain's history, where a node
+    /// told it.
+    #[must_use]
+    pub fn new(block_time: Option<Duration>) -> Self {
+        let block_time = block_time.unwrap_or(DEFAULT_BLOCK_TIME);
+        Self { head: watch::Sender::new(Head { height: 0, seen: Instant::now(), block_time }) }
+    }
+
+    /// The newest block.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        *self.head.borrow()
+    }
+
+    /// An answer or an event of `height` came in. A lower height than the known one changes nothing.
+    pub fn observe(&self, height: u64) {
+        let Ok(height) = i64::try_from(height) else { return };
+        self.head.send_if_modified(|head| {
+            let blocks = height - head.height;
+            if blocks <= 0 {
+                return false;
+            }
+            let now = Instant::now();
+            if head.height > 0
+                && let Ok(blocks) = u32::try_from(blocks)
+            {
+                let measured = (now - head.seen) / blocks;
+                head.block_time = (head.block_time * (SMOOTHING - 1) + measured) / SMOOTHING;
+            }
+            (head.height, head.seen) = (height, now);
+            true
+        });
+    }
+
+    /// Waits for the next block, at most two block times: without events nobody tells of it.
+    pub async fn next_block(&self) -> Head {
+        let mut heads = self.head.subscribe();
+        heads.mark_unchanged();
+        let limit = self.head().block_time * 2;
+        // Either way the caller looks again.
+        let _ = tokio::time::timeout(limit, heads.changed()).await;
+        self.head()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn measures_block_times_and_foretells_heights() {
+        let clock = Clock::new(Some(Duration::from_secs(1)));
+        clock.observe(10);
+        for height in 11..60 {
+            tokio::time::advance(Duration::from_secs(2)).await;
+            clock.observe(height);
+        }
+        let head = clock.head();
+        assert!((head.block_time.as_secs_f64() - 2.0).abs() < 0.01, "{:?}", head.block_time);
+        let wait = head.eta(69) - Instant::now();
+        assert!((wait.as_secs_f64() - 20.0).abs() < 0.1, "{wait:?}");
+        assert_eq!(head.eta(5), head.seen, "what is past is there");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_old_height_changes_nothing() {
+        let clock = Clock::new(None);
+        clock.observe(10);
+        let before = clock.head();
+        tokio::time::advance(Duration::from_secs(2)).await;
+        clock.observe(9);
+        assert_eq!(clock.head(), before);
+    }
+}

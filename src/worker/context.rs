@@ -1,0 +1,169 @@
+//! What every task of the worker shares once the chain is known.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+use super::clock::Clock;
+use super::prediction::Arity;
+use super::validate::{Repeats, Rules};
+use crate::bundle::FeeTier;
+use crate::chain::delivered::DeliveredTx;
+use crate::chain::fees::{FeeCaps, GasPrice};
+use crate::chain::query::{Client, QueryError, Window};
+use crate::chain::sequence::Sequence;
+use crate::journal::{Begin, JournalError, JournalHandle, RoundKey, Timestamp};
+use crate::wallet::{Address, Wallet};
+
+/// Transactions of ours that may wait for a round that is busy elsewhere.
+const DELIVERED_QUEUE: usize = 64;
+
+/// Whether transactions leave this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broadcasting {
+    /// They do.
+    On,
+    /// Everything but the broadcast, simulation included.
+    DryRun,
+}
+
+/// What the user asked for, as far as rounds need it.
+#[derive(Debug)]
+pub struct Options {
+    /// The topic.
+    pub topic_id: u64,
+    /// Name of the network, for the model's context.
+    pub network: String,
+    /// Deadline of one prediction.
+    pub max_seconds: Duration,
+    /// What a prediction must satisfy.
+    pub rules: Rules,
+    /// Factor on the price of gas.
+    pub fee_tier: FeeTier,
+    /// Hard limits of what may be spent.
+    pub fee_caps: FeeCaps,
+    /// The price that is assumed while the feemarket cannot be asked.
+    pub fallback_price: GasPrice,
+    /// Whether transactions leave this process.
+    pub broadcasting: Broadcasting,
+}
+
+/// Shared by the worker's loop and its rounds.
+pub struct Context {
+    /// What the user asked for.
+    pub options: Options,
+    /// Signs, and cannot be read.
+    pub wallet: Wallet,
+    /// The chain's id.
+    pub chain_id: String,
+    /// Heights and times.
+    pub clock: Clock,
+    /// The account's sequence. Held from choosing a sequence until a node took the transaction.
+    pub sequence: tokio::sync::Mutex<Sequence>,
+    /// What was promised.
+    pub journal: JournalHandle,
+    /// Our transactions as they are delivered.
+    pub delivered: broadcast::Sender<Arc<DeliveredTx>>,
+    /// Cancelled when the worker is asked to stop: nothing new is begun.
+    pub stopping: CancellationToken,
+    /// Cancelled when what was begun has had its time.
+    pub leaving: CancellationToken,
+    /// How many values an inference of the topic holds.
+    pub arity: Arity,
+    client: RwLock<Client>,
+    price: Mutex<Option<GasPrice>>,
+    repeats: Mutex<Repeats>,
+}
+
+impl Context {
+    /// A context for an account of which nothing is known yet.
+    #[must_use]
+    #[allow(clippy::too_many_arguments)] // each of them once, all of them needed
+    pub fn new(
+        options: Options,
+        wallet: Wallet,
+        chain_id: String,
+        client: Client,
+        clock: Clock,
+        journal: JournalHandle,
+        arity: Arity,
+        stopping: CancellationToken,
+    ) -> Self {
+        Self {
+            options,
+            wallet,
+            chain_id,
+            clock,
+            sequence: tokio::sync::Mutex::default(),
+            journal,
+            delivered: broadcast::Sender::new(DELIVERED_QUEUE),
+            stopping,
+            leaving: CancellationToken::new(),
+            arity,
+            client: RwLock::new(client),
+            price: Mutex::new(None),
+            repeats: Mutex::default(),
+        }
+    }
+
+    /// The address of the wallet.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        self.wallet.address()
+    }
+
+    /// Queries of the chain.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The chain runs another emissions version now.
+    pub fn replace_client(&self, client: Client) {
+        *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
+    }
+
+    /// Asks beforehand for what a transaction will need: the price of gas, the account where it is not known,
+    /// and which endpoints are fresh where there are several.
+    ///
+    /// # Errors
+    /// See [`QueryError`]; what was known stays.
+    pub async fn prepare_ahead(&self, limit: Duration) -> Result<(), QueryError> {
+        let client = self.client().within(limit);
+        if client.pool().is_choice() {
+            client.pool().refresh(limit).await?;
+        }
+        let price = client.gas_price().await?;
+        *self.price.lock().unwrap_or_else(PoisonError::into_inner) = Some(price);
+        let mut sequence = self.sequence.lock().await;
+        if sequence.next().is_none()
+            && let Some(account) = client.account(self.address()).await?
+        {
+            sequence.committed(account);
+        }
+        Ok(())
+    }
+
+    /// The price of gas to offer: the last that the chain named, otherwise the network's own minimum. Too
+    /// low a one costs nothing: CheckTx names the right fee.
+    #[must_use]
+    pub fn price(&self) -> GasPrice {
+        self.price.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(self.options.fallback_price)
+    }
+
+    /// Values that were submitted, in a row.
+    pub fn repeats(&self) -> MutexGuard<'_, Repeats> {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a window up in the journal.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn begin(&self, key: RoundKey, window: Window) -> Result<Begin, JournalError> {
+        let end = u64::try_from(window.end).unwrap_or(0);
+        self.journal.call(move |journal| journal.begin_round(key, Timestamp::now(), end)).await
+    }
+}

@@ -1,0 +1,137 @@
+//! From endpoints and a key to a chain that is known: tried until it works, with the heartbeat kept true.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::clock::Clock;
+use super::main_loop::{Goal, Setup, WorkerError};
+use super::reporter::Reporter;
+use crate::chain::messages::Topic;
+use crate::chain::pool::{Pool, PoolError};
+use crate::chain::query::Client;
+use crate::health::Phase;
+use crate::journal::{Journal, JournalHandle};
+
+/// One round of questions to all endpoints.
+const LIMIT: Duration = Duration::from_secs(5);
+/// Pauses between tries, doubling.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
+/// How long `--once` tries, where it was not told.
+const ONCE: Duration = Duration::from_secs(30);
+/// Pause between two turns while something takes time.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What looking for the chain came to.
+pub enum Connection {
+    /// The chain is there.
+    Made(Client, Clock),
+    /// The worker was asked to stop.
+    Stopped,
+    /// `--once` has no more time; why.
+    None(String),
+}
+
+/// Looks for the chain until an endpoint answers for it.
+///
+/// # Errors
+/// [`WorkerError::WrongChain`] when all endpoints answer for another.
+pub async fn connect(setup: &Setup, reporter: &mut Reporter) -> Result<Connection, WorkerError> {
+    let end = match setup.goal {
+        Goal::Once { wait } => Some(Instant::now() + wait.unwrap_or(ONCE)),
+        _ => None,
+    };
+    let mut back_off = BACK_OFF.0;
+    loop {
+        let Some(tried) = turning(try_connect(&setup.pool), &setup.stopping, reporter).await else {
+            return Ok(Connection::Stopped);
+        };
+        let why = match tried {
+            Ok((client, clock)) => return Ok(Connection::Made(client, clock)),
+            Err(Unconnected::WrongChain(error)) => return Err(WorkerError::WrongChain(error)),
+            Err(Unconnected::NotYet(why)) => why,
+        };
+        if end.is_some_and(|end| Instant::now() + back_off > end) {
+            return Ok(Connection::None(why));
+        }
+        tracing::warn!(why, "the chain cannot be used yet");
+        reporter.ready(Some(why));
+        if turning(tokio::time::sleep(back_off), &setup.stopping, reporter).await.is_none() {
+            return Ok(Connection::Stopped);
+        }
+        back_off = (back_off * 2).min(BACK_OFF.1);
+    }
+}
+
+enum Unconnected {
+    WrongChain(PoolError),
+    NotYet(String),
+}
+
+async fn try_connect(pool: &Arc<Pool>) -> Result<(Client, Clock), Unconnected> {
+    let head = match pool.refresh(LIMIT).await {
+        Ok(head) if head.catching_up => {
+            return Err(Unconnected::NotYet(format!("the node is still syncing, at height {}", head.height)));
+        }
+        Ok(head) => head,
+        Err(error @ PoolError::WrongChain { .. }) => return Err(Unconnected::WrongChain(error)),
+        Err(error) => return Err(Unconnected::NotYet(error.to_string())),
+    };
+    let client = Client::probe(Arc::clone(pool), LIMIT)
+        .await
+        .map_err(|error| Unconnected::NotYet(error.to_string()))?;
+    let clock = Clock::new(head.block_time.filter(|time| !time.is_zero()));
+    clock.observe(head.height);
+    Ok((client, clock))
+}
+
+/// Opens the journal of this wallet on this chain; its file is the lock.
+///
+/// # Errors
+/// [`WorkerError::Open`] with a way out.
+pub async fn open_journal(setup: &Setup, pool: &Pool) -> Result<JournalHandle, WorkerError> {
+    let (state_dir, address) = (setup.state_dir.clone(), setup.wallet.address().to_string());
+    let chain_id = pool.chain_id().unwrap_or_default().to_owned();
+    let opened = tokio::task::spawn_blocking(move || Journal::open(&state_dir, &chain_id, &address)).await;
+    let journal = opened.map_err(|error| WorkerError::Thread(std::io::Error::other(error)))?;
+    JournalHandle::spawn(journal.map_err(WorkerError::Open)?).map_err(WorkerError::Thread)
+}
+
+/// The topic; `None` when the chain has none of this number, or the worker was asked to stop. What the
+/// topic does not say is found out by the chain's refusals.
+pub async fn topic(
+    client: &Client,
+    topic_id: u64,
+    stopping: &CancellationToken,
+    reporter: &mut Reporter,
+) -> Option<Topic> {
+    match turning(client.topic(topic_id), stopping, reporter).await? {
+        Ok(topic) => Some(topic),
+        Err(error) => {
+            tracing::warn!(topic_id, %error, "the topic cannot be read");
+            None
+        }
+    }
+}
+
+/// Turns while `work` takes its time. `None` when the worker was asked to stop first.
+async fn turning<F: Future>(
+    work: F,
+    stopping: &CancellationToken,
+    reporter: &mut Reporter,
+) -> Option<F::Output> {
+    let mut work = pin!(work);
+    loop {
+        reporter.phase(Phase::Starting, None);
+        reporter.turn().await;
+        tokio::select! {
+            output = &mut work => return Some(output),
+            () = stopping.cancelled() => return None,
+            () = tokio::time::sleep(TICK) => {}
+        }
+    }
+}

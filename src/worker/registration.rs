@@ -1,0 +1,68 @@
+//! Registration of the worker in its topic.
+
+use std::sync::Arc;
+
+use super::context::Context;
+use super::transact::{self, Intent, Obstacle, Transacted, block_verdict};
+use crate::chain::messages::RegisterRequest;
+use crate::chain::outcome::Verdict;
+use crate::journal::{JournalError, Purpose};
+
+/// Blocks in which a registration may be included.
+const TIMEOUT_BLOCKS: i64 = 20;
+
+/// Why the worker is not registered.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistrationError {
+    /// The chain said no; nothing or only a fee was paid.
+    #[error("the chain refuses to register {address} in topic {topic_id}: {text}")]
+    Refused {
+        /// The worker.
+        address: String,
+        /// The topic.
+        topic_id: u64,
+        /// What the chain said.
+        text: String,
+    },
+    /// It was not included in time.
+    #[error("the registration was not included: {0}")]
+    NotIncluded(String),
+    /// The worker stops.
+    #[error("the worker is stopping")]
+    Interrupted,
+    /// Nothing is sent that is not in the journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// Registers the wallet's address, which pays the registration fee and becomes the owner.
+///
+/// # Errors
+/// See [`RegistrationError`]. An address that is registered already is a success.
+pub async fn register(context: &Arc<Context>) -> Result<(), RegistrationError> {
+    let (topic_id, address) = (context.options.topic_id, context.address().to_string());
+    let message =
+        RegisterRequest { sender: address.clone(), topic_id, owner: address.clone(), is_reputer: false };
+    let intent = Intent {
+        purpose: Purpose::Registration { topic_id },
+        message: context.client().version().any(&message),
+        timeout_height: context.clock.head().height + TIMEOUT_BLOCKS,
+    };
+    let refused = |obstacle: Obstacle, text: String| match obstacle {
+        Obstacle::Chain(Verdict::AlreadyDone) => Ok(()),
+        _ => Err(RegistrationError::Refused { address, topic_id, text }),
+    };
+    match transact::transact(context, &intent).await? {
+        Transacted::Delivered(tx) => match block_verdict(&tx) {
+            None => Ok(()),
+            Some(verdict) => refused(Obstacle::Chain(verdict), tx.log.clone()),
+        },
+        Transacted::Refused(refusal) => refused(refusal.obstacle, refusal.text),
+        Transacted::Dead(why) => Err(RegistrationError::NotIncluded(why)),
+        // Everything but the broadcast: what comes after would be refused for want of it.
+        Transacted::DryRun { .. } => {
+            Err(RegistrationError::NotIncluded("nothing is sent in a dry run".to_owned()))
+        }
+        Transacted::Interrupted => Err(RegistrationError::Interrupted),
+    }
+}

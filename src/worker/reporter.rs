@@ -1,0 +1,160 @@
+//! What the loop says of itself: the heartbeat, written when a turn is completed.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::clock;
+use super::round::Progress;
+use crate::health::{Head, Heartbeat, HeartbeatFile, Isolation, LastResult, ModelHealth, NextWindow, Phase};
+use crate::journal::Timestamp;
+use crate::model::{ModelState, ModelStatus};
+
+/// Turns that change nothing are written this often.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Keeps the heartbeat and writes it.
+#[derive(Debug)]
+pub struct Reporter {
+    file: HeartbeatFile,
+    beat: Heartbeat,
+    written: Option<(Instant, Phase, bool)>,
+    failed: bool,
+}
+
+impl Reporter {
+    /// A reporter of a worker that starts.
+    #[must_use]
+    pub fn new(file: HeartbeatFile, network: String) -> Self {
+        let beat = Heartbeat::starting(network, Timestamp::now());
+        Self { file, beat, written: None, failed: false }
+    }
+
+    /// The heartbeat, to be filled.
+    pub const fn beat(&mut self) -> &mut Heartbeat {
+        &mut self.beat
+    }
+
+    /// The phase, and until when it may take without another turn.
+    pub fn phase(&mut self, phase: Phase, deadline: Option<Instant>) {
+        self.beat.phase = phase;
+        self.beat.phase_deadline = deadline.map(timestamp);
+    }
+
+    /// The phase of a round.
+    pub fn progress(&mut self, progress: Progress) {
+        match progress {
+            Progress::Predicting { deadline } => self.phase(Phase::Predicting, Some(deadline)),
+            Progress::Submitting { deadline } => self.phase(Phase::Submitting, Some(deadline)),
+        }
+    }
+
+    /// Whether a window that opened now would be answered, and why not.
+    pub fn ready(&mut self, why_not: Option<String>) {
+        if self.beat.why != why_not {
+            match &why_not {
+                Some(why) => tracing::info!("not ready: {why}"),
+                None => tracing::info!("ready"),
+            }
+        }
+        self.beat.ready = why_not.is_none();
+        self.beat.why = why_not;
+    }
+
+    /// The newest block.
+    pub fn head(&mut self, head: clock::Head) {
+        self.beat.head = u64::try_from(head.height)
+            .ok()
+            .filter(|height| *height > 0)
+            .map(|height| Head { height, seen_at: timestamp(head.seen) });
+    }
+
+    /// The next window.
+    pub fn next_window(&mut self, head: clock::Head, nonce: Option<i64>) {
+        self.beat.next_window = nonce.map(|nonce| NextWindow { nonce, opens_at: timestamp(head.eta(nonce)) });
+    }
+
+    /// How the last round ended.
+    pub fn finished(&mut self, result: LastResult, failed: bool) {
+        self.beat.consecutive_failures = if failed { self.beat.consecutive_failures + 1 } else { 0 };
+        self.beat.last_result = Some(result);
+    }
+
+    /// The model process.
+    pub fn model(&mut self, status: &ModelStatus) {
+        self.beat.model = Some(ModelHealth {
+            pid: status.pid,
+            state: word(&status.state).to_owned(),
+            restarts: status.restarts,
+            rss_bytes: status.rss_bytes,
+        });
+        let walls = status.isolation;
+        self.beat.isolation = Some(Isolation {
+            undumpable: walls.undumpable,
+            no_new_privs: walls.no_new_privs,
+            capabilities_dropped: walls.capabilities_dropped,
+            session: walls.session,
+            environment: walls.environment,
+            landlock: walls.landlock,
+            signals: walls.signals,
+        });
+    }
+
+    /// The worker was asked to stop, or cannot go on.
+    pub async fn stopping(&mut self) {
+        self.phase(Phase::Stopping, None);
+        self.ready(Some("the worker is stopping".to_owned()));
+        self.turn().await;
+    }
+
+    /// The last word.
+    pub async fn stopped(&mut self) {
+        self.phase(Phase::Stopped, None);
+        self.ready(Some("the worker has stopped".to_owned()));
+        self.turn().await;
+    }
+
+    /// A turn of the loop is completed: writes the heartbeat, now and then when nothing changed.
+    pub async fn turn(&mut self) {
+        let (phase, ready) = (self.beat.phase, self.beat.ready);
+        let same =
+            |(at, old, was): &(Instant, Phase, bool)| at.elapsed() < QUIET && *old == phase && *was == ready;
+        if self.written.as_ref().is_some_and(same) {
+            return;
+        }
+        match self.file.write(&self.beat).await {
+            Ok(()) => self.failed = false,
+            // Once, not with each turn: a probe sees the stale file by itself.
+            Err(error) if !self.failed => {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(
+                    error,
+                    "the heartbeat cannot be written: probes will say that the worker is dead"
+                );
+                self.failed = true;
+            }
+            Err(_) => {}
+        }
+        self.written = Some((Instant::now(), phase, ready));
+    }
+}
+
+const fn word(state: &ModelState) -> &'static str {
+    match state {
+        ModelState::Loading => "loading",
+        ModelState::Ready => "ready",
+        ModelState::Busy => "busy",
+        ModelState::Failed(_) => "failed",
+        ModelState::Stopped => "stopped",
+    }
+}
+
+/// An instant of the process as a time of the clock on the wall.
+fn timestamp(at: Instant) -> Timestamp {
+    let now = Instant::now();
+    let wall = time::OffsetDateTime::now_utc();
+    Timestamp::from(match at.checked_duration_since(now) {
+        Some(ahead) => wall + ahead,
+        None => wall - now.duration_since(at),
+    })
+}
