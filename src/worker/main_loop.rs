@@ -439,7 +439,7 @@ impl MainLoop {
             Ok(status) => status,
             Err(error) => {
                 tracing::warn!(%error, "cannot look at the chain");
-                self.schedule.look_failed();
+                self.schedule.look_failed(Instant::now());
                 if !error.is_endpoint_fault() {
                     self.block(format!("the chain refuses to be asked: {error}"));
                 }
@@ -447,7 +447,7 @@ impl MainLoop {
             }
         };
         self.context.clock.observe(status.height);
-        self.schedule.looked(&status);
+        self.schedule.looked(&status, Instant::now());
         self.is_topic_active = status.is_topic_active;
         let address = self.context.address();
         let topic_id = self.context.options.topic_id;
@@ -535,7 +535,7 @@ impl MainLoop {
     fn panicked(&mut self, error: &tokio::task::JoinError) {
         tracing::error!(%error, "a task of the worker failed; this is a fault of this program");
         (self.looking, self.registering, self.round) = (false, false, None);
-        self.schedule.look_failed();
+        self.schedule.look_failed(Instant::now());
     }
 
     /// What a reader of the heartbeat should know by now.

@@ -77,16 +77,16 @@ impl Schedule {
         !self.taken.contains(&window.nonce) && self.waiting.insert(window.nonce, window).is_none()
     }
 
-    /// The chain answered a look. Returns whether it told of a window that is news.
-    pub fn looked(&mut self, status: &WindowStatus) -> bool {
-        self.last_look = Some(Instant::now());
+    /// The chain answered a look just `now`. Returns whether it told of a window that is news.
+    pub fn looked(&mut self, status: &WindowStatus, now: Instant) -> bool {
+        self.last_look = Some(now);
         self.next_start = status.next_start;
         status.open.is_some_and(|window| self.opened(window))
     }
 
     /// A look failed: it counts as one, so that an unreachable chain is not asked in a tight loop.
-    pub fn look_failed(&mut self) {
-        self.last_look = Some(Instant::now());
+    pub fn look_failed(&mut self, now: Instant) {
+        self.last_look = Some(now);
     }
 
     /// Takes the newest window that can still be answered at `height`, and the missed ones out.
@@ -156,8 +156,8 @@ mod tests {
 
     const BLOCK: Duration = Duration::from_secs(1);
 
-    fn head(height: i64) -> Head {
-        Head { height, seen: Instant::now(), block_time: BLOCK }
+    fn head(height: i64, seen: Instant) -> Head {
+        Head { height, seen, block_time: BLOCK }
     }
 
     fn closed(next_start: Option<i64>) -> WindowStatus {
@@ -175,33 +175,34 @@ mod tests {
         Schedule::new(Duration::from_secs(120), Some(20))
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn looks_at_once_then_at_the_opening() {
-        let mut schedule = schedule();
-        assert!(schedule.next_look(head(100), Subscribed::No) <= Instant::now());
-        schedule.looked(&closed(Some(120)));
-        let wait = schedule.next_look(head(100), Subscribed::No) - Instant::now();
+    /// The pause to the next look after one that was answered at block 100.
+    fn pause(next_start: Option<i64>, height: i64, subscribed: Subscribed) -> Duration {
+        let (mut schedule, now) = (schedule(), Instant::now());
+        schedule.looked(&closed(next_start), now);
+        schedule.next_look(head(height, now), subscribed) - now
+    }
+
+    #[test]
+    fn looks_at_once_then_at_the_opening() {
+        let now = Instant::now();
+        assert!(schedule().next_look(head(100, now), Subscribed::No) <= now);
+        let wait = pause(Some(120), 100, Subscribed::No);
         assert!(wait >= BLOCK * 20 && wait <= BLOCK * 21, "{wait:?}");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn never_later_than_the_polling_interval() {
-        let mut schedule = schedule();
-        schedule.looked(&closed(Some(10_000)));
-        assert_eq!(schedule.next_look(head(100), Subscribed::Yes) - Instant::now(), Duration::from_secs(120));
-        schedule.looked(&closed(None));
-        assert_eq!(schedule.next_look(head(100), Subscribed::Yes) - Instant::now(), Duration::from_secs(120));
+    #[test]
+    fn never_later_than_the_polling_interval() {
+        assert_eq!(pause(Some(10_000), 100, Subscribed::Yes), Duration::from_secs(120));
+        assert_eq!(pause(None, 100, Subscribed::Yes), Duration::from_secs(120));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn an_overdue_opening_is_looked_for_every_half_block() {
-        let mut schedule = schedule();
-        schedule.looked(&closed(Some(120)));
-        assert_eq!(schedule.next_look(head(125), Subscribed::No) - Instant::now(), BLOCK / 2);
+    #[test]
+    fn an_overdue_opening_is_looked_for_every_half_block() {
+        assert_eq!(pause(Some(120), 125, Subscribed::No), BLOCK / 2);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn newest_first_and_each_once() {
+    #[test]
+    fn newest_first_and_each_once() {
         let mut schedule = schedule();
         assert!(schedule.opened(Window { nonce: 100, end: 120 }));
         assert!(schedule.opened(Window { nonce: 110, end: 130 }));
@@ -212,10 +213,19 @@ mod tests {
         assert_eq!(schedule.take(121), None);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn an_event_foretells_the_next_window() {
+    #[test]
+    fn an_event_foretells_the_next_window() {
         let mut schedule = schedule();
         schedule.opened(Window { nonce: 100, end: 108 });
         assert_eq!(schedule.next_start(), Some(120));
+    }
+
+    #[test]
+    fn what_an_earlier_life_began_is_taken_first_and_once() {
+        let mut schedule = schedule();
+        schedule.resume(Window { nonce: 100, end: 108 });
+        assert!(!schedule.opened(Window { nonce: 100, end: 108 }));
+        assert_eq!(schedule.resumed(), Some(Window { nonce: 100, end: 108 }));
+        assert_eq!(schedule.resumed(), None);
     }
 }
