@@ -61,12 +61,13 @@ fn environment() -> &'static Environment {
 /// Runs the command that the arguments name.
 #[must_use]
 pub fn main() -> ExitCode {
-    environment();
     // The model process starts often and needs no table of settings to read its one argument.
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|command| command == "host") {
         return end(host::run(&arguments.next().unwrap_or_default().to_string_lossy()));
     }
+    crate::model::forbid_dumps();
+    environment();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

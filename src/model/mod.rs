@@ -11,18 +11,27 @@
 //! | `environment` | what of our environment the model sees |
 //! | `logs` | what it prints |
 //! | [`host`] | the inside of the process until Python takes over |
-//! | `sandbox` | the walls that it puts around itself |
+//! | `sandbox`, `landlock` | the walls that it puts around itself |
 
 mod backoff;
 mod environment;
 pub mod host;
 mod interpreter;
+mod landlock;
 mod logs;
 mod process;
 mod sandbox;
 mod spawner;
 mod spec;
 mod supervise;
+
+/// Keeps other processes of the same user, the model's first of all, from reading this one's
+/// memory. To be called before anything secret is in it; a kernel that refuses shows in
+/// [`Isolation::undumpable`].
+pub fn forbid_dumps() {
+    // What came of it is asked where it is reported.
+    let _ = nix::sys::prctl::set_dumpable(false);
+}
 
 pub use bootstrap_frames::Prediction;
 pub use interpreter::{Interpreter, InterpreterError};

@@ -228,6 +228,25 @@ pub struct Isolation {
     pub signals: bool,
 }
 
+impl Isolation {
+    /// Names of the walls that do not stand.
+    #[must_use]
+    pub fn missing(self) -> Vec<&'static str> {
+        let Self { undumpable, no_new_privs, capabilities_dropped, session, environment, landlock, signals } =
+            self;
+        let walls = [
+            ("undumpable", undumpable),
+            ("no_new_privs", no_new_privs),
+            ("capabilities_dropped", capabilities_dropped),
+            ("session", session),
+            ("environment", environment),
+            ("landlock", landlock),
+            ("signals", signals),
+        ];
+        walls.into_iter().filter(|(_, stands)| !stands).map(|(name, _)| name).collect()
+    }
+}
+
 /// Why a model cannot even be started. Everything later is a [`Failure`] and is tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {

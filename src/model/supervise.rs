@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::environment::Environment;
 use super::host::Plan;
+use super::landlock::real;
 use super::process::{Event, Launch, Process, describe};
 use super::sandbox::Sandbox;
 use super::spawner::Spawner;
@@ -147,6 +148,8 @@ struct Supervisor {
     status: watch::Sender<ModelStatus>,
     backoff: Backoff,
     calls: u64,
+    /// What cannot be enforced is said once.
+    isolation_told: bool,
 }
 
 impl Supervisor {
@@ -167,9 +170,9 @@ impl Supervisor {
         let scratch = tempfile::Builder::new().prefix("bootstrap-model-").tempdir();
         let scratch = scratch.map_err(|error| StartError::Scratch(std::env::temp_dir(), error))?;
         let folders = [&*spec.bundle_root, scratch.path()];
-        let folders = folders.into_iter().chain(spec.writable.iter().map(PathBuf::as_path));
-        for folder in folders {
-            if let Some(exposed) = spec.protected.iter().find(|path| path.starts_with(folder)) {
+        for folder in folders.into_iter().chain(spec.writable.iter().map(PathBuf::as_path)) {
+            let real_folder = real(folder);
+            if let Some(exposed) = spec.protected.iter().find(|path| real(path).starts_with(&real_folder)) {
                 let (protected, folder) = (exposed.clone(), folder.to_owned());
                 return Err(StartError::Exposed { protected, folder });
             }
@@ -190,7 +193,16 @@ impl Supervisor {
             load_seconds: None,
             isolation,
         });
-        Ok(Self { spec, load, scratch, spawner, status, backoff: Backoff::default(), calls: 0 })
+        Ok(Self {
+            spec,
+            load,
+            scratch,
+            spawner,
+            status,
+            backoff: Backoff::default(),
+            calls: 0,
+            isolation_told: false,
+        })
     }
 
     /// One process after the other, until it is asked to stop or nobody is left to ask.
