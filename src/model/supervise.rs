@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bootstrap_frames::{Confinement, Context, FromHost, Load, PROTOCOL, ToHost};
+use bootstrap_frames::{Confinement, Context, FrameError, FromHost, Load, PROTOCOL, ToHost};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -230,13 +230,6 @@ impl Supervisor {
                 }
                 End::Died(failure) => failure,
             };
-            tracing::warn!(kind = %failure.kind, "the model process is replaced: {failure}");
-            self.status.send_modify(|status| {
-                status.state = ModelState::Failed(failure.clone());
-                status.pid = None;
-                status.rss_bytes = None;
-                status.restarts += 1;
-            });
             tokio::select! {
                 closed = self.pause(&mut queue, &failure) => if closed { break },
                 () = stop.cancelled() => break,
@@ -249,10 +242,25 @@ impl Supervisor {
         });
     }
 
+    /// Notes that there is no process any more, before anybody is answered on account of it.
+    fn note_death(&self, failure: &Failure) {
+        tracing::warn!(kind = %failure.kind, "the model process is replaced: {failure}");
+        self.status.send_modify(|status| {
+            status.state = ModelState::Failed(failure.clone());
+            status.pid = None;
+            status.rss_bytes = None;
+            status.restarts += 1;
+        });
+    }
+
     /// Waits for the back-off to pass; calls that arrive meanwhile get the reason at once. True when
     /// nobody is left to ask.
     async fn pause(&mut self, queue: &mut mpsc::Receiver<Order>, failure: &Failure) -> bool {
-        let until = Instant::now() + self.backoff.after_death();
+        let delay = self.backoff.after_death();
+        if delay.is_zero() {
+            return queue.is_closed() && queue.is_empty();
+        }
+        let until = Instant::now() + delay;
         loop {
             tokio::select! {
                 biased;
@@ -268,6 +276,7 @@ impl Supervisor {
     /// The life of one process. It is left in `process` when this is interrupted.
     async fn life(&mut self, process: &mut Option<Process>, queue: &mut mpsc::Receiver<Order>) -> End {
         if let Err(failure) = self.begin(process).await {
+            self.note_death(&failure);
             return End::NotLoaded(failure);
         }
         self.status.send_modify(|status| status.state = ModelState::Ready);
@@ -281,8 +290,9 @@ impl Supervisor {
                     let failure = match event {
                         Event::Said(_) => broke(process.take(), "it spoke unasked").await,
                         Event::Ended | Event::Closed => died(process.take()).await,
-                        Event::Garbage(error) => broke(process.take(), &error.to_string()).await,
+                        Event::Garbage(error) => garbage(process.take(), &error).await,
                     };
+                    self.note_death(&failure);
                     return End::Died(failure);
                 }
             };
@@ -295,12 +305,15 @@ impl Supervisor {
             let answer = self.answer(process, &order).await;
             let rss_bytes = process.as_ref().and_then(Process::rss_bytes);
             let dead = process.is_none().then(|| answer.as_ref().err().cloned()).flatten();
-            if dead.is_none() {
-                self.backoff.reset();
-                self.status.send_modify(|status| {
-                    status.state = ModelState::Ready;
-                    status.rss_bytes = rss_bytes;
-                });
+            match &dead {
+                Some(failure) => self.note_death(failure),
+                None => {
+                    self.backoff.reset();
+                    self.status.send_modify(|status| {
+                        status.state = ModelState::Ready;
+                        status.rss_bytes = rss_bytes;
+                    });
+                }
             }
             let _ = order.reply.send(answer);
             if let Some(failure) = dead {
@@ -375,12 +388,15 @@ impl Supervisor {
         }
     }
 
-    fn confined(&self, confinement: Confinement) {
+    fn confined(&mut self, confinement: Confinement) {
         let Confinement { no_new_privs, capabilities_dropped, landlock, signals } = confinement;
-        self.status.send_modify(|status| {
-            let before = status.isolation;
-            status.isolation = Isolation { no_new_privs, capabilities_dropped, landlock, signals, ..before };
-        });
+        let before = self.status.borrow().isolation;
+        let isolation = Isolation { no_new_privs, capabilities_dropped, landlock, signals, ..before };
+        self.status.send_modify(|status| status.isolation = isolation);
+        let missing = isolation.missing();
+        if !missing.is_empty() && !std::mem::replace(&mut self.isolation_told, true) {
+            tracing::warn!("this system does not keep the model apart by: {}", missing.join(", "));
+        }
     }
 
     fn launch(&self) -> Launch {
@@ -437,7 +453,7 @@ async fn hear(
             event = running.next() => return match event {
                 Event::Said(message) => Ok(message),
                 Event::Ended | Event::Closed => Err(died(process.take()).await),
-                Event::Garbage(error) => Err(broke(process.take(), &error.to_string()).await),
+                Event::Garbage(error) => Err(garbage(process.take(), &error).await),
             },
             () = sleep_until(deadline) => {
                 let seconds = start.elapsed().as_secs_f64();
@@ -484,6 +500,10 @@ async fn broke(process: Option<Process>, problem: &str) -> Failure {
     };
     let message = format!("the model process was killed: {problem}");
     Failure { kind: FailureKind::Crash, message, traceback: last_lines }
+}
+
+async fn garbage(process: Option<Process>, error: &FrameError) -> Failure {
+    broke(process, &format!("it sent what is no message: {error}")).await
 }
 
 async fn unexpected(process: Option<Process>) -> Failure {
