@@ -41,13 +41,14 @@ fn did_you_mean(suggestion: Option<&str>) -> String {
 ///
 /// # Errors
 /// [`MnemonicError`]. The checksum is checked, which not every wallet does.
-pub fn derive_private_key(phrase: &str) -> Result<Zeroizing<[u8; 32]>, MnemonicError> {
+pub(super) fn derive_private_key(phrase: &str) -> Result<Zeroizing<[u8; 32]>, MnemonicError> {
     // Counted before anything is allocated for the words: the text may be anything.
     let count = phrase.split_whitespace().count();
     if !WORD_COUNTS.contains(&count) {
         return Err(MnemonicError::WordCount(count));
     }
-    let words = Zeroizing::new(phrase.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase());
+    let mut words = Zeroizing::new(phrase.split_whitespace().collect::<Vec<_>>().join(" "));
+    words.make_ascii_lowercase();
     for (index, word) in words.split(' ').enumerate() {
         if Language::English.find_word(word).is_none() {
             return Err(MnemonicError::UnknownWord { position: index + 1, suggestion: nearest(word) });
@@ -58,7 +59,7 @@ pub fn derive_private_key(phrase: &str) -> Result<Zeroizing<[u8; 32]>, MnemonicE
     let seed = Zeroizing::new(mnemonic.to_seed_normalized(""));
     let path: DerivationPath = PATH.parse().map_err(|_| MnemonicError::Derivation)?;
     let key = XPrv::derive_from_path(seed.as_slice(), &path).map_err(|_| MnemonicError::Derivation)?;
-    Ok(Zeroizing::new(key.private_key().to_bytes().into()))
+    Ok(Zeroizing::new(key.to_bytes()))
 }
 
 /// A new mnemonic of `words` words from the system's random numbers.
@@ -67,7 +68,8 @@ pub fn derive_private_key(phrase: &str) -> Result<Zeroizing<[u8; 32]>, MnemonicE
 /// [`MnemonicError::WordCount`] when there is no mnemonic of that length.
 pub fn generate_mnemonic(words: usize) -> Result<Zeroizing<String>, MnemonicError> {
     let mnemonic = Mnemonic::generate(words).map_err(|_| MnemonicError::WordCount(words))?;
-    Ok(Zeroizing::new(mnemonic.to_string()))
+    // Joined in one piece: a text that grows leaves pieces of itself behind.
+    Ok(Zeroizing::new(mnemonic.words().collect::<Vec<_>>().join(" ")))
 }
 
 /// The word of the list that somebody most likely meant: a word is known by its first four letters,

@@ -275,8 +275,8 @@ fn subscriptions() {
 fn logged(name: &str, who: &str, part: &str) -> String {
     let log = capture(name);
     let rows = log.as_array().unwrap().iter();
-    let texts = rows.filter(|row| row[1] == who).map(|row| row[2].as_str().unwrap());
-    texts.filter(|text| text.contains(part)).last().unwrap().to_owned()
+    let mut texts = rows.filter(|row| row[1] == who).map(|row| row[2].as_str().unwrap());
+    texts.rfind(|text| text.contains(part)).unwrap().to_owned()
 }
 
 #[test]
