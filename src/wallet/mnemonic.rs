@@ -41,7 +41,7 @@ fn did_you_mean(suggestion: Option<&str>) -> String {
 ///
 /// # Errors
 /// [`MnemonicError`]. The checksum is checked, which not every wallet does.
-pub(super) fn derive_private_key(phrase: &str) -> Result<Zeroizing<[u8; 32]>, MnemonicError> {
+pub fn derive_private_key(phrase: &str) -> Result<Zeroizing<[u8; 32]>, MnemonicError> {
     // Counted before anything is allocated for the words: the text may be anything.
     let count = phrase.split_whitespace().count();
     if !WORD_COUNTS.contains(&count) {

@@ -19,8 +19,7 @@ use zeroize::Zeroizing;
 
 pub use address::{Address, InvalidAddress};
 pub use key_file::{Exposure, KeyFile, KeyFileError};
-use mnemonic::derive_private_key;
-pub use mnemonic::{MnemonicError, WORD_COUNTS, generate_mnemonic};
+pub use mnemonic::{MnemonicError, WORD_COUNTS, derive_private_key, generate_mnemonic};
 pub use public_key::{BadSignature, InvalidPublicKey, PublicKey};
 pub use source::{OpenWalletError, OpenedWallet};
 
