@@ -204,7 +204,8 @@ fn manifest(root: &Path, reader: &mut Reader<'_>) -> Option<Manifest> {
     };
     let runtime = runtime(root, reader);
     let validation = validation(reader);
-    (schema_version?, kind?);
+    schema_version?;
+    kind?;
     Some(Manifest {
         root: root.to_owned(),
         name: name?,

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::{Exit, Outcome, Report};
+use super::{Exit, Outcome, Report, environment};
 use crate::journal::{self, Reader, RoundRow};
-use crate::settings::{self, Environment, Flags, Local};
+use crate::settings::{self, Flags};
 
 /// What happened, round by round
 #[derive(Debug, clap::Args)]
@@ -25,14 +25,14 @@ enum Command {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        flags: Flags<Local>,
+        flags: Flags<settings::Journal>,
     },
     /// Writes every round, with all columns, to standard output
     Export {
         #[command(flatten)]
         form: Form,
         #[command(flatten)]
-        flags: Flags<Local>,
+        flags: Flags<settings::Journal>,
     },
 }
 
@@ -53,9 +53,7 @@ impl Args {
         let flags = match &self.command {
             Command::List { flags, .. } | Command::Export { flags, .. } => flags,
         };
-        // SAFETY: no thread has been started yet.
-        let environment = unsafe { Environment::take() };
-        let rounds = read(&settings::state_dir_of(flags, &environment)?)?;
+        let rounds = read(&settings::state_dir_of(flags, environment())?)?;
         let mut out = BufWriter::new(io::stdout().lock());
         let written = match self.command {
             Command::List { json: false, .. } => table(&rounds, &mut out),

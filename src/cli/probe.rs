@@ -1,8 +1,8 @@
 //! `bootstrap probe`.
 
-use super::{Exit, Outcome};
+use super::{Exit, Outcome, environment};
 use crate::health::{self, Instant, Probe, Verdict};
-use crate::settings::{self, Environment, Flags, Local};
+use crate::settings::{self, Flags};
 
 /// Asks the heartbeat of a worker: exit code 0 for yes, 1 for no, and one line why
 #[derive(Debug, clap::Args)]
@@ -11,15 +11,13 @@ pub struct Args {
     #[arg(value_enum)]
     probe: Probe,
     #[command(flatten)]
-    flags: Flags<Local>,
+    flags: Flags<settings::Heartbeat>,
 }
 
 impl Args {
     /// Runs the command.
     pub fn run(self) -> Outcome {
-        // SAFETY: no thread has been started yet.
-        let environment = unsafe { Environment::take() };
-        let path = settings::heartbeat_file(&self.flags, &environment)?;
+        let path = settings::heartbeat_file(&self.flags, environment())?;
         let verdict = match health::read(&path) {
             Ok(heartbeat) => self.probe.judge(&heartbeat, &Instant::now()),
             Err(unread) => Verdict::No(unread.to_string()),

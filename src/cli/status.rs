@@ -4,9 +4,9 @@ use std::fmt::{self, Display};
 
 use anyhow::Context as _;
 
-use super::{Exit, Outcome, Report};
+use super::{Exit, Outcome, Report, environment};
 use crate::health::{Isolation, Status};
-use crate::settings::{self, Environment, Flags, Local};
+use crate::settings::{self, Flags};
 
 /// What the worker does and why
 #[derive(Debug, clap::Args)]
@@ -15,16 +15,14 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    flags: Flags<Local>,
+    flags: Flags<settings::Local>,
 }
 
 impl Args {
     /// Runs the command.
     pub fn run(self) -> Outcome {
-        // SAFETY: no thread has been started yet.
-        let environment = unsafe { Environment::take() };
-        let heartbeat = settings::heartbeat_file(&self.flags, &environment)?;
-        let state_dir = settings::state_dir_of(&self.flags, &environment)?;
+        let heartbeat = settings::heartbeat_file(&self.flags, environment())?;
+        let state_dir = settings::state_dir_of(&self.flags, environment())?;
         let status = Status::read(&heartbeat, &state_dir).map_err(|error| {
             let hint = error.hint();
             Report::new(Exit::Config, anyhow::Error::new(error).context("the journal cannot be read"))

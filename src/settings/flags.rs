@@ -65,6 +65,22 @@ impl Scope for Local {
     const SETTINGS: &'static [Setting] = &[Setting::StateDir, Setting::HeartbeatFile];
 }
 
+/// Flags of a command that reads journals alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Journal;
+
+impl Scope for Journal {
+    const SETTINGS: &'static [Setting] = &[Setting::StateDir];
+}
+
+/// Flags of a command that reads the heartbeat alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Heartbeat;
+
+impl Scope for Heartbeat {
+    const SETTINGS: &'static [Setting] = &[Setting::HeartbeatFile];
+}
+
 /// The texts of the flags that were given. For clap: `#[command(flatten)] flags: Flags<Worker>`.
 #[derive(Debug, Clone)]
 pub struct Flags<S = Worker> {
