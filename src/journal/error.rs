@@ -1,5 +1,6 @@
 //! What can go wrong with a journal, and the way out.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,12 +11,12 @@ use rusqlite::ErrorCode;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has this journal open: the same wallet on the same chain.
-    #[error("this wallet is in use on this chain by {}", holder(*.pid))]
+    #[error("this wallet is in use on this chain by {}", .holder.as_ref().map_or_else(|| "another process".into(), ToString::to_string))]
     InUse {
         /// The journal.
         path: PathBuf,
-        /// The other process, when it has left its number.
-        pid: Option<u32>,
+        /// The other process, when it has left its name.
+        holder: Option<Holder>,
     },
     /// A file of something else lies where the journal should be.
     #[error("{} is not a journal of this program", .path.display())]
@@ -96,8 +97,23 @@ impl OpenError {
     }
 }
 
-fn holder(pid: Option<u32>) -> String {
-    pid.map_or_else(|| "another process".into(), |pid| format!("process {pid}"))
+/// The process that has a journal open for writing. Two containers may both be process 1: the host tells
+/// them apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its number.
+    pub pid: u32,
+    /// The name of its machine or container, where it is known.
+    pub host: Option<String>,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Some(host) => write!(f, "process {} on {host}", self.pid),
+            None => write!(f, "process {}", self.pid),
+        }
+    }
 }
 
 /// Why a call to an open journal failed. Nothing of the call was recorded, except after
@@ -113,6 +129,17 @@ pub enum JournalError {
     /// The file is not what was written.
     #[error("the journal is damaged")]
     Damaged(#[source] rusqlite::Error),
+    /// A file with the name of a journal is something else.
+    #[error("this is not a journal of this program")]
+    Foreign,
+    /// A later release of this program wrote it.
+    #[error("the journal has schema {found}; this release knows schemas up to {known}")]
+    Newer {
+        /// Its schema.
+        found: usize,
+        /// The newest schema of this release.
+        known: usize,
+    },
     /// Another program keeps the file locked.
     #[error("the journal is locked by another program")]
     Busy(#[source] rusqlite::Error),
@@ -142,6 +169,8 @@ impl JournalError {
         match self {
             Self::Full(_) => "free some space, or choose another folder with --state-dir",
             Self::ReadOnly(_) => "make the state folder writable, or choose another with --state-dir",
+            Self::Foreign => "move the file away, or choose another folder with --state-dir",
+            Self::Newer { .. } => "run the release that wrote it",
             Self::Busy(_) => "close the program that has the journal open for writing",
             Self::Damaged(_) | Self::Sqlite(_) | Self::Slow(_) => {
                 "check the disk that holds the state folder"

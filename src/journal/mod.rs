@@ -28,7 +28,7 @@ mod timestamp;
 mod transaction;
 
 pub use amount::Uallo;
-pub use error::{JournalError, OpenError};
+pub use error::{Holder, JournalError, OpenError};
 pub use export::{write_csv, write_json};
 pub use handle::JournalHandle;
 pub use reader::{Reader, files};
@@ -38,3 +38,8 @@ pub use timestamp::Timestamp;
 pub use transaction::{
     Death, DeathError, Inclusion, NewTransaction, PrepareError, Prepared, Purpose, Refusal, SpendLimit,
 };
+
+#[cfg(test)]
+mod model_tests;
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! The same file read from outside, while a worker writes it.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-use super::{JournalError, RoundRow, RoundState, Timestamp, Uallo, schema, transaction};
+use super::{Holder, JournalError, RoundRow, RoundState, Timestamp, Uallo, schema, transaction};
 
 /// Extension of a journal's file.
 pub(super) const EXTENSION: &str = "journal";
@@ -62,9 +63,13 @@ impl Reader {
             Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly) => attempt("immutable=1"),
             _ => Err(error),
         })?;
-        match version {
-            schema::NEWEST => Ok(Self { db }),
-            _ => Ok(Self { db: migrated_copy(&db)? }),
+        if !schema::is_ours(&db)? {
+            return Err(JournalError::Foreign);
+        }
+        match version.cmp(&schema::NEWEST) {
+            Ordering::Less => Ok(Self { db: migrated_copy(&db)? }),
+            Ordering::Equal => Ok(Self { db }),
+            Ordering::Greater => Err(JournalError::Newer { found: version, known: schema::NEWEST }),
         }
     }
 
@@ -81,8 +86,12 @@ impl Reader {
     }
 
     /// The process that has, or had, the journal open for writing.
-    pub(super) fn holder_pid(&self) -> Result<Option<u32>, JournalError> {
-        Ok(self.db.query_row("SELECT holder_pid FROM identity", [], |row| row.get(0))?)
+    pub(super) fn holder(&self) -> Result<Option<Holder>, JournalError> {
+        Ok(self.db.query_row("SELECT holder_pid, holder_host FROM identity", [], |row| {
+            let pid: Option<u32> = row.get(0)?;
+            let host = row.get(1)?;
+            Ok(pid.map(|pid| Holder { pid, host }))
+        })?)
     }
 
     /// Every round, ordered by topic and nonce.

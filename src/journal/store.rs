@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
 use super::{JournalError, OpenError, Reader, schema};
 
@@ -64,7 +64,12 @@ impl Journal {
         db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(unusable)?;
         db.pragma_update(None, "synchronous", "full").map_err(unusable)?;
         db.pragma_update(None, "foreign_keys", true).map_err(unusable)?;
-        db.execute("UPDATE identity SET holder_pid = ?1", [std::process::id()]).map_err(unusable)?;
+        let host = fs::read_to_string("/proc/sys/kernel/hostname").ok();
+        db.execute(
+            "UPDATE identity SET holder_pid = ?1, holder_host = ?2",
+            params![std::process::id(), host.as_deref().map(str::trim)],
+        )
+        .map_err(unusable)?;
         Ok(Self { reader: Reader::over(db), path, durability: Durability::Flushed, _lock: lock })
     }
 
@@ -126,7 +131,7 @@ fn create(state_dir: &Path, path: &Path, chain_id: &str, address: &str) -> Resul
 
     let new = tempfile::Builder::new().prefix(".new-").tempfile_in(state_dir).map_err(folder)?;
     let mut db = Connection::open(new.path()).map_err(unusable)?;
-    db.pragma_update(None, "application_id", schema::APPLICATION_ID).map_err(unusable)?;
+    schema::mark(&db).map_err(unusable)?;
     schema::migrate(&mut db).map_err(unusable)?;
     db.execute("INSERT INTO identity (only_row, chain_id, address) VALUES (1, ?1, ?2)", [chain_id, address])
         .map_err(unusable)?;
@@ -149,8 +154,8 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            let pid = Reader::open(path).ok().and_then(|journal| journal.holder_pid().ok().flatten());
-            Err(OpenError::InUse { path: path.to_owned(), pid })
+            let holder = Reader::open(path).and_then(|journal| journal.holder()).ok().flatten();
+            Err(OpenError::InUse { path: path.to_owned(), holder })
         }
         Err(TryLockError::Error(source)) => Err(unusable(source)),
     }
@@ -170,8 +175,7 @@ fn check(path: &Path, chain_id: &str, address: &str) -> Result<Connection, OpenE
     if fs::metadata(path).is_ok_and(|file| file.len() == 0) {
         return Err(damaged("the file is empty".into()));
     }
-    let marked: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(inspect)?;
-    if marked != schema::APPLICATION_ID {
+    if !schema::is_ours(&db).map_err(inspect)? {
         return Err(OpenError::Foreign { path: path.to_owned() });
     }
     let found = schema::version(&db).map_err(inspect)?;

@@ -154,10 +154,10 @@ pub enum PrepareError {
         /// Its sequence. A new transaction that uses it too would be taken.
         sequence: u64,
     },
-    /// The chain has already carried one out for this nonce.
+    /// The chain has already carried one out for this nonce, or has had these very bytes.
     #[error("this nonce was answered with transaction {hash}")]
     Paid {
-        /// The one that was paid.
+        /// The one that was carried out.
         hash: String,
     },
     /// The round has ended.
@@ -261,9 +261,7 @@ impl Journal {
     ) -> Result<Prepared, PrepareError> {
         let hash = hex::encode_upper(Sha256::digest(&tx.bytes));
         self.write(Flushed, |db| {
-            if let Purpose::Payload(key) = purpose {
-                refuse_if_settled(db, key)?;
-            }
+            refuse_if_settled(db, purpose, &hash)?;
             let rivals = live(db, purpose)?;
             if let Some(rival) = rivals.iter().find(|rival| rival.sequence() != tx.sequence) {
                 return Err(PrepareError::Live { hash: rival.hash.clone(), sequence: rival.sequence() });
@@ -279,7 +277,8 @@ impl Journal {
                 return Ok(same);
             }
             insert(db, purpose, &hash, &tx, at)?;
-            Ok(Prepared { hash, tx, broadcast_at: None })
+            let sql = format!("{} WHERE hash = ?1", Prepared::SELECT);
+            Ok(db.query_row(&sql, [&hash], Prepared::read).map_err(JournalError::from)?)
         })
     }
 
@@ -337,7 +336,8 @@ impl Journal {
                  WHERE sequence = ?1 AND state IN ('prepared', 'broadcast')",
                 params![tx.sequence(), tx.hash],
             )?;
-            charge(db, &tx.hash, what.paid)
+            charge(db, &tx.hash, what.paid)?;
+            step_back(db)
         })
     }
 
@@ -353,7 +353,7 @@ impl Journal {
                  WHERE hash = ?1 AND state IN ('prepared', 'broadcast')",
                 params![tx.hash, why.code, why.codespace, round::cut(&why.log)],
             )?;
-            step_back(db, &tx.hash)
+            step_back(db)
         })
     }
 
@@ -375,7 +375,7 @@ impl Journal {
                  WHERE hash = ?1 AND state IN ('prepared', 'broadcast')",
                 params![tx.hash, proof.to_string()],
             )?;
-            step_back(db, &tx.hash)
+            step_back(db)
         })?;
         Ok(())
     }
@@ -421,15 +421,23 @@ pub(super) fn delivered(db: &Connection, round: i64) -> Result<bool, JournalErro
         .exists([round])?)
 }
 
-fn refuse_if_settled(db: &Connection, key: RoundKey) -> Result<(), PrepareError> {
-    let (round, state) = round::find(db, key)?;
-    if state.is_final() {
-        return Err(PrepareError::Finished(state));
-    }
+/// A nonce is answered once, and bytes that are in a block are not sent again.
+fn refuse_if_settled(db: &Connection, purpose: Purpose, hash: &str) -> Result<(), PrepareError> {
+    let round = match purpose {
+        Purpose::Payload(key) => {
+            let (round, state) = round::find(db, key)?;
+            if state.is_final() {
+                return Err(PrepareError::Finished(state));
+            }
+            Some(round)
+        }
+        Purpose::Registration { .. } => None,
+    };
     let paid = db
         .query_row(
-            "SELECT hash FROM transactions WHERE round_id = ?1 AND state = 'included' AND code = 0",
-            [round],
+            "SELECT hash FROM transactions WHERE state = 'included' \
+             AND (round_id = ?1 AND code = 0 OR hash = ?2)",
+            params![round, hash],
             |row| row.get(0),
         )
         .optional()
@@ -457,6 +465,7 @@ pub(super) fn spent_on(db: &Connection, day: &str) -> Result<Uallo, JournalError
     Ok(spent.optional()?.unwrap_or_default())
 }
 
+/// Records a transaction, or makes one live again that was refused and is to be sent once more as it is.
 fn insert(
     db: &Connection,
     purpose: Purpose,
@@ -467,7 +476,9 @@ fn insert(
     let round = purpose.round(db)?;
     db.execute(
         "INSERT INTO transactions (hash, kind, topic_id, round_id, bytes, sequence, fee, gas_limit, \
-         timeout_height, state, prepared_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'prepared', ?10)",
+         timeout_height, state, prepared_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'prepared', ?10) \
+         ON CONFLICT (hash) DO UPDATE SET state = 'prepared', bytes = excluded.bytes, code = NULL, \
+         codespace = NULL, log = NULL",
         params![
             hash,
             purpose.kind(),
@@ -482,8 +493,9 @@ fn insert(
         ],
     )?;
     db.execute(
-        "UPDATE rounds SET state = 'prepared', transaction_id = last_insert_rowid() WHERE id = ?1",
-        [round],
+        "UPDATE rounds SET state = 'prepared', \
+         transaction_id = (SELECT id FROM transactions WHERE hash = ?2) WHERE id = ?1",
+        params![round, hash],
     )?;
     Ok(())
 }
@@ -506,14 +518,13 @@ fn charge(db: &Connection, hash: &str, paid: Uallo) -> Result<(), JournalError> 
     Ok(())
 }
 
-/// Returns a round to its prediction when none of its transactions can land any more.
-fn step_back(db: &Connection, hash: &str) -> Result<(), JournalError> {
+/// Returns rounds to their prediction when none of their transactions is on the chain or can land any more.
+fn step_back(db: &Connection) -> Result<(), JournalError> {
     db.execute(
         "UPDATE rounds SET state = 'predicted' WHERE state IN ('prepared', 'broadcast') \
-         AND id = (SELECT round_id FROM transactions WHERE hash = ?1) \
          AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.round_id = rounds.id \
                          AND t.state IN ('prepared', 'broadcast', 'included'))",
-        [hash],
+        [],
     )?;
     Ok(())
 }

@@ -1,0 +1,492 @@
+//! Rules of the journal, one by one.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use super::*;
+
+const CHAIN: &str = "localnet";
+const ADDRESS: &str = "allo1wallet";
+const KEY: RoundKey = RoundKey { topic_id: 1, nonce: 120 };
+const PAYLOAD: Purpose = Purpose::Payload(KEY);
+
+pub(super) fn at(seconds: u64) -> Timestamp {
+    let (minutes, seconds) = (seconds / 60, seconds % 60);
+    Timestamp::parse(&format!("2026-11-21T{:02}:{:02}:{seconds:02}Z", minutes / 60 % 24, minutes % 60))
+        .unwrap()
+}
+
+pub(super) fn signed(sequence: u64, salt: &str) -> NewTransaction {
+    NewTransaction {
+        bytes: format!("{sequence} {salt}").into_bytes(),
+        sequence,
+        fee: Uallo(1_000),
+        gas_limit: 150_000,
+        timeout_height: 130,
+    }
+}
+
+pub(super) fn inclusion(code: u32) -> Inclusion {
+    Inclusion {
+        height: 121,
+        code,
+        codespace: String::new(),
+        log: String::new(),
+        paid: Uallo(1_010),
+        gas_used: 140_000,
+    }
+}
+
+fn refusal() -> Refusal {
+    Refusal { code: 32, codespace: "sdk".into(), log: "account sequence mismatch".into() }
+}
+
+fn open(folder: &Path) -> Journal {
+    Journal::open(folder, CHAIN, ADDRESS).unwrap()
+}
+
+/// A journal in which the model has answered for [`KEY`].
+fn predicted(folder: &Path) -> Journal {
+    let mut journal = open(folder);
+    journal.begin_round(KEY, at(0), 130).unwrap();
+    journal.predicted(KEY, "0.5", at(1)).unwrap();
+    journal
+}
+
+fn prepare(journal: &mut Journal, tx: NewTransaction) -> Result<Prepared, PrepareError> {
+    journal.prepare(PAYLOAD, tx, SpendLimit::None, at(2))
+}
+
+fn state(journal: &Journal) -> RoundState {
+    journal.reader().last_round().unwrap().unwrap().state
+}
+
+#[test]
+fn while_one_can_land_only_the_same_sequence_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = predicted(folder.path());
+    let first = prepare(&mut journal, signed(7, "a")).unwrap();
+    journal.broadcasting(&first, "http://one", at(3)).unwrap();
+
+    let refused = prepare(&mut journal, signed(8, "a")).unwrap_err();
+    assert!(
+        matches!(&refused, PrepareError::Live { hash, sequence: 7 } if hash == first.hash()),
+        "{refused}"
+    );
+    let dearer = prepare(&mut journal, signed(7, "dearer")).unwrap();
+    assert_eq!(journal.reader().live(PAYLOAD).unwrap().len(), 2);
+
+    journal.included(&dearer, &inclusion(0), at(4)).unwrap();
+    assert_eq!(journal.reader().live(PAYLOAD).unwrap(), [], "its sequence is used up");
+    let again = prepare(&mut journal, signed(8, "b")).unwrap_err();
+    assert!(matches!(&again, PrepareError::Paid { hash } if hash == dearer.hash()), "{again}");
+}
+
+#[test]
+fn a_nonce_whose_fee_was_lost_is_not_paid_for_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = predicted(folder.path());
+    let tx = prepare(&mut journal, signed(7, "a")).unwrap();
+    journal.included(&tx, &inclusion(78), at(4)).unwrap();
+    assert!(matches!(prepare(&mut journal, signed(8, "b")), Err(PrepareError::Paid { .. })));
+    assert!(matches!(journal.finish_round(KEY, &Ending::Admitted, at(5)), Err(FinishError::NotIncluded)));
+    journal.finish_round(KEY, &Ending::Refused { reason: "emissions 78".into() }, at(5)).unwrap();
+    assert!(matches!(
+        prepare(&mut journal, signed(9, "c")),
+        Err(PrepareError::Finished(RoundState::Refused))
+    ));
+    assert_eq!(journal.reader().last_gas_used(PAYLOAD).unwrap(), None, "what failed says nothing of the gas");
+    assert_eq!(journal.reader().spent_on_day_of(at(0)).unwrap(), Uallo(1_010));
+}
+
+#[test]
+fn refused_bytes_free_the_nonce_and_may_be_sent_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = predicted(folder.path());
+    let tx = prepare(&mut journal, signed(7, "a")).unwrap();
+    journal.broadcasting(&tx, "http://one", at(3)).unwrap();
+    journal.rejected(&tx, &refusal()).unwrap();
+    assert_eq!(state(&journal), RoundState::Predicted);
+
+    let same = prepare(&mut journal, signed(7, "a")).unwrap();
+    assert_eq!((same.hash(), same.broadcast_at()), (tx.hash(), Some(at(3))));
+    journal.rejected(&same, &refusal()).unwrap();
+    prepare(&mut journal, signed(8, "b")).unwrap();
+}
+
+#[test]
+fn a_transaction_is_dead_only_past_its_timeout_height() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = predicted(folder.path());
+    let tx = prepare(&mut journal, signed(7, "a")).unwrap();
+    let early = journal.dead(&tx, Death { head: 130 }).unwrap_err();
+    assert!(matches!(early, DeathError::TooEarly { head: 130, timeout_height: 130 }), "{early}");
+    assert!(matches!(
+        journal.finish_round(KEY, &Ending::Expired { reason: "window closed".into() }, at(5)),
+        Err(FinishError::Live { .. })
+    ));
+    journal.dead(&tx, Death { head: 131 }).unwrap();
+    journal.finish_round(KEY, &Ending::Expired { reason: "window closed".into() }, at(6)).unwrap();
+    journal.finish_round(KEY, &Ending::Expired { reason: "again".into() }, at(7)).unwrap();
+    assert!(matches!(
+        journal.finish_round(KEY, &Ending::DryRun, at(8)),
+        Err(FinishError::Finished(RoundState::Expired))
+    ));
+    assert_eq!(journal.reader().last_round().unwrap().unwrap().reason.as_deref(), Some("window closed"));
+}
+
+#[test]
+fn an_inclusion_counts_once_and_even_after_a_wrong_death() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = predicted(folder.path());
+    let tx = prepare(&mut journal, signed(7, "a")).unwrap();
+    journal.dead(&tx, Death { head: 131 }).unwrap();
+    journal.included(&tx, &inclusion(0), at(4)).unwrap();
+    journal.included(&tx, &inclusion(0), at(5)).unwrap();
+    assert_eq!(journal.reader().spent_on_day_of(at(0)).unwrap(), Uallo(1_010));
+    assert_eq!(journal.reader().last_round().unwrap().unwrap().fee, Some(Uallo(1_010)));
+    journal.finish_round(KEY, &Ending::NotAdmitted, at(6)).unwrap();
+}
+
+#[test]
+fn a_day_limit_counts_what_was_spent_and_what_is_in_flight() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = predicted(folder.path());
+    let limit = SpendLimit::PerDay(Uallo(3_009));
+    let registration = Purpose::Registration { topic_id: 1 };
+    let paid = journal.prepare(registration, signed(6, "register"), limit, at(2)).unwrap();
+    journal.included(&paid, &inclusion(0), at(2)).unwrap();
+
+    journal.prepare(PAYLOAD, signed(7, "a"), limit, at(3)).unwrap();
+    journal.prepare(PAYLOAD, signed(7, "rival"), limit, at(3)).unwrap();
+    let other = RoundKey { topic_id: 1, nonce: 140 };
+    journal.begin_round(other, at(3), 150).unwrap();
+    let refused = journal.prepare(Purpose::Payload(other), signed(8, "b"), limit, at(4)).unwrap_err();
+    assert!(
+        matches!(refused, PrepareError::Limit { spent: Uallo(2_010), fee: Uallo(1_000), .. }),
+        "{refused}"
+    );
+    let enough = SpendLimit::PerDay(Uallo(3_010));
+    journal.prepare(Purpose::Payload(other), signed(8, "b"), enough, at(4)).unwrap();
+}
+
+#[test]
+fn a_registration_belongs_to_no_round_and_may_be_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    let purpose = Purpose::Registration { topic_id: 1 };
+    let first = journal.prepare(purpose, signed(0, "a"), SpendLimit::None, at(0)).unwrap();
+    let refused = journal.prepare(purpose, signed(1, "b"), SpendLimit::None, at(1)).unwrap_err();
+    assert!(matches!(refused, PrepareError::Live { sequence: 0, .. }), "{refused}");
+    journal.included(&first, &inclusion(5), at(2)).unwrap();
+    let second = journal.prepare(purpose, signed(1, "b"), SpendLimit::None, at(3)).unwrap();
+    journal.included(&second, &inclusion(0), at(4)).unwrap();
+    assert_eq!(journal.reader().last_gas_used(purpose).unwrap(), Some(140_000));
+    assert_eq!(journal.reader().last_gas_used(PAYLOAD).unwrap(), None);
+    assert_eq!(journal.reader().spent_on_day_of(at(0)).unwrap(), Uallo(2_020));
+    assert_eq!(journal.reader().rounds().unwrap(), []);
+}
+
+#[test]
+fn an_unfinished_round_comes_back_with_its_last_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    journal.begin_round(KEY, at(0), 130).unwrap();
+    for number in 0..100 {
+        let failure =
+            Failure { kind: "exception".into(), message: format!("{number} {}", "x".repeat(5_000)) };
+        journal.failed(KEY, &failure, at(number)).unwrap();
+    }
+    let unfinished = journal.reader().unfinished().unwrap();
+    let last = unfinished[0].last_failure.as_ref().unwrap();
+    assert!(last.message.starts_with("99 x") && last.message.chars().count() <= 2_001);
+    assert_eq!((unfinished[0].row.attempts, unfinished[0].window_end), (100, 130));
+    let kept: u64 =
+        journal.reader().db().query_row("SELECT count(*) FROM failures", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 20);
+}
+
+#[test]
+fn failures_in_a_row_end_with_an_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    let mut end = |nonce: i64, ending: Ending| {
+        let key = RoundKey { topic_id: 1, nonce };
+        journal.begin_round(key, at(0), 130).unwrap();
+        if ending == Ending::Admitted {
+            let tx = signed(nonce.unsigned_abs(), "a");
+            let tx = journal.prepare(Purpose::Payload(key), tx, SpendLimit::None, at(0)).unwrap();
+            journal.included(&tx, &inclusion(0), at(1)).unwrap();
+        }
+        journal.finish_round(key, &ending, at(2)).unwrap();
+        journal.reader().consecutive_failures().unwrap()
+    };
+    let expired = || Ending::Expired { reason: "the model failed".into() };
+    assert_eq!(end(1, expired()), 1);
+    assert_eq!(end(2, Ending::Admitted), 0);
+    assert_eq!(end(3, expired()), 1);
+    assert_eq!(end(4, Ending::Skipped { reason: "no data".into() }), 1);
+    assert_eq!(end(5, Ending::Refused { reason: "not whitelisted".into() }), 2);
+}
+
+#[test]
+fn a_call_about_a_round_that_was_never_begun_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    assert!(matches!(journal.predicted(KEY, "1", at(0)), Err(JournalError::NoRound { nonce: 120, .. })));
+    assert!(matches!(
+        prepare(&mut journal, signed(1, "a")),
+        Err(PrepareError::Journal(JournalError::NoRound { .. }))
+    ));
+}
+
+#[test]
+fn a_full_disk_records_nothing_and_goes_on_when_there_is_space_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = predicted(folder.path());
+    let limit = |journal: &Journal, pages: i64| {
+        journal.reader().db().pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+    };
+    limit(&journal, 1);
+    let big = NewTransaction { bytes: vec![b'x'; 100_000], ..signed(7, "") };
+    let full = prepare(&mut journal, big.clone()).unwrap_err();
+    assert!(
+        matches!(&full, PrepareError::Journal(error @ JournalError::Full(_)) if !error.hint().is_empty()),
+        "{full}"
+    );
+    assert_eq!(state(&journal), RoundState::Predicted);
+    assert_eq!(journal.reader().live(PAYLOAD).unwrap(), []);
+
+    limit(&journal, 1_000_000);
+    prepare(&mut journal, big).unwrap();
+}
+
+#[test]
+fn a_journal_that_turned_read_only_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = predicted(folder.path());
+    journal.reader().db().pragma_update(None, "query_only", true).unwrap();
+    let refused = prepare(&mut journal, signed(7, "a")).unwrap_err();
+    assert!(matches!(refused, PrepareError::Journal(JournalError::ReadOnly(_))), "{refused}");
+}
+
+#[test]
+fn files_are_for_their_owner_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let state_dir = folder.path().join("a/state");
+    let journal = predicted(&state_dir);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&state_dir), 0o700);
+    for entry in fs::read_dir(&state_dir).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+    assert_eq!(fs::read_dir(&state_dir).unwrap().count(), 3, "the journal and the two files of its log");
+    drop(journal);
+}
+
+#[test]
+fn names_of_chains_cannot_leave_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let state_dir = folder.path().join("state");
+    let journal = Journal::open(&state_dir, "../../evil.\u{0}chain", ADDRESS).unwrap();
+    assert_eq!(journal.path().parent(), Some(state_dir.as_path()));
+    assert_eq!(files(&state_dir).unwrap(), [journal.path()]);
+}
+
+#[test]
+fn an_older_journal_is_migrated_and_goes_on() {
+    let old = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/journals/schema-1.journal");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("localnet.allo1wallet.journal");
+    fs::copy(old, &path).unwrap();
+
+    let before = Reader::open(&path).unwrap().rounds().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), fs::read(old).unwrap(), "a reader changes nothing");
+
+    let mut journal = open(folder.path());
+    assert_eq!(schema::version(journal.reader().db()).unwrap(), schema::NEWEST);
+    assert_eq!(journal.reader().rounds().unwrap(), before);
+    assert_eq!(
+        before.iter().map(|row| row.state).collect::<Vec<_>>(),
+        [RoundState::Admitted, RoundState::Broadcast]
+    );
+    let Begin::Resume(round) = journal.begin_round(KEY, at(60), 130).unwrap() else { panic!("not resumed") };
+    assert_eq!((round.live[0].bytes(), round.live[0].sequence()), (b"8".as_slice(), 8));
+    assert_eq!(round.last_failure.unwrap().message, "ValueError: no data");
+    assert_eq!(journal.reader().spent_on_day_of(at(0)).unwrap(), Uallo(1_010));
+}
+
+mod refused_at_start {
+    use super::*;
+
+    /// Opens what `spoil` made of a closed journal with one prepared transaction.
+    fn open_after(spoil: impl FnOnce(&Path)) -> OpenError {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = predicted(folder.path());
+        prepare(&mut journal, signed(7, "a")).unwrap();
+        let path = journal.path().to_owned();
+        drop(journal);
+        spoil(&path);
+        let before = fs::read(&path).ok();
+        let error = Journal::open(folder.path(), CHAIN, ADDRESS).unwrap_err();
+        assert_eq!(fs::read(&path).ok(), before, "left as it was");
+        assert!(!error.hint().is_empty());
+        error
+    }
+
+    fn in_sql(path: &Path, sql: &str) {
+        rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap();
+    }
+
+    #[test]
+    fn empty() {
+        let error = open_after(|path| fs::write(path, "").unwrap());
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    }
+
+    #[test]
+    fn no_database() {
+        let error = open_after(|path| fs::write(path, "not a database ".repeat(1_000)).unwrap());
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    }
+
+    #[test]
+    fn cut_short() {
+        let error = open_after(|path| {
+            let whole = fs::read(path).unwrap();
+            fs::write(path, &whole[..whole.len() / 2]).unwrap();
+        });
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    }
+
+    #[test]
+    fn overwritten_in_the_middle() {
+        let error = open_after(|path| {
+            let mut bytes = fs::read(path).unwrap();
+            let middle = bytes.len() / 2 / 4_096 * 4_096;
+            bytes[middle..middle + 4_096].fill(0xaa);
+            fs::write(path, bytes).unwrap();
+        });
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    }
+
+    #[test]
+    fn another_program() {
+        let error = open_after(|path| {
+            fs::remove_file(path).unwrap();
+            in_sql(path, "CREATE TABLE things (name TEXT)");
+        });
+        assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_later_release() {
+        let error = open_after(|path| in_sql(path, "PRAGMA user_version = 999"));
+        assert!(matches!(error, OpenError::Newer { found: 999, .. }), "{error}");
+    }
+
+    #[test]
+    fn another_wallet() {
+        let error = open_after(|path| in_sql(path, "UPDATE identity SET address = 'allo1other'"));
+        assert!(
+            matches!(&error, OpenError::OtherOwner { address, .. } if address == "allo1other"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn only_its_log_is_left() {
+        let error = open_after(|path| {
+            fs::remove_file(path).unwrap();
+            fs::write(format!("{}-wal", path.display()), "something").unwrap();
+        });
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_folder_that_is_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = Journal::open(&file, CHAIN, ADDRESS).unwrap_err();
+        assert!(matches!(error, OpenError::Folder { .. }), "{error}");
+    }
+}
+
+mod races {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn of_ten_openers_one_wins() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = Barrier::new(10);
+        let opened: Vec<_> = thread::scope(|scope| {
+            let open = || {
+                start.wait();
+                Journal::open(folder.path(), CHAIN, ADDRESS)
+            };
+            let openers: Vec<_> = (0..10).map(|_| scope.spawn(open)).collect();
+            openers.into_iter().map(|opener| opener.join().unwrap()).collect()
+        });
+        assert_eq!(opened.iter().filter(|journal| journal.is_ok()).count(), 1);
+        for error in opened.iter().filter_map(|journal| journal.as_ref().err()) {
+            assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+        }
+        assert_eq!(files(folder.path()).unwrap().len(), 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_ten_preparers_one_wins() {
+        let folder = tempfile::tempdir().unwrap();
+        let handle = JournalHandle::spawn(predicted(folder.path())).unwrap();
+        let preparers = (0..10).map(|sequence| {
+            let handle = handle.clone();
+            tokio::spawn(
+                async move { handle.call(move |journal| prepare(journal, signed(sequence, "x"))).await },
+            )
+        });
+        let mut won = 0;
+        for preparer in preparers.collect::<Vec<_>>() {
+            match preparer.await.unwrap() {
+                Ok(_) => won += 1,
+                Err(error) => assert!(matches!(error, PrepareError::Live { .. }), "{error}"),
+            }
+        }
+        assert_eq!(won, 1);
+
+        handle.close().await.unwrap();
+        let closed = handle.call(|journal| prepare(journal, signed(1, "y"))).await;
+        assert!(matches!(closed, Err(PrepareError::Journal(JournalError::Closed))));
+        assert_eq!(open(folder.path()).reader().live(PAYLOAD).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_reader_sees_whole_rounds_while_they_are_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = open(folder.path());
+        let path = journal.path().to_owned();
+        thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut most = 0;
+                while most < 200 {
+                    let rows = Reader::open(&path).unwrap().rounds().unwrap();
+                    assert!(rows.len() >= most, "rounds never disappear");
+                    most = rows.len();
+                }
+            });
+            for nonce in 0..200 {
+                let key = RoundKey { topic_id: 1, nonce };
+                journal.begin_round(key, at(0), 130).unwrap();
+                journal.finish_round(key, &Ending::DryRun, at(1)).unwrap();
+            }
+            reader.join().unwrap();
+        });
+        drop(journal);
+        assert_eq!(open(folder.path()).reader().counts().unwrap()[&RoundState::DryRun], 200);
+    }
+}
