@@ -187,39 +187,51 @@ fn the_table_is_one_line_for_a_round_whatever_the_model_said() {
     insta::assert_snapshot!(stdout(folder.path(), &["list"]));
 }
 
-#[test]
-fn a_read_only_folder_can_be_read() {
+/// What `export --csv` gives for a copy of `state_dir` in which nothing can be written.
+fn export_read_only(state_dir: &Path, is_left: impl Fn(&str) -> bool) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let state_dir = folder.path().join("state");
-    drop(history(&state_dir));
-    let whole = stdout(&state_dir, &["export", "--csv"]);
-    let files = || fs::read_dir(&state_dir).unwrap().count();
-    let before = files();
-
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = folder.path().join("state");
+    fs::create_dir(&copy).unwrap();
     // Modes do not hold root back: there, the command runs as nobody.
     let nobody = nix::unistd::Uid::effective().is_root().then_some(65_534);
-    for path in
-        fs::read_dir(&state_dir).unwrap().map(|entry| entry.unwrap().path()).chain([state_dir.clone()])
-    {
-        if nobody.is_some() {
+    for entry in fs::read_dir(state_dir).unwrap().map(Result::unwrap) {
+        if is_left(entry.file_name().to_str().unwrap()) {
+            let path = copy.join(entry.file_name());
+            fs::copy(entry.path(), &path).unwrap();
             std::os::unix::fs::chown(&path, nobody, nobody).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
         }
-        let mode = if path.is_dir() { 0o555 } else { 0o444 };
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     }
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let before = fs::read_dir(&copy).unwrap().count();
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o555)).unwrap();
+
     let binary = folder.path().join("bootstrap");
     fs::copy(assert_cmd::cargo::cargo_bin("bootstrap"), &binary).unwrap();
     let mut command = std::process::Command::new(&binary);
     if let Some(nobody) = nobody {
         command.uid(nobody).gid(nobody);
     }
-    let output =
-        command.args(["journal", "export", "--csv", "--state-dir"]).arg(&state_dir).output().unwrap();
+    let output = command.args(["journal", "export", "--csv", "--state-dir"]).arg(&copy).output().unwrap();
+    assert_eq!(fs::read_dir(&copy).unwrap().count(), before, "nothing is left behind");
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), whole);
-    assert_eq!(files(), before, "nothing is left behind");
-    fs::set_permissions(&state_dir, fs::Permissions::from_mode(0o755)).unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_read_only_folder_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = history(folder.path());
+    let whole = stdout(folder.path(), &["export", "--csv"]);
+    assert_eq!(export_read_only(folder.path(), |_| true), whole, "as a killed worker leaves it");
+    assert_eq!(
+        export_read_only(folder.path(), |name| !name.ends_with("-shm")),
+        whole,
+        "as a backup may have it"
+    );
+    drop(running);
+    assert_eq!(export_read_only(folder.path(), |_| true), whole, "as a worker leaves it in order");
 }
 
 #[test]

@@ -140,6 +140,9 @@ pub enum JournalError {
         /// The newest schema of this release.
         known: usize,
     },
+    /// A journal in a folder that cannot be written has to be copied to be read, and could not be.
+    #[error("the journal cannot be copied for reading")]
+    Copy(#[source] io::Error),
     /// Another program keeps the file locked.
     #[error("the journal is locked by another program")]
     Busy(#[source] rusqlite::Error),
@@ -169,6 +172,9 @@ impl JournalError {
         match self {
             Self::Full(_) => "free some space, or choose another folder with --state-dir",
             Self::ReadOnly(_) => "make the state folder writable, or choose another with --state-dir",
+            Self::Copy(_) => {
+                "make the journal readable, and leave some space in the folder for temporary files"
+            }
             Self::Foreign => "move the file away, or choose another folder with --state-dir",
             Self::Newer { .. } => "run the release that wrote it",
             Self::Busy(_) => "close the program that has the journal open for writing",

@@ -2,11 +2,13 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 
 use super::{Holder, JournalError, RoundRow, RoundState, Timestamp, Uallo, schema, transaction};
 
@@ -27,7 +29,7 @@ pub struct Reader {
 /// # Errors
 /// The folder cannot be listed.
 pub fn files(state_dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match std::fs::read_dir(state_dir) {
+    let entries = match fs::read_dir(state_dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
@@ -49,20 +51,11 @@ impl Reader {
     /// # Errors
     /// It cannot be read, or a later release wrote it.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        let flags =
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-        let attempt = |query: &str| -> Result<(Connection, usize), rusqlite::Error> {
-            let db = Connection::open_with_flags(uri(path, query), flags)?;
-            db.busy_timeout(BUSY)?;
-            let version = schema::version(&db)?;
-            Ok((db, version))
+        let (db, version) = match open_in_place(path) {
+            // SQLite wants to make the files of its write-ahead log even to read.
+            Err(error) if may_not_write(&error) => open_copy(path)?,
+            opened => opened?,
         };
-        // SQLite wants to make the files of its write-ahead log even to read. Where it may not, nobody else
-        // can be writing either, and the file is read as it lies there.
-        let (db, version) = attempt("mode=ro").or_else(|error| match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly) => attempt("immutable=1"),
-            _ => Err(error),
-        })?;
         if !schema::is_ours(&db)? {
             return Err(JournalError::Foreign);
         }
@@ -73,6 +66,7 @@ impl Reader {
         }
     }
 
+    /// The same for the process that writes.
     pub(super) const fn over(db: Connection) -> Self {
         Self { db }
     }
@@ -144,24 +138,49 @@ impl Reader {
     }
 }
 
-/// A `file:` address of SQLite, in which `?`, `#` and `%` of a path would have a meaning.
-fn uri(path: &Path, query: &str) -> String {
-    let mut uri = String::from("file:");
-    for byte in std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()) {
-        match byte {
-            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'/' | b'-' | b'_' | b'.' => {
-                uri.push(char::from(*byte))
-            }
-            _ => uri.push_str(&format!("%{byte:02X}")),
+fn open_in_place(path: &Path) -> Result<(Connection, usize), rusqlite::Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(BUSY)?;
+    let version = schema::version(&db)?;
+    Ok((db, version))
+}
+
+fn may_not_write(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+}
+
+/// Opens a copy of the journal and of its log, which a worker that was killed leaves behind.
+fn open_copy(path: &Path) -> Result<(Connection, usize), JournalError> {
+    let scratch = tempfile::tempdir().map_err(JournalError::Copy)?;
+    let copy = scratch.path().join("copy");
+    for (from, to) in [(path.to_owned(), copy.clone()), (log_of(path), log_of(&copy))] {
+        match fs::File::open(from).and_then(|mut from| io::copy(&mut from, &mut fs::File::create(to)?)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(JournalError::Copy(error)),
+            _ => {}
         }
     }
-    uri + "?" + query
+    let db = in_memory(&Connection::open(&copy)?)?;
+    let version = schema::version(&db)?;
+    Ok((db, version))
+}
+
+/// The write-ahead log of a journal.
+pub(super) fn log_of(journal: &Path) -> PathBuf {
+    let mut name = journal.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
 }
 
 /// An older journal, brought to the newest schema in memory: a reader must not change the file.
 fn migrated_copy(db: &Connection) -> Result<Connection, JournalError> {
-    let mut copy = Connection::open_in_memory()?;
-    rusqlite::backup::Backup::new(db, &mut copy)?.run_to_completion(1_000, Duration::ZERO, None)?;
+    let mut copy = in_memory(db)?;
     schema::migrate(&mut copy)?;
+    Ok(copy)
+}
+
+fn in_memory(db: &Connection) -> Result<Connection, JournalError> {
+    let mut copy = Connection::open_in_memory()?;
+    Backup::new(db, &mut copy)?.run_to_completion(1_000, Duration::ZERO, None)?;
     Ok(copy)
 }

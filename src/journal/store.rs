@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
-use super::{JournalError, OpenError, Reader, schema};
+use super::{JournalError, OpenError, Reader, reader, schema};
 
 /// How long a call waits for another program that has the file locked. Only readers of this program are
 /// expected, and they hold it for moments.
@@ -46,7 +46,7 @@ impl Journal {
         DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(folder)?;
         if !path.try_exists().map_err(folder)? {
             // SQLite would read it into the new journal.
-            let log = PathBuf::from(format!("{}-wal", path.display()));
+            let log = reader::log_of(&path);
             if log.try_exists().map_err(folder)? {
                 return Err(OpenError::Damaged {
                     path,
@@ -119,7 +119,7 @@ fn file_name(chain_id: &str, address: &str) -> String {
             name
         })
     };
-    format!("{}.{}.{}", plain(chain_id), plain(address), super::reader::EXTENSION)
+    format!("{}.{}.{}", plain(chain_id), plain(address), reader::EXTENSION)
 }
 
 /// Makes a complete empty journal under another name and gives it its own name last. A file of that name
