@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
 
 use super::tests::{at, inclusion, signed};
 use super::*;
@@ -114,9 +115,10 @@ impl Model {
     }
 
     /// Whether a transaction may be prepared.
-    fn may_prepare(&self, key: RoundKey, sequence: u64) -> bool {
+    fn may_prepare(&self, key: RoundKey, sequence: u64, hash: &str) -> bool {
         self.rounds.get(&key).is_some_and(|round| !round.state.is_final())
-            && !self.of(key).any(|(_, tx)| matches!(tx.fate, Fate::Included(_)))
+            && !self.txs.get(hash).is_some_and(|tx| matches!(tx.fate, Fate::Included(_)))
+            && !self.of(key).any(|(_, tx)| tx.fate == Fate::Included(0))
             && !self.of(key).any(|(_, tx)| tx.is_live() && tx.sequence != sequence)
     }
 
@@ -243,8 +245,9 @@ impl Pair {
             }
             Step::Prepare(key, sequence, salt) => {
                 let tx = signed(sequence, &format!("{key} {salt}"));
+                let hash = hex::encode_upper(Sha256::digest(&tx.bytes));
                 let outcome = self.journal().prepare(Purpose::Payload(key), tx, SpendLimit::None, at(2));
-                assert_eq!(outcome.is_ok(), self.model.may_prepare(key, sequence), "{outcome:?}");
+                assert_eq!(outcome.is_ok(), self.model.may_prepare(key, sequence, &hash), "{outcome:?}");
                 if let Ok(tx) = outcome {
                     let known = self.model.txs.get(tx.hash()).is_some_and(ModelTx::is_live);
                     if !known {
@@ -296,7 +299,7 @@ impl Pair {
             }
             Step::Dead(index, head) => {
                 let Some(tx) = self.tx(index) else { return };
-                let dead = self.journal().dead(&tx, Death { head });
+                let dead = self.journal().dead(&tx, Death::TimedOut { head });
                 assert_eq!(dead.is_ok(), head > 130);
                 if dead.is_ok() {
                     self.settle(&tx, Fate::Dead);

@@ -84,20 +84,28 @@ fn while_one_can_land_only_the_same_sequence_is_taken() {
 }
 
 #[test]
-fn a_nonce_whose_fee_was_lost_is_not_paid_for_again() {
+fn a_fee_that_was_lost_does_not_give_the_window_up() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = predicted(folder.path());
     let tx = prepare(&mut journal, signed(7, "a")).unwrap();
-    journal.included(&tx, &inclusion(78), at(4)).unwrap();
-    assert!(matches!(prepare(&mut journal, signed(8, "b")), Err(PrepareError::Paid { .. })));
+    journal.included(&tx, &inclusion(11), at(4)).unwrap();
+    assert!(
+        matches!(prepare(&mut journal, signed(7, "a")), Err(PrepareError::Paid { .. })),
+        "the same bytes"
+    );
     assert!(matches!(journal.finish_round(KEY, &Ending::Admitted, at(5)), Err(FinishError::NotIncluded)));
-    journal.finish_round(KEY, &Ending::Refused { reason: "emissions 78".into() }, at(5)).unwrap();
+    assert_eq!(journal.reader().last_gas_used(PAYLOAD).unwrap(), None, "what failed says nothing of the gas");
+
+    let more_gas = prepare(&mut journal, signed(8, "b")).unwrap();
+    journal.included(&more_gas, &inclusion(78), at(6)).unwrap();
+    journal.finish_round(KEY, &Ending::Refused { reason: "emissions 78".into() }, at(7)).unwrap();
     assert!(matches!(
         prepare(&mut journal, signed(9, "c")),
         Err(PrepareError::Finished(RoundState::Refused))
     ));
-    assert_eq!(journal.reader().last_gas_used(PAYLOAD).unwrap(), None, "what failed says nothing of the gas");
-    assert_eq!(journal.reader().spent_on_day_of(at(0)).unwrap(), Uallo(1_010));
+    let row = journal.reader().last_round().unwrap().unwrap();
+    assert_eq!((row.tx_hash.as_deref(), row.fee), (Some(more_gas.hash()), Some(Uallo(2_020))));
+    assert_eq!(journal.reader().spent_on_day_of(at(0)).unwrap(), Uallo(2_020));
 }
 
 #[test]
@@ -116,17 +124,18 @@ fn refused_bytes_free_the_nonce_and_may_be_sent_again() {
 }
 
 #[test]
-fn a_transaction_is_dead_only_past_its_timeout_height() {
+fn a_transaction_is_dead_only_past_its_timeout_height_or_sequence() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = predicted(folder.path());
     let tx = prepare(&mut journal, signed(7, "a")).unwrap();
-    let early = journal.dead(&tx, Death { head: 130 }).unwrap_err();
-    assert!(matches!(early, DeathError::TooEarly { head: 130, timeout_height: 130 }), "{early}");
+    for early in [Death::TimedOut { head: 130 }, Death::SequenceUsed { committed: 7 }] {
+        assert!(matches!(journal.dead(&tx, early), Err(DeathError::TooEarly { .. })), "{early}");
+    }
     assert!(matches!(
         journal.finish_round(KEY, &Ending::Expired { reason: "window closed".into() }, at(5)),
         Err(FinishError::Live { .. })
     ));
-    journal.dead(&tx, Death { head: 131 }).unwrap();
+    journal.dead(&tx, Death::TimedOut { head: 131 }).unwrap();
     journal.finish_round(KEY, &Ending::Expired { reason: "window closed".into() }, at(6)).unwrap();
     journal.finish_round(KEY, &Ending::Expired { reason: "again".into() }, at(7)).unwrap();
     assert!(matches!(
@@ -141,7 +150,7 @@ fn an_inclusion_counts_once_and_even_after_a_wrong_death() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = predicted(folder.path());
     let tx = prepare(&mut journal, signed(7, "a")).unwrap();
-    journal.dead(&tx, Death { head: 131 }).unwrap();
+    journal.dead(&tx, Death::TimedOut { head: 131 }).unwrap();
     journal.included(&tx, &inclusion(0), at(4)).unwrap();
     journal.included(&tx, &inclusion(0), at(5)).unwrap();
     assert_eq!(journal.reader().spent_on_day_of(at(0)).unwrap(), Uallo(1_010));
