@@ -243,7 +243,7 @@ fn canonical(text: &mut String) -> Result<(), AbciError> {
         Err(ParseDecimalError::NotFinite) => {
             return refuse("value must be finite: value is out of range".into());
         }
-        Err(_) => return refuse(format!("parse mantissa: {text}")),
+        Err(_) => return refuse(apd_error(text)),
     };
     match number.check_range() {
         Ok(()) => {}
@@ -260,4 +260,23 @@ fn canonical(text: &mut String) -> Result<(), AbciError> {
     }
     *text = number.to_string();
     Ok(())
+}
+
+/// What `apd`, the chain's decimal, says of a text that is no number: it takes the sign off first,
+/// then the exponent, then the point.
+fn apd_error(text: &str) -> String {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if unsigned.starts_with(['+', '-']) {
+        return format!("could not parse: {text}");
+    }
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (unsigned, None),
+    };
+    match exponent {
+        Some(exponent) if exponent.parse::<i64>().is_err() => {
+            format!("parse exponent: {exponent}: strconv.ParseInt: parsing {exponent:?}: invalid syntax")
+        }
+        _ => format!("parse mantissa: {}", mantissa.replacen('.', "", 1)),
+    }
 }

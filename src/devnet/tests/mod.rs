@@ -1,7 +1,10 @@
 //! The application under transactions that are signed as a client signs them.
 
+mod ante;
 mod payload;
 mod replay;
+mod vectors;
+mod window;
 
 use std::collections::HashMap;
 

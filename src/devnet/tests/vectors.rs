@@ -1,0 +1,112 @@
+//! Golden vectors: what the Python SDK signs, this chain verifies.
+
+use serde_json::Value;
+
+use super::*;
+use crate::chain::messages::{InputLabeledValue, InsertReputerPayloadRequest, Msg};
+
+fn read(path: &str) -> Value {
+    let path = format!("{}/tests/{path}", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// Simulates a message of w1, which may carry anybody's payload.
+fn simulate(app: &App, type_url: &str, value: Vec<u8>) -> ExecTxResult {
+    let any = Any { type_url: type_url.into(), value };
+    let tx = UnsignedTx::new(any, 0).simulation(*wallet("w1").public_key(), 0, FEE);
+    app.simulate(&tx)
+}
+
+/// The payload of a vector, sent by w1.
+fn from_w1(request: &Value) -> InsertWorkerPayloadRequest {
+    let bytes = hex::decode(request.as_str().unwrap()).unwrap();
+    let request: InsertWorkerPayloadRequest = prost::Message::decode(bytes.as_slice()).unwrap();
+    InsertWorkerPayloadRequest { sender: address("w1"), ..request }
+}
+
+#[test]
+fn every_payload_of_the_vectors_passes_the_signature_check() {
+    for (file, version) in
+        [("worker_payload_v10", EmissionsVersion::V10), ("worker_payload_v9", EmissionsVersion::V9)]
+    {
+        let mut genesis = genesis();
+        genesis.emissions = version;
+        let app = App::new(&genesis).unwrap();
+        let vectors = read(&format!("vectors/{file}.json"));
+        for case in vectors["cases"].as_array().unwrap() {
+            let request = from_w1(&case["request"]);
+            let result =
+                simulate(&app, case["type_url"].as_str().unwrap(), prost::Message::encode_to_vec(&request));
+            // All that is wrong with them is that their topic or nonce is not there.
+            assert!(
+                result.log.ends_with("invalid topic ID")
+                    || result.log.ends_with("unfulfilled nonce not found"),
+                "{} {}: {}",
+                file,
+                case["name"],
+                result.log
+            );
+            let mut changed = request;
+            let signature =
+                &mut changed.worker_data_bundle.as_mut().unwrap().inferences_forecasts_bundle_signature;
+            signature[40] ^= 1;
+            let result =
+                simulate(&app, case["type_url"].as_str().unwrap(), prost::Message::encode_to_vec(&changed));
+            assert!(result.log.contains("signature verification failed: unauthorized"), "{}", result.log);
+        }
+    }
+}
+
+#[test]
+fn every_losses_bundle_of_the_vectors_passes_the_signature_check() {
+    let app = App::new(&genesis()).unwrap();
+    for case in read("vectors/reputer_payload_v10.json")["cases"].as_array().unwrap() {
+        let bytes = hex::decode(case["request"].as_str().unwrap()).unwrap();
+        let request: InsertReputerPayloadRequest = prost::Message::decode(bytes.as_slice()).unwrap();
+        let request = InsertReputerPayloadRequest { sender: address("w1"), ..request };
+        let type_url = EmissionsVersion::V10.type_url(InsertReputerPayloadRequest::NAME);
+        let result = simulate(&app, &type_url, prost::Message::encode_to_vec(&request));
+        assert!(result.log.ends_with("invalid topic ID"), "{}: {}", case["name"], result.log);
+    }
+}
+
+#[test]
+fn numbers_are_judged_as_a_real_node_judged_them() {
+    let chain = Chain::at(&genesis(), 11);
+    let judge = |sent: &str, signed: &str| {
+        let mut request = chain.payload("w1", 1, 11, "1");
+        let data = request.worker_data_bundle.as_mut().unwrap();
+        let bundle = data.inference_forecasts_bundle.as_mut().unwrap();
+        let value = |value: &str| vec![InputLabeledValue { label: "y".into(), value: value.into() }];
+        bundle.inference.as_mut().unwrap().values = value(signed);
+        data.inferences_forecasts_bundle_signature =
+            wallet("w1").sign(&prost::Message::encode_to_vec(&*bundle)).to_vec();
+        bundle.inference.as_mut().unwrap().values = value(sent);
+        simulate(
+            &chain.app,
+            &chain.version.type_url("InsertWorkerPayloadRequest"),
+            prost::Message::encode_to_vec(&request),
+        )
+    };
+    let verdict = |sent: &str, signed: &str| match judge(sent, signed) {
+        result if result.code == 0 => "accepted".to_owned(),
+        result => result.log,
+    };
+    for case in read("captures/decimals_on_chain.json")["cases"].as_array().unwrap() {
+        let input = case["input"].as_str().unwrap();
+        let canonical = case["canonical"].as_str();
+        for (signed, expected) in
+            [(Some(input), &case["signed_as_sent"]), (canonical, &case["signed_over_canonical"])]
+        {
+            let (Some(signed), Some(expected)) = (signed, expected.as_str()) else { continue };
+            let ours = verdict(input, signed);
+            // The record cuts long numbers and long texts short.
+            let text = expected
+                .split_once(": ")
+                .filter(|_| expected.starts_with("code "))
+                .map_or(expected, |(_, text)| text);
+            let as_judged = text.split("...").all(|piece| ours.contains(piece));
+            assert!(as_judged, "{input:?} signed as {signed:?}: {ours} instead of {expected}");
+        }
+    }
+}
