@@ -15,6 +15,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt as lines, fmt::MakeWriter};
 
+use super::log_queue::LogQueue;
 use super::{Exit, Report};
 use crate::bundle::Manifest;
 use crate::settings::{LogFormat, Settings};
@@ -25,15 +26,17 @@ use crate::settings::{LogFormat, Settings};
 /// When the log of this process has been started before.
 pub fn start(settings: &Settings, manifest: Option<&Manifest>) -> Result<(), Report> {
     let terminal = stderr().is_terminal();
+    let queue = LogQueue::start().map_err(|error| Report::new(Exit::Internal, error))?;
+    let writer = move || queue;
     let format = settings.log.format.unwrap_or(if terminal { LogFormat::Pretty } else { LogFormat::Json });
     let filter = EnvFilter::new(&settings.log.level);
     let started = match format {
         LogFormat::Pretty => {
-            let lines = lines::layer().with_writer(stderr).with_ansi(terminal).with_target(false);
+            let lines = lines::layer().with_writer(writer).with_ansi(terminal).with_target(false);
             tracing_subscriber::registry().with(filter).with(lines.log_internal_errors(false)).try_init()
         }
         LogFormat::Json => {
-            tracing_subscriber::registry().with(filter).with(Json::new(stderr, settings, manifest)).try_init()
+            tracing_subscriber::registry().with(filter).with(Json::new(writer, settings, manifest)).try_init()
         }
     };
     started.map_err(|error| Report::new(Exit::Internal, error))?;
@@ -118,7 +121,7 @@ where
             }
         }
         if let Ok(line) = self.line(event, fields) {
-            // A log that nobody can read any more is no reason to stop answering windows.
+            // It is queued or counted as lost; there is nobody to tell.
             let _ = self.writer.make_writer().write_all(&line);
         }
     }

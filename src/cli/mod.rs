@@ -8,6 +8,7 @@ mod devnet;
 mod exit;
 mod host;
 mod journal;
+mod log_queue;
 mod logging;
 mod predict;
 mod probe;
@@ -19,6 +20,7 @@ mod wallet;
 
 use std::process::ExitCode;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -90,6 +92,8 @@ pub fn main() -> ExitCode {
 }
 
 fn end(outcome: Outcome) -> ExitCode {
+    // So that a report is the last thing said.
+    log_queue::flush(Duration::from_secs(1));
     outcome
         .unwrap_or_else(|report| {
             eprintln!("{report}");

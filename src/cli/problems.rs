@@ -24,7 +24,7 @@ impl From<LoadError> for Report {
             LoadError::Missing { .. } => Self::new(Exit::NoBundle, error)
                 .hint("give the folder that holds model.yaml, or set BUNDLE_ROOT"),
             LoadError::Wrong { root, .. } => {
-                let hint = format!("bootstrap check {} shows every problem", root.display());
+                let hint = format!("`bootstrap check {}` shows each in its place", root.display());
                 Self::new(Exit::BadBundle, error).hint(hint)
             }
         }

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::table::Setting;
-
 /// One setting that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -11,19 +9,6 @@ pub struct Problem {
     pub message: String,
     /// What to do about it.
     pub fix: Option<String>,
-}
-
-impl Problem {
-    /// A command needs a setting that is set nowhere.
-    #[must_use]
-    pub fn missing(setting: Setting) -> Self {
-        let row = setting.row();
-        let first = row.doc.split([';', ':']).next().unwrap_or(row.doc);
-        Self {
-            message: format!("{} is not set ({first})", row.env),
-            fix: Some(format!("set {}", row.ways())),
-        }
-    }
 }
 
 impl fmt::Display for Problem {

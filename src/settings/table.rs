@@ -111,21 +111,6 @@ impl Setting {
     }
 }
 
-impl Row {
-    /// Everything that sets it, for a message: `--topic-id`, `ALLORA_TOPIC_ID` or ...
-    #[must_use]
-    pub fn ways(&self) -> String {
-        let flag = (self.flag != Flag::None).then(|| self.flag.to_string());
-        let manifest = self.manifest.map(|key| format!("`{key}` in model.yaml"));
-        let ways: Vec<_> = flag.into_iter().chain([self.env.to_owned()]).chain(manifest).collect();
-        match ways.split_last() {
-            Some((last, [])) => last.clone(),
-            Some((last, first)) => format!("{} or {last}", first.join(", ")),
-            None => String::new(),
-        }
-    }
-}
-
 const fn row(setting: Setting, flag: Flag, env: &'static str, doc: &'static str) -> Row {
     Row {
         setting,

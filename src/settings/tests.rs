@@ -179,16 +179,6 @@ fn the_state_folder_follows_the_user_where_the_system_has_none() {
 }
 
 #[test]
-fn a_missing_setting_names_every_way_to_set_it() {
-    let problem = Problem::missing(Setting::TopicId);
-    assert_eq!(problem.message, "ALLORA_TOPIC_ID is not set (Topic to answer)");
-    assert_eq!(
-        problem.fix.as_deref(),
-        Some("set --topic-id, ALLORA_TOPIC_ID or `allora.topic_id` in model.yaml")
-    );
-}
-
-#[test]
 fn help_of_the_flags() {
     let mut command = Flags::<Worker>::augment_args(clap::Command::new("run")).term_width(100);
     insta::assert_snapshot!(command.render_help());
