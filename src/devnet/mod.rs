@@ -5,11 +5,13 @@
 //!
 //! | file | noun |
 //! |---|---|
-//! | `options`, `accounts` | what it starts from |
-//! | [`app`] | the state machine: transactions, queries |
-//! | `node` | the validator around it: mempool, blocks, events |
-//! | `node_thread` | the thread and the clock of the node |
-//! | `mempool`, `block`, `block_store` | what their names say |
+//! | `options`, `accounts`, [`genesis`] | what it starts from |
+//! | [`app`] | the state machine: CheckTx, blocks, queries, with the files below it |
+//! | `decode`, `schema`, `signature`, `ante`, `gas`, [`feemarket`], `execute`, `error` | a transaction on its way |
+//! | `state`, `ledger`, `address`, `emissions` | what transactions change |
+//! | `query`, `node_service` | what `abci_query` answers |
+//! | `node` | the validator around the application; `node_thread`: its thread and clock |
+//! | `mempool`, `block`, `block_store` | transactions that wait, blocks, history |
 //! | `event_bus`, `query_language` | who hears of what |
 //! | `cometbft_json`, `rpc` | the outside: JSON-RPC over HTTP and websocket |
 //! | `control`, `submit_as` | the methods that steer it |

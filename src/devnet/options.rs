@@ -4,6 +4,7 @@ use std::{net::SocketAddr, str::FromStr, time::Duration};
 
 use super::{
     accounts::Account,
+    emissions::label,
     feemarket::GasPrice,
     genesis::{EmissionsVersion, Genesis, TopicOutput, TopicSpec, Whitelist},
 };
@@ -140,6 +141,9 @@ pub enum InvalidOptions {
         /// The largest value.
         max: u64,
     },
+    /// A label that the chain does not know as it is written, or one that comes twice.
+    #[error("`{0}` is no label, or not the only one of its name: labels are in lower case, each once")]
+    Label(String),
     /// A clock that never rests or never ticks.
     #[error("the block time must be from 10 ms to an hour")]
     BlockTime,
@@ -171,7 +175,16 @@ impl Options {
         ]
         .into_iter()
         .flatten()
+        .chain(self.wrong_labels())
         .collect()
+    }
+
+    fn wrong_labels(&self) -> impl Iterator<Item = InvalidOptions> {
+        self.labels.iter().enumerate().filter_map(|(index, label)| {
+            let known = label::canonical(label).is_ok_and(|canonical| canonical == *label);
+            let first = !self.labels[..index].contains(label);
+            (!known || !first).then(|| InvalidOptions::Label(label.clone()))
+        })
     }
 
     /// The topics: alike, their first nonces a block apart so that they do not crowd one block.
@@ -232,6 +245,9 @@ mod tests {
         let wrong =
             Options { epoch_length: 30, worker_submission_window: 31, topics: 0, ..Options::default() };
         assert_eq!(wrong.problems().len(), 3, "{:?}", wrong.problems());
+        let labels = ["up", "Up", "down", "up", "ü", ""].map(String::from).to_vec();
+        let wrong = Options { labels, ..Options::default() }.problems();
+        assert_eq!(wrong, ["Up", "up", "ü", ""].map(|label| InvalidOptions::Label(label.into())));
     }
 
     #[test]

@@ -133,6 +133,25 @@ async fn a_client_without_its_subscription_hears_nothing() {
 }
 
 #[tokio::test]
+async fn many_clients_hear_the_same() {
+    let devnet = manual();
+    let mut clients = vec![];
+    for id in 0..200 {
+        let mut socket = Socket::open(&devnet).await;
+        socket.subscribe(id, "tm.event='NewBlockEvents'").await;
+        clients.push(socket);
+    }
+    devnet.mine(2).unwrap();
+    for (id, client) in clients.iter_mut().enumerate() {
+        for height in ["1", "2"] {
+            let frame = client.next().await;
+            assert_eq!(frame["id"], id);
+            assert_eq!(frame["result"]["data"]["value"]["height"], height);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_read_is_dropped_and_the_chain_goes_on() {
     let devnet = manual();
     let mut slow = Socket::open(&devnet).await;

@@ -16,7 +16,7 @@
 
 pub mod admission;
 mod event;
-mod label;
+pub mod label;
 mod network;
 pub mod number;
 mod query;

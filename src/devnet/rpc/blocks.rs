@@ -41,7 +41,7 @@ pub(super) fn block<'a>(node: &'a Node, args: &Args) -> Result<&'a Block, RpcErr
 pub(super) fn block_by_hash(node: &Node, args: &Args) -> Value {
     by_hash(node, args).map_or_else(
         || json!({"block_id": {"hash": "", "parts": {"total": 0, "hash": ""}}, "block": null}),
-        |block| cometbft_json::block_response(block),
+        cometbft_json::block_response,
     )
 }
 

@@ -21,6 +21,7 @@ use axum::{
     serve::ListenerExt,
 };
 use serde_json::Value;
+use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
@@ -32,6 +33,12 @@ use super::{node::Node, node_thread::NodeHandle};
 
 /// Bytes of a request; CometBFT's default.
 const MAX_BODY: usize = 1_000_000;
+
+/// How long a client may take to send one.
+const READ_WITHIN: Duration = Duration::from_secs(10);
+
+/// Websocket clients at a time; about CometBFT's limit of connections.
+const MAX_CLIENTS: usize = 1_000;
 
 /// Requests of one batch.
 const MAX_BATCH: usize = 100;
@@ -69,18 +76,19 @@ pub(super) async fn serve(
         () = stopping.cancelled() => {}
     }
     connections.close();
-    let _ = tokio::time::timeout(GOODBYE, connections.wait()).await;
+    let _ = timeout(GOODBYE, connections.wait()).await;
     Ok(())
 }
 
 impl Service {
-    /// Runs one call: every request passes here, however it came.
+    /// Runs one call of JSON-RPC.
     async fn call(&self, request: Request) -> Result<Value, RpcError> {
         let method = find(&request.method).ok_or(RpcError::MethodNotFound)?;
         let args = Args::from_json(method.params, &request.params)?;
         self.run(method, args).await
     }
 
+    /// Runs one method: every request passes here, however it came.
     async fn run(&self, method: &'static Method, args: Args) -> Result<Value, RpcError> {
         self.on_node(move |node| (method.call)(node, &args)).await?
     }
@@ -94,10 +102,10 @@ impl Service {
 }
 
 async fn post(State(service): State<Service>, body: Body) -> Response {
-    let Ok(body) = to_bytes(body, MAX_BODY).await else {
-        let error =
-            RpcError::InvalidRequest("error reading request body: http: request body too large".into());
-        return json(StatusCode::BAD_REQUEST, &response(None, Err(error)));
+    let body = match timeout(READ_WITHIN, to_bytes(body, MAX_BODY)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return unreadable("http: request body too large"),
+        Err(_) => return unreadable("i/o timeout"),
     };
     let requests = match parse(&body) {
         Ok(requests) => requests,
@@ -115,6 +123,11 @@ async fn post(State(service): State<Service>, body: Body) -> Response {
         [one] => json(StatusCode::OK, one),
         _ => json(StatusCode::OK, &Value::Array(responses)),
     }
+}
+
+fn unreadable(why: &str) -> Response {
+    let error = RpcError::InvalidRequest(format!("error reading request body: {why}"));
+    json(StatusCode::BAD_REQUEST, &response(None, Err(error)))
 }
 
 /// One request or a batch of them.
@@ -151,6 +164,9 @@ async fn index() -> &'static str {
 }
 
 async fn upgrade(State(service): State<Service>, upgrade: WebSocketUpgrade) -> Response {
+    if service.connections.len() >= MAX_CLIENTS {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     websocket::accept(service, upgrade)
 }
 

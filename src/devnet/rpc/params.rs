@@ -64,7 +64,7 @@ impl Args {
         let mut args = HashMap::new();
         for ((name, kind), value) in named {
             if !value.is_null() {
-                args.insert(name, kind.from_json(value).map_err(wrong_json)?);
+                args.insert(name, kind.parse_json(value).map_err(wrong_json)?);
             }
         }
         Ok(Self(args))
@@ -77,7 +77,7 @@ impl Args {
             if let Some((name, kind)) = params.iter().find(|(name, _)| *name == key)
                 && !value.is_empty()
             {
-                let arg = kind.from_uri(&value).map_err(|why| {
+                let arg = kind.parse_uri(&value).map_err(|why| {
                     RpcError::InvalidParams(format!("error converting http params to arguments: {why}"))
                 })?;
                 args.insert(*name, arg);
@@ -132,7 +132,7 @@ fn wrong_json(why: String) -> RpcError {
 }
 
 impl Kind {
-    fn from_json(self, value: &Value) -> Result<Arg, String> {
+    fn parse_json(self, value: &Value) -> Result<Arg, String> {
         match (self, value) {
             (Self::Text, Value::String(text)) => Ok(Arg::Text(text.clone())),
             (Self::Hex, Value::String(text)) => decode_hex(text).map(Arg::Bytes),
@@ -154,7 +154,7 @@ impl Kind {
     }
 
     /// Texts stand in quotes, bytes are hex with `0x` or the bytes themselves in quotes.
-    fn from_uri(self, text: &str) -> Result<Arg, String> {
+    fn parse_uri(self, text: &str) -> Result<Arg, String> {
         let quoted =
             || serde_json::from_str::<String>(text).map_err(|_| format!("invalid text {}", shorten(text)));
         let hex = text.strip_prefix("0x");
