@@ -1,4 +1,5 @@
 //! The journal through its public face, and through the real binary.
+#![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
