@@ -11,9 +11,13 @@ const PREFIX: &str = "allo";
 /// Longest text that bech32 allows.
 const MAX_TEXT: usize = 90;
 
-/// An account: RIPEMD-160 of SHA-256 of its compressed public key, or a module's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address([u8; 20]);
+/// Characters of an account's address.
+const LENGTH: usize = 43;
+
+/// An account: RIPEMD-160 of SHA-256 of its compressed public key, or a module's. Kept as its bech32
+/// text, because that is the order in which the chain lists addresses.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address([u8; LENGTH]);
 
 /// Text that is no address, in the words of the chain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,29 +61,45 @@ impl Address {
         if prefix != PREFIX {
             return Err(InvalidAddress::Prefix(prefix));
         }
-        let bytes: Vec<u8> = checked.byte_iter().collect();
-        bytes.try_into().map(Self).map_err(|bytes: Vec<u8>| InvalidAddress::Bytes(bytes.len()))
+        match checked.byte_iter().count() {
+            20 => Ok(Self::of_text(&text.to_ascii_lowercase())),
+            length => Err(InvalidAddress::Bytes(length)),
+        }
+    }
+
+    fn of_text(text: &str) -> Self {
+        let mut bytes = [0; LENGTH];
+        for (to, from) in bytes.iter_mut().zip(text.bytes()) {
+            *to = from;
+        }
+        Self(bytes)
     }
 
     /// Address of a compressed secp256k1 key; `None` when the bytes are no point of the curve.
     pub fn of_public_key(key: &[u8]) -> Option<Self> {
         let key = cosmrs::tendermint::PublicKey::from_raw_secp256k1(key)?;
         let id = cosmrs::crypto::PublicKey::from(key).account_id(PREFIX).ok()?;
-        id.to_bytes().try_into().ok().map(Self)
+        Some(Self::of_text(id.as_ref()))
     }
 
     /// Address of a module's account.
     pub fn of_module(name: &str) -> Self {
-        let digest: [u8; 32] = Sha256::digest(name).into();
-        let mut bytes = [0; 20];
-        bytes.copy_from_slice(&digest[..20]);
-        Self(bytes)
+        let digest = Sha256::digest(name);
+        let text = bech32::encode::<Bech32>(Hrp::parse_unchecked(PREFIX), &digest[..20]);
+        // 20 bytes are never too long for bech32.
+        Self::of_text(&text.unwrap_or_default())
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        bech32::encode_to_fmt::<Bech32, _>(f, Hrp::parse_unchecked(PREFIX), &self.0).map_err(|_| fmt::Error)
+        f.write_str(str::from_utf8(&self.0).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({self})")
     }
 }
 

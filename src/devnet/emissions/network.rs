@@ -34,7 +34,7 @@ impl ClosedNonce {
     /// The network's inference as v10 answers it.
     pub fn network_inference(&self, topic_id: u64) -> NetworkInferenceBundle {
         let rows = self.rows();
-        let combined = self.labeled(&mean(&rows, None));
+        let combined = self.labeled(&combined(&rows));
         let one_out = self.one_out(&rows).into_iter().map(|(withheld, row)| OneOutInfererValue {
             withheld_inferer: withheld.to_string(),
             combined_inference: self.labeled(&row),
@@ -64,7 +64,7 @@ impl ClosedNonce {
             worker: worker.to_string(),
             value: only(row),
         };
-        let combined = only(&mean(&rows, None));
+        let combined = only(&combined(&rows));
         let nonce = Nonce { block_height: signed(self.nonce) };
         ValueBundle {
             topic_id,
@@ -97,6 +97,14 @@ impl ClosedNonce {
     }
 }
 
+/// What the network infers: of a single inferer its own numbers as they are.
+fn combined(rows: &[(Address, Row)]) -> Row {
+    match rows {
+        [(_, row)] => row.clone(),
+        rows => mean(rows, None),
+    }
+}
+
 fn mean(rows: &[(Address, Row)], without: Option<Address>) -> Row {
     let labels = rows.first().map_or(0, |(_, row)| row.len());
     let column = |label: usize| {
@@ -120,7 +128,7 @@ pub fn events(topic: &Topic, closed: &ClosedNonce, version: EmissionsVersion) ->
     }
     let rows = closed.rows();
     let plain = |row: &Row| row.iter().map(BigDecimal::to_plain_string).collect::<Vec<_>>();
-    let combined = plain(&mean(&rows, None));
+    let combined = plain(&combined(&rows));
     let one_out: Vec<_> = closed.one_out(&rows).iter().map(|(_, row)| plain(row)).collect();
     let event = |outlier_resistant: bool| {
         TypedEvent::new(version, "EventNetworkInferenceBundle")

@@ -1,6 +1,7 @@
 //! The application under transactions that are signed as a client signs them.
 
 mod ante;
+mod closing;
 mod payload;
 mod replay;
 mod vectors;

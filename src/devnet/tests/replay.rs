@@ -28,9 +28,10 @@ const ELSEWHERE: [&str; 8] = [
 ];
 
 /// A recorded request with its answer.
-struct Capture {
+pub struct Capture {
     name: String,
-    tx: Vec<u8>,
+    /// `TxRaw`.
+    pub tx: Vec<u8>,
     /// Height that was committed when it ran.
     committed: u64,
     answer: Answer,
@@ -57,9 +58,15 @@ fn captures(folder: &str) -> Vec<Capture> {
     names.into_iter().map(|name| capture(&name)).collect()
 }
 
-fn capture(name: &str) -> Capture {
-    let path = format!("{}/tests/captures/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    let json: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+/// A file under `tests/`.
+pub fn read(path: &str) -> Value {
+    let path = format!("{}/tests/{path}", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// A recording by its folder and name.
+pub fn capture(name: &str) -> Capture {
+    let json = read(&format!("captures/{name}.json"));
     let (params, result) = (&json["request"]["params"], &json["response"]["result"]);
     let unbase64 =
         |text: &Value| base64::engine::general_purpose::STANDARD.decode(text.as_str().unwrap()).unwrap();
@@ -107,24 +114,37 @@ fn without_place(log: &str) -> String {
     }
 }
 
-/// The captured chain as it was when a transaction ran.
-fn scene(capture: &Capture) -> App {
-    let name = capture.name.as_str();
+/// Accounts and topics of the captured chain.
+fn captured_genesis() -> Genesis {
     let mut genesis = genesis();
     genesis.accounts = CAPTURED.iter().map(|name| (address(name), 10 * FUNDS)).collect();
-    let mut topics = genesis.topics.clone();
-    for (topic, first_nonce) in topics.iter_mut().zip([21, 33, 39]) {
+    for (topic, first_nonce) in genesis.topics.iter_mut().zip([21, 33, 39]) {
         topic.first_nonce = first_nonce;
     }
-    let twelve = TopicSpec {
+    let twelve = topic(2, TopicOutput::Single);
+    genesis.topics.push(TopicSpec {
         epoch_length: 12,
         worker_submission_window: 12,
         first_nonce: 22,
-        ..topic(2, TopicOutput::Single)
-    };
-    topics.push(twelve);
-    genesis.topics = topics;
+        ..twelve
+    });
     genesis.max_active_topics_per_block = 4;
+    genesis
+}
+
+/// The captured chain before block 1, with workers w1 and w2 in topic 1.
+pub fn captured_chain() -> App {
+    let mut app = App::new(&captured_genesis()).unwrap();
+    for worker in ["w1", "w2"] {
+        app.set_registered(1, &address(worker), true).unwrap();
+    }
+    app
+}
+
+/// The captured chain as it was when a transaction ran.
+fn scene(capture: &Capture) -> App {
+    let name = capture.name.as_str();
+    let mut genesis = captured_genesis();
     if name.contains("not_admitted") {
         genesis.max_top_inferers = 1;
     }

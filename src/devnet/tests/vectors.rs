@@ -2,13 +2,8 @@
 
 use serde_json::Value;
 
-use super::*;
+use super::{replay::read, *};
 use crate::chain::messages::{InputLabeledValue, InsertReputerPayloadRequest, Msg};
-
-fn read(path: &str) -> Value {
-    let path = format!("{}/tests/{path}", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
 
 /// Simulates a message of w1, which may carry anybody's payload.
 fn simulate(app: &App, type_url: &str, value: Vec<u8>) -> ExecTxResult {
