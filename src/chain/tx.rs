@@ -19,7 +19,7 @@ use cosmrs::{
 use prost::{Message as _, Name as _};
 use sha2::{Digest as _, Sha256};
 
-use crate::wallet::{BadSignature, PublicKey, Wallet};
+use crate::wallet::{PublicKey, Wallet};
 
 /// The denomination of fees, stake and rewards; 1 ALLO is 10^18 of it.
 pub const DENOM: &str = "uallo";
@@ -147,27 +147,6 @@ fn auth_info(public_key: PublicKey, sequence: u64, fee: Fee) -> AuthInfo {
     }
 }
 
-/// Checks the one signature of a received transaction, over its bytes as they came.
-///
-/// # Errors
-/// [`BadSignature`] when there is not exactly one, or when it is not of this key, for this chain and
-/// this account number.
-pub fn verify_signature(
-    tx: &TxRaw,
-    public_key: PublicKey,
-    chain_id: &str,
-    account_number: u64,
-) -> Result<(), BadSignature> {
-    let [signature] = &tx.signatures[..] else { return Err(BadSignature::Form) };
-    let document = SignDoc {
-        body_bytes: tx.body_bytes.clone(),
-        auth_info_bytes: tx.auth_info_bytes.clone(),
-        chain_id: chain_id.into(),
-        account_number,
-    };
-    public_key.verify(&document.encode_to_vec(), signature)
-}
-
 impl TxHash {
     /// Of `TxRaw` bytes.
     #[must_use]
@@ -279,12 +258,6 @@ mod tests {
             assert_eq!(tx.hash.to_string(), text(&vector["tx_hash"]), "{name}");
             assert_eq!(tx.hash.to_string().parse::<TxHash>().unwrap(), tx.hash);
             assert_eq!((tx.sequence, tx.fee), (signer.sequence, fee(vector)));
-
-            let verify =
-                |chain_id: &str, number| verify_signature(&raw, *wallet().public_key(), chain_id, number);
-            assert_eq!(verify(&signer.chain_id, signer.account_number), Ok(()), "{name}");
-            assert_eq!(verify(&signer.chain_id, signer.account_number + 1), Err(BadSignature::Mismatch));
-            assert_eq!(verify("other", signer.account_number), Err(BadSignature::Mismatch));
         }
     }
 
@@ -296,14 +269,5 @@ mod tests {
         let sequence = vector["sequence"].as_u64().unwrap();
         let bytes = unsigned(payload).simulation(*wallet().public_key(), sequence, fee(vector));
         assert_eq!(hex::encode(bytes), text(&vector["tx_bytes"]));
-    }
-
-    #[test]
-    fn a_transaction_without_exactly_one_signature_is_refused() {
-        let key = *wallet().public_key();
-        for count in [0, 2] {
-            let tx = TxRaw { signatures: vec![vec![0; 64]; count], ..TxRaw::default() };
-            assert_eq!(verify_signature(&tx, key, "localnet", 0), Err(BadSignature::Form));
-        }
     }
 }

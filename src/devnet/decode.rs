@@ -15,12 +15,13 @@ use super::{
     schema::{self, Schema, Unknown, reject_unknown_fields},
 };
 use crate::chain::{
-    decimal::{Decimal, ParseDecimalError, RangeError},
+    decimal::{ParseDecimalError, RangeError},
     messages::{
-        AddStakeRequest, DelegateStakeRequest, EmissionsVersion, FundTopicRequest, InputForecast,
-        InputInference, InsertReputerPayloadRequest, InsertWorkerPayloadRequest, Msg, RegisterRequest,
-        RemoveRegistrationRequest, ValueBundle,
+        AddStakeRequest, DelegateStakeRequest, EmissionsVersion, FundTopicRequest,
+        InsertReputerPayloadRequest, InsertWorkerPayloadRequest, Msg, RegisterRequest,
+        RemoveRegistrationRequest,
     },
+    payload::{Canonical as _, DecError, DecReason},
 };
 
 /// A decoded transaction with the bytes that its signature covers.
@@ -155,16 +156,17 @@ impl Message {
                     .as_mut()
                     .and_then(|data| data.inference_forecasts_bundle.as_mut())
                 {
-                    bundle.inference.as_mut().map_or(Ok(()), canonical_inference)?;
-                    bundle.forecast.as_mut().map_or(Ok(()), canonical_forecast)?;
+                    bundle.canonicalize().map_err(bad_dec)?;
                 }
                 Self::InsertWorkerPayload(request)
             }
             InsertReputerPayloadRequest::NAME => {
                 let mut request: InsertReputerPayloadRequest = decode(any, &schema::INSERT_REPUTER_PAYLOAD)?;
-                let bundle =
-                    request.reputer_value_bundle.as_mut().and_then(|bundle| bundle.value_bundle.as_mut());
-                bundle.map_or(Ok(()), canonical_losses)?;
+                if let Some(losses) =
+                    request.reputer_value_bundle.as_mut().and_then(|signed| signed.value_bundle.as_mut())
+                {
+                    losses.canonicalize().map_err(bad_dec)?;
+                }
                 Self::InsertReputerPayload(request)
             }
             AddStakeRequest::NAME => Self::AddStake(decode(any, &schema::ADD_STAKE)?),
@@ -204,62 +206,21 @@ fn malformed(error: prost::DecodeError) -> AbciError {
     sdk::TX_DECODE.wrap(error)
 }
 
-fn canonical_inference(inference: &mut InputInference) -> Result<(), AbciError> {
-    canonical(&mut inference.value)?;
-    inference.values.iter_mut().try_for_each(|labeled| canonical(&mut labeled.value))
-}
-
-fn canonical_forecast(forecast: &mut InputForecast) -> Result<(), AbciError> {
-    forecast.forecast_elements.iter_mut().try_for_each(|element| canonical(&mut element.value))
-}
-
-fn canonical_losses(bundle: &mut ValueBundle) -> Result<(), AbciError> {
-    canonical(&mut bundle.combined_value)?;
-    canonical(&mut bundle.naive_value)?;
-    let nested =
-        bundle.one_out_inferer_forecaster_values.iter_mut().map(|row| &mut row.one_out_inferer_values);
-    [
-        &mut bundle.inferer_values,
-        &mut bundle.forecaster_values,
-        &mut bundle.one_out_inferer_values,
-        &mut bundle.one_out_forecaster_values,
-        &mut bundle.one_in_forecaster_values,
-    ]
-    .into_iter()
-    .chain(nested)
-    .flatten()
-    .try_for_each(|attributed| canonical(&mut attributed.value))
-}
-
-/// Rewrites a Dec as the chain keeps it. The chain's type is a value: an absent one is zero.
-fn canonical(text: &mut String) -> Result<(), AbciError> {
-    if text.is_empty() {
-        *text = "0".into();
-        return Ok(());
-    }
-    let refuse = |why: String| Err(sdk::TX_DECODE.wrap(why));
-    let number: Decimal = match text.parse() {
-        Ok(number) => number,
-        Err(ParseDecimalError::NotFinite) => {
-            return refuse("value must be finite: value is out of range".into());
+/// A Dec that does not decode, in the chain's words.
+fn bad_dec(DecError { text, reason }: DecError) -> AbciError {
+    let plain = || super::emissions::number::plain(&text);
+    sdk::TX_DECODE.wrap(match reason {
+        DecReason::Parse(ParseDecimalError::NotFinite) => {
+            "value must be finite: value is out of range".to_owned()
         }
-        Err(_) => return refuse(apd_error(text)),
-    };
-    match number.check_range() {
-        Ok(()) => {}
-        Err(RangeError::TooLarge) => {
-            let plain = super::emissions::number::plain(&number.to_string());
-            return refuse(format!("value {plain} cannot be greater than ±1e40: value is out of range"));
+        DecReason::Parse(_) => apd_error(&text),
+        DecReason::Range(RangeError::TooLarge) => {
+            format!("value {} cannot be greater than ±1e40: value is out of range", plain())
         }
-        Err(RangeError::TooSmall) => {
-            let plain = super::emissions::number::plain(&number.to_string());
-            return refuse(format!(
-                "value {plain} cannot have higher precision than 40: value is out of range"
-            ));
+        DecReason::Range(RangeError::TooSmall) => {
+            format!("value {} cannot have higher precision than 40: value is out of range", plain())
         }
-    }
-    *text = number.to_string();
-    Ok(())
+    })
 }
 
 /// What `apd`, the chain's decimal, says of a text that is no number: it takes the sign off first,

@@ -2,40 +2,36 @@
 
 use crate::chain::{
     decimal::{Decimal, ParseDecimalError, RangeError},
-    messages::{
-        InputForecast, InputInference, InputInferenceForecastBundle, ValueBundle, WorkerAttributedValue,
-    },
+    messages::{InputForecast, InputInference, InputInferenceForecastBundle, ValueBundle},
 };
 
-/// A message that the chain signs and checks over its own marshalling.
+/// A message over which the chain checks a signature in its own marshalling.
 ///
 /// Protobuf's part of that is done by decoding and encoding: ascending field numbers, no default
 /// scalars, no unknown fields, shortest varints. What is left is that a Dec is a value that the chain
 /// always writes: an absent one as `0`, any other in its own text.
-pub trait Canonical: prost::Message + Clone {
-    /// The same message with every Dec as the chain would write it.
+pub trait Canonical: prost::Message {
+    /// Rewrites every Dec as the chain would write it.
     ///
     /// # Errors
     /// [`DecError`] when the chain would not decode the message.
-    fn canonical(&self) -> Result<Self, DecError>
-    where
-        Self: Sized;
-
-    /// The bytes that a signature covers.
-    ///
-    /// # Errors
-    /// As [`Canonical::canonical`].
-    fn signed_bytes(&self) -> Result<Vec<u8>, DecError>
-    where
-        Self: Sized,
-    {
-        Ok(self.canonical()?.encode_to_vec())
-    }
+    fn canonicalize(&mut self) -> Result<(), DecError>;
 }
 
 /// A Dec that the chain does not decode; it refuses the transaction at CheckTx (sdk 2).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no number that the chain takes")]
+pub struct DecError {
+    /// As it was received.
+    pub text: String,
+    /// Why.
+    #[source]
+    pub reason: DecReason,
+}
+
+/// What is wrong with a Dec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum DecError {
+pub enum DecReason {
     /// Not a finite number.
     #[error(transparent)]
     Parse(#[from] ParseDecimalError),
@@ -45,43 +41,46 @@ pub enum DecError {
 }
 
 impl Canonical for InputInferenceForecastBundle {
-    fn canonical(&self) -> Result<Self, DecError> {
-        let mut bundle = self.clone();
-        if let Some(InputInference { value, values, .. }) = &mut bundle.inference {
+    fn canonicalize(&mut self) -> Result<(), DecError> {
+        if let Some(InputInference { value, values, .. }) = &mut self.inference {
             canonicalize(value)?;
             values.iter_mut().try_for_each(|labeled| canonicalize(&mut labeled.value))?;
         }
-        if let Some(InputForecast { forecast_elements, .. }) = &mut bundle.forecast {
+        if let Some(InputForecast { forecast_elements, .. }) = &mut self.forecast {
             forecast_elements.iter_mut().try_for_each(|element| canonicalize(&mut element.value))?;
         }
-        Ok(bundle)
+        Ok(())
     }
 }
 
 impl Canonical for ValueBundle {
-    fn canonical(&self) -> Result<Self, DecError> {
-        fn all(values: &mut [WorkerAttributedValue]) -> Result<(), DecError> {
-            values.iter_mut().try_for_each(|entry| canonicalize(&mut entry.value))
-        }
-
-        let mut bundle = self.clone();
-        canonicalize(&mut bundle.combined_value)?;
-        canonicalize(&mut bundle.naive_value)?;
-        all(&mut bundle.inferer_values)?;
-        all(&mut bundle.forecaster_values)?;
-        all(&mut bundle.one_out_inferer_values)?;
-        all(&mut bundle.one_out_forecaster_values)?;
-        all(&mut bundle.one_in_forecaster_values)?;
-        for forecaster in &mut bundle.one_out_inferer_forecaster_values {
-            all(&mut forecaster.one_out_inferer_values)?;
-        }
-        Ok(bundle)
+    fn canonicalize(&mut self) -> Result<(), DecError> {
+        canonicalize(&mut self.combined_value)?;
+        canonicalize(&mut self.naive_value)?;
+        let nested =
+            self.one_out_inferer_forecaster_values.iter_mut().map(|row| &mut row.one_out_inferer_values);
+        [
+            &mut self.inferer_values,
+            &mut self.forecaster_values,
+            &mut self.one_out_inferer_values,
+            &mut self.one_out_forecaster_values,
+            &mut self.one_in_forecaster_values,
+        ]
+        .into_iter()
+        .chain(nested)
+        .flatten()
+        .try_for_each(|attributed| canonicalize(&mut attributed.value))
     }
 }
 
 fn canonicalize(text: &mut String) -> Result<(), DecError> {
-    let number = if text.is_empty() { Decimal::zero() } else { text.parse()? };
-    number.check_range()?;
+    let refused = |reason: DecReason| DecError { text: text.clone(), reason };
+    let number = if text.is_empty() {
+        Decimal::zero()
+    } else {
+        text.parse().map_err(|error| refused(DecReason::Parse(error)))?
+    };
+    number.check_range().map_err(|error| refused(error.into()))?;
     *text = number.to_string();
     Ok(())
 }
@@ -110,14 +109,16 @@ mod tests {
             "InsertWorkerPayloadRequest" => {
                 let request = InsertWorkerPayloadRequest::decode(&message.value[..]).unwrap();
                 let data = request.worker_data_bundle.unwrap();
-                let bytes = data.inference_forecasts_bundle?.signed_bytes().unwrap();
-                Some(good(bytes, &data.inferences_forecasts_bundle_signature, &data.pubkey))
+                let mut bundle = data.inference_forecasts_bundle?;
+                bundle.canonicalize().unwrap();
+                Some(good(bundle.encode_to_vec(), &data.inferences_forecasts_bundle_signature, &data.pubkey))
             }
             "InsertReputerPayloadRequest" => {
                 let request = InsertReputerPayloadRequest::decode(&message.value[..]).unwrap();
                 let data = request.reputer_value_bundle.unwrap();
-                let bytes = data.value_bundle?.signed_bytes().unwrap();
-                Some(good(bytes, &data.signature, &data.pubkey))
+                let mut bundle = data.value_bundle?;
+                bundle.canonicalize().unwrap();
+                Some(good(bundle.encode_to_vec(), &data.signature, &data.pubkey))
             }
             _ => None,
         }

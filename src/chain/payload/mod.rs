@@ -14,6 +14,6 @@ mod canonical;
 mod reputer;
 mod worker;
 
-pub use canonical::{Canonical, DecError};
+pub use canonical::{Canonical, DecError, DecReason};
 pub use reputer::sign_losses;
 pub use worker::{Inference, PayloadError, WorkerPayload};

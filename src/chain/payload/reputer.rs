@@ -15,7 +15,8 @@ use crate::{
 /// [`DecError`] when a loss is no number that the chain takes.
 pub fn sign_losses(losses: ValueBundle, wallet: &Wallet) -> Result<InsertReputerPayloadRequest, DecError> {
     let reputer = wallet.address().to_string();
-    let bundle = ValueBundle { reputer: reputer.clone(), ..losses }.canonical()?;
+    let mut bundle = ValueBundle { reputer: reputer.clone(), ..losses };
+    bundle.canonicalize()?;
     let signature = wallet.sign(&bundle.encode_to_vec());
     Ok(InsertReputerPayloadRequest {
         sender: reputer,
