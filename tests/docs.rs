@@ -2,6 +2,7 @@
 //!
 //! Generated parts stand between `<!-- generated: NAME -->` and `<!-- end -->`, in a page written by
 //! hand. `BLESS=1 cargo test --test docs` rewrites them.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // its helpers are tests, too
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -58,7 +59,7 @@ fn links() {
 fn help(command: &mut clap::Command, parts: &mut BTreeMap<String, String>) {
     command.build();
     for sub in visible(command) {
-        let text = format!("{}{}", fenced(sub), visible(sub).map(|sub| fenced(sub)).collect::<String>());
+        let text = format!("{}{}", fenced(sub), visible(sub).map(fenced).collect::<String>());
         parts.insert(format!("help {}", sub.get_name()), text);
     }
 }
