@@ -98,3 +98,52 @@ fn size(block: &Block) -> usize {
         .sum();
     1024 + events(&block.executed.events) + txs
 }
+
+#[cfg(test)]
+mod tests {
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::devnet::abci::{ExecTxResult, FinalizedBlock};
+
+    fn block(height: u64, tx: &[u8]) -> Arc<Block> {
+        let executed = FinalizedBlock {
+            height,
+            time: OffsetDateTime::UNIX_EPOCH,
+            txs: vec![(tx.to_vec(), ExecTxResult::default())],
+            events: vec![],
+            app_hash: vec![],
+        };
+        Arc::new(Block::new("localnet", None, executed))
+    }
+
+    fn large_tx(height: u64) -> Vec<u8> {
+        vec![u8::try_from(height).unwrap(); 1 << 20]
+    }
+
+    #[test]
+    fn large_blocks_leave_before_many_blocks_do() {
+        let mut store = BlockStore::default();
+        for height in 1..=100 {
+            store.push(block(height, &large_tx(height)));
+        }
+        let earliest = store.earliest().unwrap().header.height;
+        assert!((30..50).contains(&earliest), "{earliest}");
+        assert!(store.at(earliest - 1).is_none());
+        assert!(store.tx(Hash::of(large_tx(earliest - 1))).is_none());
+        assert_eq!(store.tx(Hash::of(large_tx(100))).unwrap().0.header.height, 100);
+        assert!(store.bytes <= MAX_BYTES);
+    }
+
+    #[test]
+    fn a_transaction_that_came_twice_is_found_where_it_came_last() {
+        let mut store = BlockStore::default();
+        store.push(block(1, b"tx"));
+        store.push(block(2, b"tx"));
+        for height in 3..=10_001 {
+            store.push(block(height, &height.to_be_bytes()));
+        }
+        assert_eq!(store.earliest().unwrap().header.height, 2);
+        assert_eq!(store.tx(Hash::of(b"tx")).unwrap().0.header.height, 2);
+    }
+}

@@ -160,7 +160,7 @@ async fn uri(
 }
 
 async fn index() -> &'static str {
-    "bootstrap devnet: JSON-RPC by POST here or by GET /METHOD, subscriptions at /websocket\n"
+    "bootstrap devnet: JSON-RPC by POST here, by GET /METHOD (quotes as %22), subscriptions at /websocket\n"
 }
 
 async fn upgrade(State(service): State<Service>, upgrade: WebSocketUpgrade) -> Response {
