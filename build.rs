@@ -55,6 +55,6 @@ fn build() -> Result<PathBuf, Box<dyn Error>> {
     let messages = String::from_utf8(output.stdout)?;
     let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let ours = artifacts.filter(|message| message["target"]["name"] == "bootstrap_python");
-    let path = ours.filter_map(|message| message["filenames"][0].as_str().map(PathBuf::from)).last();
+    let path = ours.filter_map(|message| message["filenames"][0].as_str().map(PathBuf::from)).next_back();
     path.ok_or_else(|| "cargo did not say where the cdylib is".into())
 }

@@ -61,7 +61,8 @@ pub fn cut(text: String, limit: usize) -> String {
     if text.len() <= limit {
         return text;
     }
-    let head = text.floor_char_boundary(limit / 4);
-    let tail = text.ceil_char_boundary(text.len() - limit / 4 * 3);
+    let boundary = |index: &usize| text.is_char_boundary(*index);
+    let head = (0..=limit / 4).rev().find(boundary).unwrap_or(0);
+    let tail = (text.len() - limit / 4 * 3..=text.len()).find(boundary).unwrap_or(text.len());
     format!("{}\n[{} bytes left out]\n{}", &text[..head], tail - head, &text[tail..])
 }

@@ -34,7 +34,7 @@ impl Wire {
 
     /// A message that has already been read.
     pub fn pending(&mut self) -> PyResult<Option<ToHost>> {
-        self.decoder.next().map_err(|error| PyRuntimeError::new_err(error.to_string()))
+        self.decoder.take().map_err(|error| PyRuntimeError::new_err(error.to_string()))
     }
 
     /// Waits for bytes while Python's other threads run. False when the worker is gone.

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,7 +13,6 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use serde::Deserialize;
 
 use super::environment::is_harmless;
 use crate::bundle::PythonVersion;
@@ -25,13 +25,14 @@ const PROBE_BYTES: usize = 64 * 1024;
 /// The highest `python3.N` that is looked for.
 const NEWEST: u8 = 40;
 
-/// What an interpreter says about itself. Without `site`, which is the user's code already.
-const PROBE: &str = "import json, sys, sysconfig
-get = sysconfig.get_config_var
-print(json.dumps({
-    'implementation': sys.implementation.name, 'version': list(sys.version_info[:3]),
-    'executable': sys.executable, 'libdir': get('LIBDIR'), 'base': sys.base_prefix,
-    'library': get('INSTSONAME'), 'free_threaded': bool(get('Py_GIL_DISABLED'))}))";
+/// What an interpreter says about itself, with zero bytes between. Without `site`, which is the
+/// user's code already, and without imports, which would be most of the time it takes. Whether it
+/// has a shared library shows in its own memory; one that merely lies beside a static executable may
+/// be another build.
+const PROBE: &str = "import sys
+shared = [line.split(None, 5)[5].strip() for line in open('/proc/self/maps') if '/libpython3' in line]
+sys.stdout.write('\\0'.join([sys.implementation.name, '%d.%d.%d' % sys.version_info[:3], sys.abiflags,
+    sys.executable, (shared or [''])[0]]))";
 
 /// An interpreter that was found, asked and fits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,21 +149,14 @@ impl Interpreter {
         if said.implementation != "cpython" {
             return Err(Unfit::Implementation(said.implementation));
         }
-        let [major, minor, patch] = said.version;
-        let version = format!("{major}.{minor}.{patch}");
+        let (major, minor) = said.version;
         if !wanted.fits(major, minor) {
-            return Err(Unfit::Version { found: version, wanted });
+            return Err(Unfit::Version { found: said.version_text, wanted });
         }
-        if said.free_threaded {
+        if said.abi_flags.contains('t') {
             return Err(Unfit::FreeThreaded);
         }
-        // Builds that were moved after they were made still name the folder they were made for.
-        let folders = [said.libdir.map(PathBuf::from), Some(Path::new(&said.base).join("lib"))];
-        let library = said.library.filter(|name| name.contains(".so"));
-        let libpython = library.and_then(|name| {
-            folders.into_iter().flatten().map(|folder| folder.join(&name)).find(|path| path.is_file())
-        });
-        Ok(Self { executable: said.executable, version, libpython })
+        Ok(Self { executable: said.executable, version: said.version_text, libpython: said.libpython })
     }
 }
 
@@ -179,15 +173,33 @@ fn candidates(folders: &[PathBuf], wanted: PythonVersion) -> Vec<PathBuf> {
     names.iter().flat_map(on_path).filter(|path| path.is_file()).collect()
 }
 
-#[derive(Deserialize)]
 struct Said {
     implementation: String,
-    version: [u8; 3],
+    version_text: String,
+    version: (u8, u8),
+    abi_flags: String,
     executable: PathBuf,
-    libdir: Option<String>,
-    base: String,
-    library: Option<String>,
-    free_threaded: bool,
+    libpython: Option<PathBuf>,
+}
+
+impl Said {
+    fn parse(text: &[u8]) -> Option<Self> {
+        let fields: Vec<&[u8]> = text.split(|&byte| byte == 0).collect();
+        let [implementation, version, abi_flags, executable, library] = *fields else { return None };
+        let text = |field: &[u8]| String::from_utf8(field.to_vec()).ok();
+        let path =
+            |field: &[u8]| Some(PathBuf::from(OsStr::from_bytes(field))).filter(|path| path.is_absolute());
+        let version_text = text(version)?;
+        let mut numbers = version_text.split('.').map(|number| number.parse().ok());
+        Some(Self {
+            implementation: text(implementation)?,
+            version: (numbers.next()??, numbers.next()??),
+            version_text,
+            abi_flags: text(abi_flags)?,
+            executable: path(executable)?,
+            libpython: path(library),
+        })
+    }
 }
 
 /// Runs the interpreter without our secrets, in a group of its own, within the limits.
@@ -210,7 +222,7 @@ fn probe(path: &Path) -> io::Result<Said> {
     if !status.success() {
         return Err(io::Error::other(format!("it ended with {status}")));
     }
-    serde_json::from_slice(&text).map_err(io::Error::other)
+    Said::parse(&text).ok_or_else(|| io::Error::other("its description has another form"))
 }
 
 /// What the child writes until it closes its end.
@@ -252,11 +264,8 @@ mod tests {
         folder
     }
 
-    fn says(version: &str, more: &str) -> String {
-        format!(
-            "echo '{{\"implementation\": \"cpython\", \"version\": [{version}], \"executable\": \"/p/python\", \
-             \"libdir\": null, \"base\": \"/p\", \"library\": null, \"free_threaded\": false{more}}}'"
-        )
+    fn says(version: &str) -> String {
+        format!(r"printf 'cpython\000{version}\0\0/p/python\0'")
     }
 
     fn find(folder: &Path, wanted: &str) -> Result<Interpreter, InterpreterError> {
@@ -265,7 +274,7 @@ mod tests {
 
     #[test]
     fn the_first_that_fits_wins_and_all_are_named_when_none_does() {
-        let (nine, thirteen) = (says("3, 9, 1", ""), says("3, 13, 0", ""));
+        let (nine, thirteen) = (says("3.9.1"), says("3.13.0"));
         let folder = folder(&[("python3", &nine), ("python3.13", &thirteen), ("python", "exit 3")]);
         assert_eq!(find(folder.path(), ">=3.9").unwrap().version, "3.9.1");
         assert_eq!(find(folder.path(), ">=3.10").unwrap().version, "3.13.0");
@@ -276,7 +285,7 @@ mod tests {
 
     #[test]
     fn the_bundles_own_environment_is_used_or_refused_and_never_passed_over() {
-        let fits = says("3, 11, 0", "");
+        let fits = says("3.11.0");
         let folder = folder(&[("python3", &fits)]);
         std::fs::create_dir_all(folder.path().join(".venv/bin")).unwrap();
         std::os::unix::fs::symlink("/gone/python", folder.path().join(".venv/bin/python")).unwrap();
@@ -296,8 +305,20 @@ mod tests {
     }
 
     #[test]
+    fn other_implementations_and_builds_are_refused_by_name() {
+        for (said, says) in [
+            (r"printf 'pypy\0003.11.0\0\0/p/python\0'", "it is pypy"),
+            (r"printf 'cpython\0003.13.0\0t\0/p/python\0'", "free-threaded"),
+        ] {
+            let folder = folder(&[("python3", said)]);
+            let message = find(folder.path(), ">=3.9").unwrap_err().to_string();
+            assert!(message.contains(says), "{message}");
+        }
+    }
+
+    #[test]
     fn a_program_that_says_nothing_or_too_much_is_no_interpreter() {
-        for script in ["yes", "exit 0", "echo '{}'", "kill -9 $$"] {
+        for script in ["yes", "exit 0", "echo 3.12", "kill -9 $$"] {
             let folder = folder(&[("python3.12", script)]);
             let error = find(folder.path(), "3.12").unwrap_err();
             assert!(matches!(error, InterpreterError::NotFound { .. }), "{error:?}");

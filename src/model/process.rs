@@ -146,7 +146,7 @@ impl Process {
     pub async fn next(&mut self) -> Event {
         let mut piece = [0; 4096];
         loop {
-            match self.decoder.next() {
+            match self.decoder.take() {
                 Ok(Some(message)) => return Event::Said(message),
                 Ok(None) => {}
                 Err(error) => return Event::Garbage(error),

@@ -49,7 +49,7 @@ impl Decoder {
         Self { bytes: Vec::new() }
     }
 
-    /// Takes the bytes that were read. Follow it with [`next`](Self::next) until that is `None`.
+    /// Takes the bytes that were read. Follow it with [`take`](Self::take) until that is `None`.
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -58,7 +58,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`FrameError`]; the stream cannot be read further.
-    pub fn next<M: DeserializeOwned>(&mut self) -> Result<Option<M>, FrameError> {
+    pub fn take<M: DeserializeOwned>(&mut self) -> Result<Option<M>, FrameError> {
         let Some((header, rest)) = self.bytes.split_first_chunk::<HEADER>() else { return Ok(None) };
         let length = u32::from_le_bytes(*header) as usize;
         if length > MAX_FRAME {
@@ -82,7 +82,7 @@ mod tests {
     fn a_length_above_the_limit_is_refused_before_its_bytes_arrive() {
         let mut decoder = Decoder::new();
         decoder.push(&u32::MAX.to_le_bytes());
-        assert!(matches!(decoder.next::<FromHost>(), Err(FrameError::TooLong(_))));
+        assert!(matches!(decoder.take::<FromHost>(), Err(FrameError::TooLong(_))));
     }
 
     #[test]
@@ -97,7 +97,7 @@ mod tests {
         let mut decoder = Decoder::new();
         decoder.push(&u32::try_from(body.len()).unwrap().to_le_bytes());
         decoder.push(body.as_bytes());
-        assert!(matches!(decoder.next::<FromHost>(), Err(FrameError::Malformed(_))));
+        assert!(matches!(decoder.take::<FromHost>(), Err(FrameError::Malformed(_))));
     }
 
     proptest! {
@@ -106,7 +106,7 @@ mod tests {
             let mut decoder = Decoder::new();
             for piece in pieces {
                 decoder.push(&piece);
-                if decoder.next::<ToHost>().is_err() {
+                if decoder.take::<ToHost>().is_err() {
                     break;
                 }
             }
@@ -120,7 +120,7 @@ mod tests {
             let mut got = Vec::new();
             for piece in stream.chunks(size) {
                 decoder.push(piece);
-                while let Some(message) = decoder.next::<FromHost>().unwrap() {
+                while let Some(message) = decoder.take::<FromHost>().unwrap() {
                     got.push(message);
                 }
             }

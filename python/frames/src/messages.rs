@@ -244,11 +244,11 @@ mod tests {
         let mut decoder = Decoder::new();
         for message in from_host() {
             decoder.push(&encode(&message).unwrap());
-            assert_eq!(decoder.next::<FromHost>().unwrap(), Some(message));
+            assert_eq!(decoder.take::<FromHost>().unwrap(), Some(message));
         }
         for message in to_host() {
             decoder.push(&encode(&message).unwrap());
-            assert_eq!(decoder.next::<ToHost>().unwrap(), Some(message));
+            assert_eq!(decoder.take::<ToHost>().unwrap(), Some(message));
         }
     }
 }
