@@ -13,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Outcome, Report};
 use crate::devnet::{
-    BlockTime, Devnet, Options, StartError,
+    BlockTime, CHAIN_ID, Devnet, Options, StartError,
     genesis::{EmissionsVersion, TopicOutput, TopicSpec, Whitelist},
 };
 
@@ -92,6 +92,7 @@ impl Args {
 
     fn options(self) -> Options {
         Options {
+            chain_id: CHAIN_ID.into(),
             listen: self.listen,
             block_time: self.block_time,
             epoch_length: self.epoch,

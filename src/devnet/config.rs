@@ -7,8 +7,8 @@ use super::{Account, Devnet};
 /// The facts of a running chain; the file of `devnet --config-out`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Config {
-    /// `localnet`.
-    pub chain_id: &'static str,
+    /// `localnet`, or with a suffix of its own.
+    pub chain_id: String,
     /// JSON-RPC, `http://...`
     pub rpc: String,
     /// `ws://.../websocket`
@@ -39,7 +39,7 @@ impl Devnet {
     #[must_use]
     pub fn config(&self) -> Config {
         Config {
-            chain_id: self.chain_id(),
+            chain_id: self.chain_id().to_owned(),
             rpc: self.rpc_url(),
             websocket: self.websocket_url(),
             grpc: None,

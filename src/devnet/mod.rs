@@ -128,6 +128,7 @@ impl From<RpcError> for CallError {
 /// Its methods wait for the chain's thread: microseconds, or the execution of a block.
 #[derive(Debug)]
 pub struct Devnet {
+    chain_id: String,
     address: SocketAddr,
     accounts: Vec<Account>,
     topics: Vec<TopicSpec>,
@@ -166,16 +167,17 @@ impl Devnet {
             accounts,
             topics: options.topic_specs(),
             block_time: options.block_time,
+            chain_id: options.chain_id.clone(),
             node: Some(node),
             stopping,
             threads: vec![rpc_thread, node_thread],
         })
     }
 
-    /// `localnet`.
+    /// `localnet`, or with a suffix of its own.
     #[must_use]
-    pub fn chain_id(&self) -> &'static str {
-        CHAIN_ID
+    pub fn chain_id(&self) -> &str {
+        &self.chain_id
     }
 
     /// Where it listens.

@@ -1,6 +1,10 @@
 //! What a local chain can be told, with the defaults of the command line.
 
-use std::{net::SocketAddr, str::FromStr, time::Duration};
+use std::{
+    net::SocketAddr,
+    str::FromStr,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use super::{
     accounts::Account,
@@ -9,7 +13,7 @@ use super::{
     genesis::{EmissionsVersion, Genesis, TopicOutput, TopicSpec, Whitelist},
 };
 
-/// The chain id of every local chain.
+/// The chain id of a local chain that others reach at a known address.
 pub const CHAIN_ID: &str = "localnet";
 
 /// What each account starts with: 1,000 ALLO, in uallo.
@@ -70,6 +74,8 @@ impl FromStr for BlockTime {
 /// Settings of a local chain.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// Name of the chain: wallets sign it, and journals are kept by it.
+    pub chain_id: String,
     /// Address of JSON-RPC and websocket; port 0 takes a free one.
     pub listen: SocketAddr,
     /// When blocks are made.
@@ -97,6 +103,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            chain_id: CHAIN_ID.into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 26657)),
             block_time: BlockTime::Every(Duration::from_secs(1)),
             epoch_length: 20,
@@ -150,10 +157,17 @@ pub enum InvalidOptions {
 }
 
 impl Options {
-    /// The defaults on a free port, for tests and for the chain inside `run`.
+    /// The defaults on a free port, for tests and for the chain inside `run`. Each is a chain of its own by
+    /// name too: it begins at height 1 like the one before, and a journal that outlives them would take
+    /// its windows for those that were answered there.
     #[must_use]
     pub fn on_free_port() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Self::default() }
+        let begun = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        Self {
+            chain_id: format!("{CHAIN_ID}-{begun}"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            ..Self::default()
+        }
     }
 
     /// Every rule that the settings break.
@@ -213,7 +227,7 @@ impl Options {
     /// State before the first block.
     pub(super) fn genesis(&self, accounts: &[Account]) -> Genesis {
         Genesis {
-            chain_id: CHAIN_ID.into(),
+            chain_id: self.chain_id.clone(),
             accounts: accounts.iter().map(|account| (account.address.clone(), INITIAL_BALANCE)).collect(),
             topics: self.topic_specs(),
             emissions: self.emissions,

@@ -102,7 +102,10 @@ async fn acknowledgements_and_errors_are_those_of_a_real_node() {
     assert_eq!(socket.call("y", "unsubscribe_all", json!({})).await["result"], json!({}));
     let again = socket.call("z", "subscribe", json!({"query": "bad query"})).await;
     assert!(again["error"]["data"].as_str().unwrap().starts_with("failed to parse query"), "{again}");
-    assert_eq!(socket.call("s", "status", json!({})).await["result"]["node_info"]["network"], "localnet");
+    assert_eq!(
+        socket.call("s", "status", json!({})).await["result"]["node_info"]["network"],
+        devnet.chain_id()
+    );
 }
 
 #[tokio::test]
