@@ -3,6 +3,7 @@
 //! Honours `ALLORA_PYTHON`, so that every interpreter of a machine can be tried.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // its helpers are tests, too
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -22,8 +23,7 @@ fn three_windows_are_answered_and_it_stops_by_itself() {
     let worker = bootstrap(&folder).args(["run", &quickstart(), "--windows", "3"]).log(&folder);
     assert_eq!(exit_code(worker, PATIENCE), Some(0), "{}", log(&folder));
 
-    let rounds = bootstrap(&folder).args(["journal", "list", "--json"]).output().unwrap();
-    let rounds: Vec<Value> = serde_json::from_slice(&rounds.stdout).unwrap();
+    let rounds = rounds(&folder);
     assert_eq!(rounds.len(), 3, "{rounds:?}");
     for round in &rounds {
         assert_eq!(round["state"], "admitted", "{round}");
@@ -33,6 +33,19 @@ fn three_windows_are_answered_and_it_stops_by_itself() {
     let mut nonces: Vec<_> = rounds.iter().map(|round| round["nonce"].as_i64().unwrap()).collect();
     nonces.dedup();
     assert_eq!(nonces.len(), 3, "a window has one row");
+}
+
+/// The embedded chain dies with its worker, so the journal of the first run says nothing of the second.
+#[test]
+fn a_second_run_answers_a_chain_of_its_own() {
+    let folder = TempDir::new().unwrap();
+    for runs in 1..=2 {
+        let worker = bootstrap(&folder).args(["run", &quickstart(), "--windows", "1"]).log(&folder);
+        assert_eq!(exit_code(worker, PATIENCE), Some(0), "{}", log(&folder));
+        let rounds = rounds(&folder);
+        let hashes: BTreeSet<_> = rounds.iter().map(|round| round["tx_hash"].to_string()).collect();
+        assert_eq!(hashes.len(), runs, "{rounds:?}");
+    }
 }
 
 #[test]
@@ -74,6 +87,11 @@ impl Log for Command {
         let log = fs::File::create(log_path(folder)).unwrap();
         self.stdin(Stdio::null()).stderr(log).spawn().unwrap()
     }
+}
+
+fn rounds(folder: &TempDir) -> Vec<Value> {
+    let listed = bootstrap(folder).args(["journal", "list", "--json"]).output().unwrap();
+    serde_json::from_slice(&listed.stdout).unwrap()
 }
 
 fn log_path(folder: &TempDir) -> PathBuf {
