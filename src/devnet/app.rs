@@ -3,11 +3,12 @@
 //! Pure and synchronous: no IO, no clock, no tasks. The node around it owns time, the mempool and
 //! the blocks.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
+pub use super::history::{Delivered, Payment};
 use super::{
     abci::{ExecTxResult, FinalizedBlock, QueryResponse},
     address::Address,
@@ -18,6 +19,7 @@ use super::{
     execute,
     feemarket::GasPrice,
     genesis::Genesis,
+    history::History,
     ledger::Account,
     query::unknown_path,
     state::State,
@@ -41,19 +43,6 @@ pub struct Submission {
     pub tx_hash: String,
 }
 
-/// What one transaction took from an account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Payment {
-    /// Upper-case hex SHA-256 of the transaction.
-    pub tx_hash: String,
-    /// Height of its block.
-    pub height: u64,
-    /// All uallo that it took: the gas fee, data sending and registration fees, transfers, stake.
-    pub fee: u128,
-    /// 0: the transaction succeeded.
-    pub code: u32,
-}
-
 /// Whom a control call meant is not there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ControlError {
@@ -65,24 +54,8 @@ pub enum ControlError {
     Topic(u64),
 }
 
-/// A transaction that is in a block.
-#[derive(Debug, Clone)]
-pub struct Delivered {
-    /// Height of its block.
-    pub height: u64,
-    /// Time of its block.
-    pub time: OffsetDateTime,
-    /// `TxRaw`.
-    pub bytes: Vec<u8>,
-    /// What became of it.
-    pub result: ExecTxResult,
-}
-
 /// Past states that queries can ask for.
 const KEPT_STATES: usize = 1_000;
-
-/// Delivered transactions, and payments of each account, that are kept.
-const KEPT_TXS: usize = 10_000;
 
 /// The state machine.
 #[derive(Debug)]
@@ -95,9 +68,7 @@ pub struct App {
     uptime: Uptime,
     /// Committed states, oldest first, the last one too.
     past: VecDeque<State>,
-    delivered: HashMap<TxHash, Delivered>,
-    delivered_order: VecDeque<TxHash>,
-    payments: HashMap<Address, VecDeque<Payment>>,
+    history: History,
     app_hash: [u8; 32],
 }
 
@@ -120,9 +91,7 @@ impl App {
             past: VecDeque::from([state.clone()]),
             state,
             uptime: Uptime::Running,
-            delivered: HashMap::new(),
-            delivered_order: VecDeque::new(),
-            payments: HashMap::new(),
+            history: History::default(),
             app_hash: [0; 32],
         })
     }
@@ -228,22 +197,12 @@ impl App {
         for signer in signers {
             let fee = before.ledger.balance(signer).saturating_sub(self.state.ledger.balance(signer));
             if fee > 0 {
-                let payments = self.payments.entry(signer).or_default();
-                payments.push_back(Payment { tx_hash: hash.to_string(), height, fee, code: result.code });
-                if payments.len() > KEPT_TXS {
-                    payments.pop_front();
-                }
+                let payment = Payment { tx_hash: hash.to_string(), height, fee, code: result.code };
+                self.history.push_payment(signer, payment);
             }
         }
         let delivered = Delivered { height, time, bytes: bytes.to_vec(), result: result.clone() };
-        if self.delivered.insert(hash, delivered).is_none() {
-            self.delivered_order.push_back(hash);
-        }
-        if self.delivered_order.len() > KEPT_TXS
-            && let Some(oldest) = self.delivered_order.pop_front()
-        {
-            self.delivered.remove(&oldest);
-        }
+        self.history.push_delivered(hash, delivered);
         result
     }
 
@@ -294,7 +253,7 @@ impl App {
 
     /// A transaction that is in a block. The last 10,000 are kept.
     pub fn delivered(&self, hash: &TxHash) -> Option<&Delivered> {
-        self.delivered.get(hash)
+        self.history.delivered(hash)
     }
 
     /// The check state of a node that has just started: until the next block, account numbers
@@ -393,7 +352,7 @@ impl App {
     /// Transactions that took something from an account, oldest first. The last 10,000 are kept.
     pub fn payments(&self, address: &str) -> Result<Vec<Payment>, ControlError> {
         let address = parse(address)?;
-        Ok(self.payments.get(&address).into_iter().flatten().cloned().collect())
+        Ok(self.history.payments(address).cloned().collect())
     }
 
     fn topic(&self, id: u64) -> Result<&Topic, ControlError> {

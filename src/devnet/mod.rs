@@ -35,6 +35,7 @@ mod execute;
 pub mod feemarket;
 mod gas;
 pub mod genesis;
+mod history;
 mod ledger;
 mod mempool;
 mod node;

@@ -72,8 +72,6 @@ pub struct Emissions {
     /// The one version that it speaks.
     pub version: EmissionsVersion,
     topics: RedBlackTreeMapSync<u64, Arc<Topic>>,
-    /// Owners of workers, by the worker's address.
-    nodes: RedBlackTreeMapSync<Address, Address>,
     whitelist: Whitelist,
     max_active_topics_per_block: u64,
     max_top_inferers: u64,
@@ -102,7 +100,6 @@ impl Emissions {
         Self {
             version: genesis.emissions,
             topics: topics.collect(),
-            nodes: RedBlackTreeMapSync::default(),
             whitelist: genesis.whitelist,
             max_active_topics_per_block: genesis.max_active_topics_per_block,
             max_top_inferers: genesis.max_top_inferers,

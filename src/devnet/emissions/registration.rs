@@ -38,7 +38,6 @@ impl Emissions {
         }
         context.ledger.transfer(sender, ecosystem(), REGISTRATION_FEE, context.events)?;
         role.insert_mut(sender, owner);
-        self.nodes.insert_mut(sender, owner);
         let event =
             TypedEvent::new(version, name).number("topic_id", id).text(key, sender).text("owner", owner);
         context.events.push(event.build());
@@ -64,7 +63,6 @@ impl Emissions {
         let Some(state) = self.topic_mut(topic) else { return };
         if registered {
             state.workers.insert_mut(worker, worker);
-            self.nodes.insert_mut(worker, worker);
         } else {
             state.workers.remove_mut(&worker);
         }

@@ -6,7 +6,7 @@ use prost::Message as _;
 
 use super::{
     Context, DATA_SENDING_FEE, Emissions, MAX_MESSAGE_BYTES, REQUIRED_MINIMUM_STAKE, ecosystem,
-    event::TypedEvent, network, network::BundleJson,
+    event::TypedEvent, network::BundleJson,
 };
 use crate::{
     chain::messages::{InputReputerValueBundle, InsertReputerPayloadRequest, ValueBundle},

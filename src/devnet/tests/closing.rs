@@ -11,7 +11,7 @@ use super::{
 /// The recorded chain at the end of block 489: w1 and w2 have answered nonce 481 of topic 1.
 fn closed() -> (App, FinalizedBlock) {
     let mut app = captured_chain();
-    let mut mine_to = |app: &mut App, height| {
+    let mine_to = |app: &mut App, height| {
         while app.height() < height {
             app.finalize_block(OffsetDateTime::UNIX_EPOCH, vec![]);
         }
