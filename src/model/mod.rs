@@ -4,7 +4,9 @@
 //! |---|---|
 //! | [`interpreter`](Interpreter) | the Python that fits a bundle |
 //! | `spec` | what to run, what to ask, what comes back |
-//! | `supervise` | [`Model`]: loads, asks, kills at the deadline, replaces |
+//! | `handle` | [`Model`]: what the rest of the program holds |
+//! | `supervise` | one process after the other: loaded, asked, replaced |
+//! | `conversation` | speaking with a process; killing it at the deadline |
 //! | `backoff` | when to try again after a death |
 //! | `process` | one model process: spawned, heard, killed, reaped |
 //! | `spawner` | the one thread that model processes are children of |
@@ -14,7 +16,9 @@
 //! | `sandbox`, `landlock` | the walls that it puts around itself |
 
 mod backoff;
+mod conversation;
 mod environment;
+mod handle;
 pub mod host;
 mod interpreter;
 mod landlock;
@@ -34,9 +38,9 @@ pub fn forbid_dumps() {
 }
 
 pub use bootstrap_frames::Prediction;
+pub use handle::Model;
 pub use interpreter::{Interpreter, InterpreterError};
 pub use spec::{
     Answer, Call, Failure, FailureKind, Isolation, ModelSpec, ModelState, ModelStatus, StartError,
     THIS_PROGRAM,
 };
-pub use supervise::Model;

@@ -1,22 +1,22 @@
-//! A model that is always there: loads, asks, kills at the deadline, replaces.
+//! A model that is always there: one process after the other, each loaded, asked and replaced.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bootstrap_frames::{Confinement, Context, FrameError, FromHost, Load, PROTOCOL, ToHost};
+use bootstrap_frames::{Confinement, Context, FromHost, Load, PROTOCOL, ToHost};
 use tempfile::TempDir;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
+use super::conversation::{broke, died, garbage, hear, leave, say, unexpected};
 use super::environment::Environment;
+use super::handle::Order;
 use super::host::Plan;
 use super::landlock::real;
-use super::process::{Event, Launch, Process, describe};
+use super::process::{Event, Launch, Process};
 use super::sandbox::Sandbox;
 use super::spawner::Spawner;
 use super::spec::{
@@ -25,110 +25,6 @@ use super::spec::{
 
 /// How long a process may take from its start to its greeting.
 const GREETING_LIMIT: Duration = Duration::from_secs(20);
-/// How long it may take to leave in order.
-const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
-/// How often its memory is looked at while it works.
-const MEMORY_PERIOD: Duration = Duration::from_millis(50);
-/// Calls that may wait for the one that runs.
-const QUEUE: usize = 16;
-
-/// A handle of a model. All clones speak to the same one; it ends with the last of them.
-#[derive(Debug, Clone)]
-pub struct Model {
-    orders: mpsc::Sender<Order>,
-    status: watch::Receiver<ModelStatus>,
-    stop: CancellationToken,
-}
-
-/// A call on its way.
-#[derive(Debug)]
-struct Order {
-    call: Call,
-    deadline: Instant,
-    claim: Claim,
-    reply: oneshot::Sender<Result<Answer, Failure>>,
-}
-
-impl Order {
-    fn refuse(self, failure: &Failure) {
-        if self.claim.take() {
-            // The asking side may have left.
-            let _ = self.reply.send(Err(failure.clone()));
-        }
-    }
-}
-
-/// Whose it is to say how a call ended: the first to take it.
-#[derive(Debug, Clone, Default)]
-struct Claim(Arc<AtomicBool>);
-
-impl Claim {
-    fn take(&self) -> bool {
-        !self.0.swap(true, Ordering::AcqRel)
-    }
-}
-
-impl Model {
-    /// Starts loading at once. To be called within a runtime.
-    ///
-    /// # Errors
-    /// [`StartError`]: this system or these paths cannot have a model at all.
-    pub fn start(spec: ModelSpec) -> Result<Self, StartError> {
-        let supervisor = Supervisor::new(spec)?;
-        let (orders, queue) = mpsc::channel(QUEUE);
-        let stop = CancellationToken::new();
-        let status = supervisor.status.subscribe();
-        tokio::spawn(supervisor.run(queue, stop.clone()));
-        Ok(Self { orders, status, stop })
-    }
-
-    /// Asks the model, once it is loaded. The call's limit is kept by killing.
-    ///
-    /// # Errors
-    /// [`Failure`]: why there is no answer. The model is or will be there again for the next call.
-    pub async fn predict(&self, call: Call) -> Result<Answer, Failure> {
-        let stopped = |_| Failure::new(FailureKind::Crash, "the model was stopped");
-        let deadline = Instant::now() + call.limit;
-        let (reply, mut answer) = oneshot::channel();
-        let claim = Claim::default();
-        let late = |claim: &Claim, limit: Duration| {
-            claim.take().then(|| {
-                let message = format!("the model was not ready within {} s", limit.as_secs_f64());
-                Failure::new(FailureKind::Timeout, message)
-            })
-        };
-        let limit = call.limit;
-        let order = Order { call, deadline, claim: claim.clone(), reply };
-        let mut waited = std::pin::pin!(sleep_until(deadline));
-        tokio::select! {
-            sent = self.orders.send(order) => {
-                sent.map_err(|_| Failure::new(FailureKind::Crash, "the model was stopped"))?;
-            }
-            () = &mut waited => {
-                return Err(Failure::new(FailureKind::Timeout, "too many calls wait for the model"));
-            }
-        }
-        tokio::select! {
-            answer = &mut answer => return answer.map_err(stopped)?,
-            () = waited => if let Some(failure) = late(&claim, limit) { return Err(failure) },
-        }
-        // The call has begun: it ends with the kill that is due now.
-        answer.await.map_err(stopped)?
-    }
-
-    /// Where the model is in its life, and every change of it.
-    #[must_use]
-    pub fn watch(&self) -> watch::Receiver<ModelStatus> {
-        self.status.clone()
-    }
-
-    /// Ends the process: a goodbye, a short wait, a kill.
-    pub async fn stop(mut self) {
-        self.stop.cancel();
-        // An error means that the supervisor is gone, which is what is waited for.
-        let _ = self.status.wait_for(|status| status.state == ModelState::Stopped).await;
-    }
-}
 
 /// How the life of one process ended.
 enum End {
@@ -140,7 +36,8 @@ enum End {
     Died(Failure),
 }
 
-struct Supervisor {
+/// Owner of the processes of one model, one at a time.
+pub struct Supervisor {
     spec: ModelSpec,
     load: Load,
     scratch: TempDir,
@@ -153,7 +50,8 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    fn new(spec: ModelSpec) -> Result<Self, StartError> {
+    /// Prepares what all of its processes share.
+    pub fn new(spec: ModelSpec) -> Result<Self, StartError> {
         let text = |path: &Path| {
             path.to_str().map(str::to_owned).ok_or_else(|| StartError::NotUtf8(path.to_owned()))
         };
@@ -176,6 +74,9 @@ impl Supervisor {
                 let (protected, folder) = (exposed.clone(), folder.to_owned());
                 return Err(StartError::Exposed { protected, folder });
             }
+        }
+        if spec.spare {
+            tracing::warn!("runtime.spare has no effect in this version: one process is kept");
         }
         let spawner = Spawner::start().map_err(StartError::Thread)?;
         let isolation = Isolation {
@@ -205,8 +106,13 @@ impl Supervisor {
         })
     }
 
+    /// Where the model is in its life.
+    pub fn status(&self) -> watch::Receiver<ModelStatus> {
+        self.status.subscribe()
+    }
+
     /// One process after the other, until it is asked to stop or nobody is left to ask.
-    async fn run(mut self, mut queue: mpsc::Receiver<Order>, stop: CancellationToken) {
+    pub async fn run(mut self, mut queue: mpsc::Receiver<Order>, stop: CancellationToken) {
         loop {
             self.status.send_modify(|status| status.state = ModelState::Loading);
             let mut process = None;
@@ -419,104 +325,4 @@ impl Supervisor {
         let environment: Vec<(OsString, OsString)> = environment.build(std::env::vars_os());
         Launch { program: spec.program.clone(), plan, environment }
     }
-}
-
-/// Sends a message to a process; an error means that the process is gone.
-async fn say(process: &mut Option<Process>, message: &ToHost) -> Result<(), Failure> {
-    let Some(running) = process.as_mut() else {
-        return Err(Failure::new(FailureKind::Crash, "the process is gone"));
-    };
-    match timeout(GREETING_LIMIT, running.send(message)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(died(process.take()).await),
-        Err(_) => Err(broke(process.take(), "it reads no messages").await),
-    }
-}
-
-/// The next message of a process, unless its time or memory runs out or it ends: then it is killed
-/// and gone.
-async fn hear(
-    process: &mut Option<Process>,
-    deadline: Instant,
-    memory_mb: Option<u64>,
-    what: &str,
-) -> Result<FromHost, Failure> {
-    let start = Instant::now();
-    let Some(running) = process.as_mut() else {
-        return Err(Failure::new(FailureKind::Crash, "the process is gone"));
-    };
-    let most = memory_mb.map(|limit| limit.saturating_mul(1024 * 1024));
-    loop {
-        let look = Instant::now() + MEMORY_PERIOD;
-        tokio::select! {
-            biased;
-            event = running.next() => return match event {
-                Event::Said(message) => Ok(message),
-                Event::Ended | Event::Closed => Err(died(process.take()).await),
-                Event::Garbage(error) => Err(garbage(process.take(), &error).await),
-            },
-            () = sleep_until(deadline) => {
-                let seconds = start.elapsed().as_secs_f64();
-                let message = format!("the model {what} within {seconds:.1} s and was killed");
-                return Err(killed(process.take(), FailureKind::Timeout, message).await);
-            }
-            () = sleep_until(look), if most.is_some() => {
-                let most = most.unwrap_or(u64::MAX);
-                if let Some(used) = running.rss_bytes().filter(|&used| used > most) {
-                    let used = used / (1024 * 1024);
-                    let message = format!("the model used {used} MiB of memory, more than runtime.memory_mb, and was killed");
-                    return Err(killed(process.take(), FailureKind::Memory, message).await);
-                }
-            }
-        }
-    }
-}
-
-/// Kills a process for a reason of ours.
-async fn killed(process: Option<Process>, kind: FailureKind, message: String) -> Failure {
-    if let Some(process) = process {
-        process.end().await;
-    }
-    Failure::new(kind, message)
-}
-
-/// The evidence of a process that ended by itself.
-async fn died(process: Option<Process>) -> Failure {
-    let Some(process) = process else { return Failure::new(FailureKind::Crash, "the process is gone") };
-    // A connection closes a moment before its process ends; the status tells why, so wait for it.
-    if timeout(GOODBYE_LIMIT, process.ended()).await.is_err() {
-        return broke(Some(process), "it closed its connection to the worker").await;
-    }
-    let (status, last_lines) = process.end().await;
-    let message = format!("the model process died: {}", describe(status));
-    Failure { kind: FailureKind::Crash, message, traceback: last_lines }
-}
-
-/// A process that does not keep to the protocol is not to be trusted with another call.
-async fn broke(process: Option<Process>, problem: &str) -> Failure {
-    let last_lines = match process {
-        Some(process) => process.end().await.1,
-        None => None,
-    };
-    let message = format!("the model process was killed: {problem}");
-    Failure { kind: FailureKind::Crash, message, traceback: last_lines }
-}
-
-async fn garbage(process: Option<Process>, error: &FrameError) -> Failure {
-    broke(process, &format!("it sent what is no message: {error}")).await
-}
-
-async fn unexpected(process: Option<Process>) -> Failure {
-    broke(process, "it answered what was not asked").await
-}
-
-/// Says goodbye, and kills what does not leave.
-async fn leave(mut process: Process) {
-    let _ = timeout(GOODBYE_LIMIT, async {
-        if process.send(&ToHost::Bye).await.is_ok() {
-            process.ended().await;
-        }
-    })
-    .await;
-    process.end().await;
 }

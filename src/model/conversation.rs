@@ -1,0 +1,121 @@
+//! Speaking with a process, and what is made of its silence, its end and its nonsense.
+//!
+//! A process that fails here is killed and taken out of its `Option`: what is left in one is good
+//! for another call.
+
+use std::time::Duration;
+
+use bootstrap_frames::{FrameError, FromHost, ToHost};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::process::{Event, Process, describe};
+use super::spec::{Failure, FailureKind};
+
+/// How long a process may take to read a message.
+const READING_LIMIT: Duration = Duration::from_secs(20);
+/// How long it may take to leave in order.
+const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
+/// How often its memory is looked at while it works.
+const MEMORY_PERIOD: Duration = Duration::from_millis(50);
+
+/// Sends a message to a process; an error means that the process is gone.
+pub async fn say(process: &mut Option<Process>, message: &ToHost) -> Result<(), Failure> {
+    let Some(running) = process.as_mut() else {
+        return Err(Failure::new(FailureKind::Crash, "the process is gone"));
+    };
+    match timeout(READING_LIMIT, running.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(died(process.take()).await),
+        Err(_) => Err(broke(process.take(), "it reads no messages").await),
+    }
+}
+
+/// The next message of a process, unless its time or memory runs out or it ends: then it is killed
+/// and gone.
+pub async fn hear(
+    process: &mut Option<Process>,
+    deadline: Instant,
+    memory_mb: Option<u64>,
+    what: &str,
+) -> Result<FromHost, Failure> {
+    let start = Instant::now();
+    let Some(running) = process.as_mut() else {
+        return Err(Failure::new(FailureKind::Crash, "the process is gone"));
+    };
+    let most = memory_mb.map(|limit| limit.saturating_mul(1024 * 1024));
+    loop {
+        let look = Instant::now() + MEMORY_PERIOD;
+        tokio::select! {
+            biased;
+            event = running.next() => return match event {
+                Event::Said(message) => Ok(message),
+                Event::Ended | Event::Closed => Err(died(process.take()).await),
+                Event::Garbage(error) => Err(garbage(process.take(), &error).await),
+            },
+            () = sleep_until(deadline) => {
+                let seconds = start.elapsed().as_secs_f64();
+                let message = format!("the model {what} within {seconds:.1} s and was killed");
+                return Err(killed(process.take(), FailureKind::Timeout, message).await);
+            }
+            () = sleep_until(look), if most.is_some() => {
+                let most = most.unwrap_or(u64::MAX);
+                if let Some(used) = running.rss_bytes().filter(|&used| used > most) {
+                    let used = used / (1024 * 1024);
+                    let message = format!("the model used {used} MiB of memory, more than runtime.memory_mb, and was killed");
+                    return Err(killed(process.take(), FailureKind::Memory, message).await);
+                }
+            }
+        }
+    }
+}
+
+/// Kills a process for a reason of ours.
+async fn killed(process: Option<Process>, kind: FailureKind, message: String) -> Failure {
+    if let Some(process) = process {
+        process.end().await;
+    }
+    Failure::new(kind, message)
+}
+
+/// The evidence of a process that ended by itself.
+pub async fn died(process: Option<Process>) -> Failure {
+    let Some(process) = process else { return Failure::new(FailureKind::Crash, "the process is gone") };
+    // A connection closes a moment before its process ends; the status tells why, so wait for it.
+    if timeout(GOODBYE_LIMIT, process.ended()).await.is_err() {
+        return broke(Some(process), "it closed its connection to the worker").await;
+    }
+    let (status, last_lines) = process.end().await;
+    let message = format!("the model process died: {}", describe(status));
+    Failure { kind: FailureKind::Crash, message, traceback: last_lines }
+}
+
+/// A process that does not keep to the protocol is not to be trusted with another call.
+pub async fn broke(process: Option<Process>, problem: &str) -> Failure {
+    let last_lines = match process {
+        Some(process) => process.end().await.1,
+        None => None,
+    };
+    let message = format!("the model process was killed: {problem}");
+    Failure { kind: FailureKind::Crash, message, traceback: last_lines }
+}
+
+/// One that sends what is no message.
+pub async fn garbage(process: Option<Process>, error: &FrameError) -> Failure {
+    broke(process, &format!("it sent what is no message: {error}")).await
+}
+
+/// One that answers another question.
+pub async fn unexpected(process: Option<Process>) -> Failure {
+    broke(process, "it answered what was not asked").await
+}
+
+/// Says goodbye, and kills what does not leave.
+pub async fn leave(mut process: Process) {
+    let _ = timeout(GOODBYE_LIMIT, async {
+        if process.send(&ToHost::Bye).await.is_ok() {
+            process.ended().await;
+        }
+    })
+    .await;
+    process.end().await;
+}
