@@ -215,8 +215,6 @@ impl Chain {
             });
         }
         let devnet = Devnet::start(devnet::Options::on_free_port()).map_err(CannotRun::Devnet)?;
-        // A node before its first block answers nothing.
-        devnet.mine(1).map_err(anyhow::Error::new)?;
         tracing::info!(
             rpc = devnet.rpc_url(),
             chain_id = devnet.chain_id(),

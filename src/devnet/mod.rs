@@ -61,15 +61,16 @@ use crate::{chain::payload::Inference, wallet::MnemonicError};
 
 pub use self::{
     accounts::Account,
+    app::{ControlError, Payment, Submission},
     config::{Config, TopicConfig},
+    feemarket::GasPrice,
+    genesis::{TopicSpec, Whitelist},
     node_thread::Stopped,
     options::{BlockTime, CHAIN_ID, InvalidBlockTime, InvalidOptions, Options},
     submit_as::{SubmitError, Submitted},
 };
 use self::{
-    app::{App, ControlError, Payment, Submission},
-    feemarket::GasPrice,
-    genesis::TopicSpec,
+    app::App,
     node::Node,
     node_thread::NodeHandle,
     rpc::jsonrpc::RpcError,

@@ -1,0 +1,102 @@
+//! SIGKILL: neither paid twice nor given up.
+
+use crate::support::{Bench, manual, quick};
+
+const ONE: &str = "def predict(nonce):\n    return nonce / 8\n";
+
+fn registered() -> Bench {
+    let bench = Bench::new(manual(), ONE);
+    bench.devnet.mine(1).unwrap();
+    bench.devnet.set_registered(1, &bench.address(), true).unwrap();
+    bench
+}
+
+fn ready(bench: &Bench) {
+    bench.until("ready", |bench| (bench.heartbeat()["ready"] == true).then_some(()));
+}
+
+#[test]
+fn between_broadcast_and_block_the_same_bytes_are_settled() {
+    let bench = registered();
+    let worker = bench.run(&[]);
+    ready(&bench);
+    let nonce = bench.mine_to_opening();
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    worker.kill();
+    let prepared = bench.round(nonce).expect("it was written before it was sent");
+    assert!(["prepared", "broadcast"].contains(&prepared["state"].as_str().unwrap()), "{prepared}");
+
+    let worker = bench.run(&[]);
+    ready(&bench);
+    bench.devnet.mine(1).unwrap();
+    let round = bench.until_a_round_is("admitted");
+    assert_eq!(round["tx_hash"], prepared["tx_hash"], "the same bytes");
+    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
+    assert_eq!(worker.stop(), Some(0));
+}
+
+#[test]
+fn a_transaction_that_landed_meanwhile_is_not_sent_again() {
+    let bench = registered();
+    let worker = bench.run(&[]);
+    ready(&bench);
+    let nonce = bench.mine_to_opening();
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    worker.kill();
+    bench.devnet.mine(3).unwrap();
+
+    let worker = bench.run(&[]);
+    bench.until_a_round_is("admitted");
+    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
+    assert_eq!(worker.stop(), Some(0));
+}
+
+#[test]
+fn before_the_prediction_the_window_is_still_answered() {
+    let code = "import time\ndef predict(nonce):\n    time.sleep(1)\n    return 2\n";
+    let bench = Bench::new(manual(), code);
+    bench.devnet.mine(1).unwrap();
+    bench.devnet.set_registered(1, &bench.address(), true).unwrap();
+    let worker = bench.run(&[]);
+    ready(&bench);
+    let nonce = bench.mine_to_opening();
+    bench.until("a round", |bench| bench.round(nonce));
+    worker.kill();
+    let worker = bench.run(&[]);
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.devnet.mine(1).unwrap();
+    bench.until_a_round_is("admitted");
+    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
+    worker.stop();
+}
+
+/// Killed again and again, at moments that nobody chose.
+#[test]
+fn at_any_moment_each_window_is_paid_for_once() {
+    let bench = Bench::new(quick(), ONE);
+    bench.devnet.set_registered(1, &bench.address(), true).unwrap();
+    for pause in [700, 900, 1100, 1300, 1500, 1700] {
+        let worker = bench.run(&[]);
+        std::thread::sleep(std::time::Duration::from_millis(pause));
+        worker.kill();
+    }
+    let worker = bench.run(&["--windows", "1"]);
+    worker.exit();
+    let submissions = bench.devnet.submissions(1).unwrap();
+    assert_eq!(bench.paid().len(), submissions.len(), "each payment brought an inference");
+    let mut nonces: Vec<_> = submissions.iter().map(|row| row.nonce).collect();
+    nonces.dedup();
+    assert_eq!(nonces.len(), submissions.len());
+}
+
+#[test]
+fn a_second_worker_with_the_same_wallet_is_refused() {
+    let bench = registered();
+    let worker = bench.run(&[]);
+    ready(&bench);
+    let second = bench.bootstrap().arg("run").output().unwrap();
+    let text = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(78), "{text}");
+    assert!(text.contains(&worker.pid().to_string()), "it names the first one: {text}");
+    assert_eq!(worker.stop(), Some(0));
+}

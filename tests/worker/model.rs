@@ -1,0 +1,51 @@
+//! Models that fail, hang, refuse and return nonsense: the window is answered once they behave.
+
+use crate::support::{Bench, quick};
+
+/// Fails as `how` says when it is called for the first time, then answers.
+fn fails_once(how: &str) -> String {
+    format!(
+        "import os, sys, time\ndef predict(context):\n    mark = os.path.join(os.environ['MARKS'], 'called')\n    \
+         if not os.path.exists(mark):\n        open(mark, 'w').close()\n        {how}\n    return 1\n"
+    )
+}
+
+fn bench(code: &str, manifest: &str) -> Bench {
+    let marks = tempfile::TempDir::new().unwrap().keep();
+    let manifest = format!("{manifest}\nruntime:\n  max_seconds: 1\n  writable: [{}]\n", marks.display());
+    Bench::with_manifest(quick(), code, &manifest).set("MARKS", &marks.display().to_string())
+}
+
+#[test]
+fn a_failure_is_recorded_and_the_model_asked_again() {
+    for how in ["raise ValueError('no data')", "time.sleep(3600)", "os._exit(3)", "sys.exit('bye')", "return None"] {
+        let bench = bench(&fails_once(how), "");
+        bench.devnet.set_registered(1, &bench.address(), true).unwrap();
+        assert_eq!(bench.run(&["--once"]).exit().code(), Some(0), "{how}: {}", bench.log());
+        let round = &bench.rounds()[0];
+        assert_eq!((&round["state"], &round["attempts"]), (&"admitted".into(), &2.into()), "{how}: {round}");
+    }
+}
+
+#[test]
+fn what_the_limits_reject_is_not_submitted() {
+    let code = "def predict():\n    return 51\n";
+    let bench = Bench::with_manifest(quick(), code, "validation:\n  reject_above: 50\n");
+    bench.devnet.set_registered(1, &bench.address(), true).unwrap();
+    assert_eq!(bench.run(&["--once"]).exit().code(), Some(75), "{}", bench.log());
+    let round = &bench.rounds()[0];
+    assert_eq!(round["state"], "expired", "{round}");
+    assert!(round["reason"].as_str().unwrap().starts_with("rejected:"), "{round}");
+    assert!(bench.paid().is_empty());
+}
+
+#[test]
+fn a_skip_is_no_failure() {
+    let code = "from bootstrap_host import Skip\ndef predict():\n    raise Skip('market closed')\n";
+    let bench = Bench::new(quick(), code);
+    bench.devnet.set_registered(1, &bench.address(), true).unwrap();
+    assert_eq!(bench.run(&["--windows", "1"]).exit().code(), Some(0));
+    let round = &bench.rounds()[0];
+    assert_eq!((&round["state"], &round["reason"]), (&"skipped".into(), &"market closed".into()), "{round}");
+    assert!(bench.paid().is_empty());
+}

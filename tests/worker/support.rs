@@ -1,0 +1,234 @@
+//! A real devnet, a real worker beside it, and a bundle that the test writes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use bootstrap::devnet::{BlockTime, Devnet, Options};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Nothing here takes this long on a machine that is not stuck.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Options of a chain whose windows come quickly.
+pub fn quick() -> Options {
+    Options {
+        block_time: BlockTime::Every(Duration::from_millis(200)),
+        epoch_length: 12,
+        worker_submission_window: 10,
+        ground_truth_lag: 12,
+        ..Options::on_free_port()
+    }
+}
+
+/// A chain that makes blocks only when the test says so.
+pub fn manual() -> Options {
+    Options { block_time: BlockTime::Manual, ..quick() }
+}
+
+/// A chain, and a folder for everything that a worker needs.
+pub struct Bench {
+    pub devnet: Devnet,
+    pub folder: TempDir,
+    settings: Vec<(String, String)>,
+}
+
+impl Bench {
+    pub fn new(options: Options, code: &str) -> Self {
+        Self::with_manifest(options, code, "")
+    }
+
+    /// `manifest` is appended to `model.yaml`.
+    pub fn with_manifest(options: Options, code: &str, manifest: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        write_bundle(&folder.path().join("bundle"), code, manifest);
+        Self { devnet: Devnet::start(options).unwrap(), folder, settings: Vec::new() }
+    }
+
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The worker's address.
+    pub fn address(&self) -> String {
+        self.devnet.accounts()[0].address.clone()
+    }
+
+    /// `bootstrap` with the settings of this bench and no others.
+    pub fn bootstrap(&self) -> Command {
+        let mut command = bare();
+        command
+            .env("BUNDLE_ROOT", self.folder.path().join("bundle"))
+            .env("ALLORA_NETWORK", self.devnet.rpc_url())
+            .env("ALLORA_PRIVATE_KEY", &self.devnet.accounts()[0].private_key)
+            .env("ALLORA_STATE_DIR", self.folder.path().join("state"))
+            .env("ALLORA_HEARTBEAT_FILE", self.folder.path().join("heartbeat"))
+            .env("ALLORA_LOG_FORMAT", "json");
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Starts `bootstrap run` with these arguments.
+    pub fn run(&self, arguments: &[&str]) -> Worker {
+        let path = self.folder.path().join("log");
+        let log = fs::OpenOptions::new().create(true).append(true).open(&path).unwrap();
+        let child = self.bootstrap().arg("run").args(arguments).stdin(Stdio::null()).stderr(log).spawn().unwrap();
+        Worker { child, log: path }
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Rows of the journal.
+    pub fn rounds(&self) -> Vec<Value> {
+        let output = self.bootstrap().args(["journal", "list", "--json"]).output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
+    pub fn round(&self, nonce: i64) -> Option<Value> {
+        self.rounds().into_iter().find(|round| round["nonce"] == nonce)
+    }
+
+    pub fn heartbeat(&self) -> Value {
+        let text = fs::read(self.folder.path().join("heartbeat")).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+
+    /// Waits until `found` gives something.
+    pub fn until<T>(&self, what: &str, mut found: impl FnMut(&Self) -> Option<T>) -> T {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = found(self) {
+                return found;
+            }
+            assert!(Instant::now() < end, "{what} did not come. The worker's log:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits for a round that ended in `state`.
+    pub fn until_a_round_is(&self, state: &str) -> Value {
+        self.until(&format!("a round that is {state}"), |bench| {
+            bench.rounds().into_iter().find(|round| round["state"] == state)
+        })
+    }
+
+    /// Mines until the worker may submit, then to the next opening. Gives the nonce.
+    pub fn mine_to_opening(&self) -> i64 {
+        loop {
+            let height = self.devnet.mine(1).unwrap();
+            if (height - 1).is_multiple_of(12) {
+                return height.try_into().unwrap();
+            }
+        }
+    }
+
+    /// Whether a transaction waits for a block.
+    pub fn mempool(&self) -> u64 {
+        let answer: Value = http_get(&self.devnet.address().to_string(), "/num_unconfirmed_txs");
+        answer["result"]["n_txs"].as_str().and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
+    /// How many inferences of the worker the chain has for this nonce.
+    pub fn inferences(&self, nonce: i64) -> usize {
+        let submissions = self.devnet.submissions(1).unwrap();
+        submissions.iter().filter(|row| i64::try_from(row.nonce) == Ok(nonce) && row.inferer == self.address()).count()
+    }
+
+    /// Hashes of the worker's transactions that took something.
+    pub fn paid(&self) -> Vec<String> {
+        self.devnet.payments(&self.address()).unwrap().into_iter().map(|row| row.tx_hash).collect()
+    }
+}
+
+/// One GET, without another dependency for it.
+fn http_get(address: &str, path: &str) -> Value {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    let (start, end) = (body.find('{').unwrap_or(0), body.rfind('}').map_or(0, |end| end + 1));
+    serde_json::from_str(&body[start..end]).unwrap_or_default()
+}
+
+/// `bootstrap` without any setting of the machine, but for the interpreter.
+pub fn bare() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("ALLORA_") && name != "ALLORA_PYTHON" {
+            command.env_remove(&*name);
+        }
+    }
+    command
+}
+
+/// A bundle whose `src/runner.py` is `code`.
+pub fn write_bundle(root: &Path, code: &str, manifest: &str) {
+    fs::create_dir_all(root.join("src")).unwrap();
+    fs::write(root.join("src/__init__.py"), "").unwrap();
+    fs::write(root.join("src/runner.py"), code).unwrap();
+    fs::write(root.join("requirements.txt"), "").unwrap();
+    let yaml = format!(
+        "schema_version: \"0.1\"\nname: test\nversion: \"1.0\"\npython:\n  version: \">=3.9\"\nentrypoint:\n  \
+         kind: python_function\n  module: src.runner\n  function: predict\nenvironment:\n  pip_requirements: \
+         requirements.txt\nallora:\n  topic_id: 1\n{manifest}"
+    );
+    fs::write(root.join("model.yaml"), yaml).unwrap();
+}
+
+/// A worker that does not outlive its test.
+pub struct Worker {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Worker {
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).unwrap();
+    }
+
+    /// SIGKILL, as a machine that goes down.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub fn exit(mut self) -> ExitStatus {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            let log = || fs::read_to_string(&self.log).unwrap_or_default();
+            assert!(Instant::now() < end, "the worker did not end. Its log:\n{}", log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Asks it to stop and gives its exit code.
+    pub fn stop(self) -> Option<i32> {
+        self.signal(Signal::SIGTERM);
+        self.exit().code()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
