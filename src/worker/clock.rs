@@ -7,6 +7,8 @@ use tokio::time::Instant;
 
 /// Weight of the newest measurement is one in this many.
 const SMOOTHING: u32 = 8;
+/// The shortest block time that is believed: blocks that came in a bunch say nothing of the next.
+const MIN_BLOCK_TIME: Duration = Duration::from_millis(100);
 /// Until anything was measured.
 const DEFAULT_BLOCK_TIME: Duration = Duration::from_secs(5);
 
@@ -22,11 +24,19 @@ pub struct Head {
 }
 
 impl Head {
-    /// When block `height` is to be expected; now for one that is there.
+    /// When block `height` is to be expected, as seen when the head came in.
     #[must_use]
     pub fn eta(&self, height: i64) -> Instant {
         let blocks = u32::try_from(height.saturating_sub(self.height)).unwrap_or(0);
         self.seen + self.block_time.saturating_mul(blocks)
+    }
+
+    /// How long it still takes to block `height`. A block that is late moves those behind it.
+    #[must_use]
+    pub fn time_to(&self, height: i64) -> Duration {
+        let behind_next = u32::try_from(height.saturating_sub(self.height).saturating_sub(1)).unwrap_or(0);
+        let left = self.eta(height).saturating_duration_since(Instant::now());
+        left.max(self.block_time.saturating_mul(behind_next))
     }
 
     /// How long ago the block was seen.
@@ -47,7 +57,7 @@ impl Clock {
     /// told it.
     #[must_use]
     pub fn new(block_time: Option<Duration>) -> Self {
-        let block_time = block_time.unwrap_or(DEFAULT_BLOCK_TIME);
+        let block_time = block_time.unwrap_or(DEFAULT_BLOCK_TIME).max(MIN_BLOCK_TIME);
         Self { head: watch::Sender::new(Head { height: 0, seen: Instant::now(), block_time }) }
     }
 
@@ -73,7 +83,8 @@ impl Clock {
                 && let Ok(blocks) = u32::try_from(blocks)
             {
                 let measured = (now - head.seen) / blocks;
-                head.block_time = (head.block_time * (SMOOTHING - 1) + measured) / SMOOTHING;
+                let mean = (head.block_time * (SMOOTHING - 1) + measured) / SMOOTHING;
+                head.block_time = mean.max(MIN_BLOCK_TIME);
             }
             (head.height, head.seen) = (height, now);
             true
@@ -107,6 +118,15 @@ mod tests {
         let wait = head.eta(69) - head.seen;
         assert!((wait.as_secs_f64() - 20.0).abs() < 0.1, "{wait:?}");
         assert_eq!(head.eta(5), head.seen, "what is past is there");
+    }
+
+    #[test]
+    fn a_late_block_moves_those_behind_it() {
+        let clock = Clock::new(Some(Duration::from_secs(1)));
+        clock.observe_at(10, Instant::now() - Duration::from_secs(60));
+        let head = clock.head();
+        assert_eq!(head.time_to(20), Duration::from_secs(9));
+        assert_eq!(head.time_to(10), Duration::ZERO);
     }
 
     #[test]

@@ -365,11 +365,11 @@ impl MainLoop {
             });
             return;
         }
-        let why = match &self.standing {
-            Standing::Blocked(why) => why.clone(),
-            Standing::Unknown | Standing::Good => "the worker was busy with another window".to_owned(),
+        let (why, obstacle) = match &self.standing {
+            Standing::Blocked(why) => (why.clone(), Some(Obstacle::Chain(Verdict::NotPermitted))),
+            Standing::Unknown | Standing::Good => ("the worker was busy with another window".to_owned(), None),
         };
-        self.tasks.spawn(async move { Done::Round(round::missed(&context, window, why).await) });
+        self.tasks.spawn(async move { Done::Round(round::missed(&context, window, why, obstacle).await) });
     }
 
     fn register(&mut self) {
@@ -649,15 +649,12 @@ impl MainLoop {
 /// What one round means for `--once`.
 fn once(finished: &Finished) -> Ended {
     let reason = finished.reason.clone().unwrap_or_else(|| finished.state.to_string());
-    match finished.state {
-        RoundState::Admitted
-        | RoundState::NotAdmitted
-        | RoundState::DryRun
-        | RoundState::AnsweredElsewhere => Ended::Done,
-        RoundState::Refused => match finished.obstacle {
-            Some(Obstacle::Chain(Verdict::NotPermitted)) => Ended::NotPermitted(reason),
-            _ => Ended::NothingSubmitted(reason),
-        },
+    match (finished.state, finished.obstacle) {
+        (
+            RoundState::Admitted | RoundState::NotAdmitted | RoundState::DryRun | RoundState::AnsweredElsewhere,
+            _,
+        ) => Ended::Done,
+        (_, Some(Obstacle::Chain(Verdict::NotPermitted))) => Ended::NotPermitted(reason),
         _ => Ended::NothingSubmitted(reason),
     }
 }

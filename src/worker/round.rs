@@ -83,7 +83,12 @@ pub struct Round {
 ///
 /// # Errors
 /// When the journal cannot be written.
-pub async fn missed(context: &Context, window: Window, why: String) -> Result<Ended, JournalError> {
+pub async fn missed(
+    context: &Context,
+    window: Window,
+    why: String,
+    obstacle: Option<Obstacle>,
+) -> Result<Ended, JournalError> {
     let key = RoundKey { topic_id: context.options.topic_id, nonce: window.nonce };
     match context.begin(key, window).await? {
         Begin::Finished(_) => Ok(Ended::Interrupted),
@@ -217,11 +222,11 @@ impl Round {
 
     /// Time until the last block of the window is made.
     fn left(&self) -> Duration {
-        self.context.clock.head().eta(self.window.end).saturating_duration_since(Instant::now())
+        self.context.clock.head().time_to(self.window.end)
     }
 
     async fn pause(&self, back_off: &mut Duration) {
-        let pause = (*back_off).min(self.left());
+        let pause = (*back_off).min(self.left()).max(BACK_OFF.0);
         *back_off = (*back_off * 2).min(BACK_OFF.1);
         tokio::select! {
             () = tokio::time::sleep(pause) => {}

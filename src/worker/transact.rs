@@ -174,12 +174,7 @@ impl Transaction<'_> {
     }
 
     fn call_limit(&self) -> Duration {
-        let left = self
-            .context
-            .clock
-            .head()
-            .eta(self.intent.timeout_height)
-            .saturating_duration_since(Instant::now());
+        let left = self.context.clock.head().time_to(self.intent.timeout_height);
         (left / CALL_SHARE).clamp(CALL_LIMIT.0, CALL_LIMIT.1)
     }
 

@@ -4,9 +4,10 @@ use crate::support::{Bench, manual, quick};
 
 const ONE: &str = "def predict(nonce):\n    return nonce / 8\n";
 
-fn registered() -> Bench {
-    let bench = Bench::new(manual(), ONE);
-    bench.devnet.mine(1).unwrap();
+/// A chain between two windows, with the worker registered.
+fn registered(code: &str) -> Bench {
+    let bench = Bench::new(manual(), code);
+    bench.devnet.mine(12).unwrap();
     bench.devnet.set_registered(1, &bench.address(), true).unwrap();
     bench
 }
@@ -17,7 +18,7 @@ fn ready(bench: &Bench) {
 
 #[test]
 fn between_broadcast_and_block_the_same_bytes_are_settled() {
-    let bench = registered();
+    let bench = registered(ONE);
     let worker = bench.run(&[]);
     ready(&bench);
     let nonce = bench.mine_to_opening();
@@ -37,7 +38,7 @@ fn between_broadcast_and_block_the_same_bytes_are_settled() {
 
 #[test]
 fn a_transaction_that_landed_meanwhile_is_not_sent_again() {
-    let bench = registered();
+    let bench = registered(ONE);
     let worker = bench.run(&[]);
     ready(&bench);
     let nonce = bench.mine_to_opening();
@@ -53,10 +54,8 @@ fn a_transaction_that_landed_meanwhile_is_not_sent_again() {
 
 #[test]
 fn before_the_prediction_the_window_is_still_answered() {
-    let code = "import time\ndef predict(nonce):\n    time.sleep(1)\n    return 2\n";
-    let bench = Bench::new(manual(), code);
-    bench.devnet.mine(1).unwrap();
-    bench.devnet.set_registered(1, &bench.address(), true).unwrap();
+    let code = "import time\ndef predict(nonce):\n    time.sleep(0.3)\n    return 2\n";
+    let bench = registered(code);
     let worker = bench.run(&[]);
     ready(&bench);
     let nonce = bench.mine_to_opening();
@@ -91,7 +90,7 @@ fn at_any_moment_each_window_is_paid_for_once() {
 
 #[test]
 fn a_second_worker_with_the_same_wallet_is_refused() {
-    let bench = registered();
+    let bench = registered(ONE);
     let worker = bench.run(&[]);
     ready(&bench);
     let second = bench.bootstrap().arg("run").output().unwrap();

@@ -152,7 +152,7 @@ fn a_higher_price_is_paid_and_no_more() {
 #[test]
 fn a_foreign_transaction_takes_our_sequence() {
     let bench = Bench::new(manual(), ONE);
-    bench.devnet.mine(1).unwrap();
+    bench.devnet.mine(12).unwrap();
     bench.devnet.set_registered(1, &bench.address(), true).unwrap();
     let worker = bench.run(&[]);
     bench.until("ready", |bench| (bench.heartbeat()["ready"] == true).then_some(()));
@@ -170,7 +170,7 @@ fn a_foreign_transaction_takes_our_sequence() {
 #[test]
 fn what_another_instance_answered_is_not_paid_again() {
     let bench = Bench::new(manual(), ONE);
-    bench.devnet.mine(1).unwrap();
+    bench.devnet.mine(12).unwrap();
     bench.devnet.set_registered(1, &bench.address(), true).unwrap();
     let nonce = bench.mine_to_opening();
     bench.devnet.submit_as(&bench.address(), 1, nonce, Inference::Single("9".parse().unwrap())).unwrap();
