@@ -128,6 +128,7 @@ impl Args {
         // The model loads while the chain is looked for.
         let mut spec = ModelSpec::of_bundle(manifest, python, Some(topic_id), network.clone());
         spec.protected = protected(&settings);
+        spec.withheld = withheld(&chain.wallet);
         let model = Model::start(spec)?;
         let pool = Pool::new(&chain.urls, chain.chain_id.clone()).map_err(CannotRun::Endpoint)?;
         let setup = Setup {
@@ -180,6 +181,12 @@ fn protected(settings: &Settings) -> Vec<PathBuf> {
         _ => None,
     };
     key.into_iter().chain([settings.state_dir.clone()]).collect()
+}
+
+/// Environment variables of whatever name that hold the key.
+fn withheld(wallet: &Wallet) -> Vec<String> {
+    let held = std::env::vars_os().filter(|(_, value)| wallet.is_in(&value.to_string_lossy()));
+    held.map(|(name, _)| name.to_string_lossy().into_owned()).collect()
 }
 
 /// The chain to answer and the wallet to do it with.

@@ -94,7 +94,7 @@ pub async fn missed(
         Begin::Finished(_) => Ok(Ended::Interrupted),
         Begin::Fresh | Begin::Resume(_) => {
             let end =
-                End { ending: Ending::Expired { reason: why }, note: None, value: None, obstacle: None };
+                End { ending: Ending::Expired { reason: why }, note: None, value: None, obstacle };
             finish(context, key, end).await
         }
     }

@@ -1,5 +1,7 @@
 //! Models that fail, hang, refuse and return nonsense: the window is answered once they behave.
 
+use bootstrap::devnet::Options;
+
 use crate::support::{Bench, quick};
 
 /// Fails as `how` says when it is called for the first time, then answers.
@@ -10,10 +12,15 @@ fn fails_once(how: &str) -> String {
     )
 }
 
+/// Windows that leave time for a second try.
+fn long() -> Options {
+    Options { epoch_length: 60, worker_submission_window: 50, ground_truth_lag: 60, ..quick() }
+}
+
 fn bench(code: &str, manifest: &str) -> Bench {
     let marks = tempfile::TempDir::new().unwrap().keep();
     let manifest = format!("{manifest}\nruntime:\n  max_seconds: 1\n  writable: [{}]\n", marks.display());
-    Bench::with_manifest(quick(), code, &manifest).set("MARKS", &marks.display().to_string())
+    Bench::with_manifest(long(), code, &manifest).set("MARKS", &marks.display().to_string())
 }
 
 #[test]
@@ -48,4 +55,17 @@ fn a_skip_is_no_failure() {
     let round = &bench.rounds()[0];
     assert_eq!((&round["state"], &round["reason"]), (&"skipped".into(), &"market closed".into()), "{round}");
     assert!(bench.paid().is_empty());
+}
+
+#[test]
+fn the_key_does_not_reach_the_model_under_any_name() {
+    let code = "import os\ndef predict():\n    held = [name for name, value in os.environ.items() if os.environ['HALF'] in \
+                value]\n    return len(held)\n";
+    let bench = Bench::new(quick(), code);
+    let key = bench.devnet.accounts()[0].private_key.clone();
+    // Half of the key is no secret that we know of; the whole of it is, wherever it stands.
+    let bench = bench.set("HALF", &key[..32]).set("BACKUP", &format!("key={key}"));
+    bench.devnet.set_registered(1, &bench.address(), true).unwrap();
+    assert_eq!(bench.run(&["--once"]).exit().code(), Some(0), "{}", bench.log());
+    assert_eq!(bench.rounds()[0]["value"], "1", "HALF alone");
 }

@@ -89,7 +89,7 @@ fn once_has_honest_exit_codes() {
 
     let bench = Bench::new(Options { whitelist: Whitelist::On, ..quick() }, ONE);
     bench.devnet.set_registered(1, &bench.address(), true).unwrap();
-    assert_eq!(bench.run(&["--once", "--wait", "2"]).exit().code(), Some(77));
+    assert_eq!(bench.run(&["--once", "--wait", "2"]).exit().code(), Some(77), "{}", bench.log());
 
     let bench = Bench::new(quick(), ONE).set("ALLORA_NETWORK", "http://127.0.0.1:1");
     assert_eq!(bench.run(&["--once", "--wait", "1"]).exit().code(), Some(69));
