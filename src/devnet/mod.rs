@@ -69,12 +69,7 @@ pub use self::{
     options::{BlockTime, CHAIN_ID, InvalidBlockTime, InvalidOptions, Options},
     submit_as::{SubmitError, Submitted},
 };
-use self::{
-    app::App,
-    node::Node,
-    node_thread::NodeHandle,
-    rpc::jsonrpc::RpcError,
-};
+use self::{app::App, node::Node, node_thread::NodeHandle, rpc::jsonrpc::RpcError};
 
 /// Why a local chain did not start.
 #[derive(Debug, thiserror::Error)]

@@ -134,10 +134,16 @@ mod tests {
 
     #[test]
     fn a_key_is_recognised_among_other_text() {
-        let phrase = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
+        let phrase =
+            "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
         let key = "c4a48e2fce1481cd3294b4490f6678090ea98d3d0e5cd984558ab0968741b104";
         let wallet = Wallet::from_mnemonic(phrase).unwrap();
-        for text in [phrase.to_owned(), key.to_uppercase(), format!("{{\"k\":\"0x{key}\"}}"), format!("KEY=\"{phrase}\"\n")] {
+        for text in [
+            phrase.to_owned(),
+            key.to_uppercase(),
+            format!("{{\"k\":\"0x{key}\"}}"),
+            format!("KEY=\"{phrase}\"\n"),
+        ] {
             assert!(wallet.is_in(&text), "{text}");
         }
         assert!(!wallet.is_in(&key.replace('4', "5")));

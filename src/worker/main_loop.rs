@@ -367,7 +367,9 @@ impl MainLoop {
         }
         let (why, obstacle) = match &self.standing {
             Standing::Blocked(why) => (why.clone(), Some(Obstacle::Chain(Verdict::NotPermitted))),
-            Standing::Unknown | Standing::Good => ("the worker was busy with another window".to_owned(), None),
+            Standing::Unknown | Standing::Good => {
+                ("the worker was busy with another window".to_owned(), None)
+            }
         };
         self.tasks.spawn(async move { Done::Round(round::missed(&context, window, why, obstacle).await) });
     }
@@ -651,7 +653,10 @@ fn once(finished: &Finished) -> Ended {
     let reason = finished.reason.clone().unwrap_or_else(|| finished.state.to_string());
     match (finished.state, finished.obstacle) {
         (
-            RoundState::Admitted | RoundState::NotAdmitted | RoundState::DryRun | RoundState::AnsweredElsewhere,
+            RoundState::Admitted
+            | RoundState::NotAdmitted
+            | RoundState::DryRun
+            | RoundState::AnsweredElsewhere,
             _,
         ) => Ended::Done,
         (_, Some(Obstacle::Chain(Verdict::NotPermitted))) => Ended::NotPermitted(reason),

@@ -93,8 +93,7 @@ pub async fn missed(
     match context.begin(key, window).await? {
         Begin::Finished(_) => Ok(Ended::Interrupted),
         Begin::Fresh | Begin::Resume(_) => {
-            let end =
-                End { ending: Ending::Expired { reason: why }, note: None, value: None, obstacle };
+            let end = End { ending: Ending::Expired { reason: why }, note: None, value: None, obstacle };
             finish(context, key, end).await
         }
     }

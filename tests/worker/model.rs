@@ -25,7 +25,9 @@ fn bench(code: &str, manifest: &str) -> Bench {
 
 #[test]
 fn a_failure_is_recorded_and_the_model_asked_again() {
-    for how in ["raise ValueError('no data')", "time.sleep(3600)", "os._exit(3)", "sys.exit('bye')", "return None"] {
+    for how in
+        ["raise ValueError('no data')", "time.sleep(3600)", "os._exit(3)", "sys.exit('bye')", "return None"]
+    {
         let bench = bench(&fails_once(how), "");
         bench.devnet.set_registered(1, &bench.address(), true).unwrap();
         assert_eq!(bench.run(&["--once"]).exit().code(), Some(0), "{how}: {}", bench.log());

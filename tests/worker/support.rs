@@ -77,7 +77,8 @@ impl Bench {
     pub fn run(&self, arguments: &[&str]) -> Worker {
         let path = self.folder.path().join("log");
         let log = fs::OpenOptions::new().create(true).append(true).open(&path).unwrap();
-        let child = self.bootstrap().arg("run").args(arguments).stdin(Stdio::null()).stderr(log).spawn().unwrap();
+        let child =
+            self.bootstrap().arg("run").args(arguments).stdin(Stdio::null()).stderr(log).spawn().unwrap();
         Worker { child, log: path }
     }
 
@@ -138,7 +139,10 @@ impl Bench {
     /// How many inferences of the worker the chain has for this nonce.
     pub fn inferences(&self, nonce: i64) -> usize {
         let submissions = self.devnet.submissions(1).unwrap();
-        submissions.iter().filter(|row| i64::try_from(row.nonce) == Ok(nonce) && row.inferer == self.address()).count()
+        submissions
+            .iter()
+            .filter(|row| i64::try_from(row.nonce) == Ok(nonce) && row.inferer == self.address())
+            .count()
     }
 
     /// Hashes of the worker's transactions that took something.

@@ -26,7 +26,8 @@ fn registers_and_answers_windows_until_it_is_asked_to_stop() {
 
     let submissions = bench.devnet.submissions(1).unwrap();
     for round in bench.rounds() {
-        let stored = submissions.iter().find(|row| round["nonce"] == row.nonce).expect("journal and chain agree");
+        let stored =
+            submissions.iter().find(|row| round["nonce"] == row.nonce).expect("journal and chain agree");
         assert_eq!((round["state"].as_str(), round["value"].as_str()), (Some("admitted"), Some("1.5")));
         assert_eq!(round["tx_hash"], stored.tx_hash, "{round}");
         assert_eq!(round["height"], stored.height, "{round}");
@@ -63,7 +64,8 @@ fn several_outputs_are_labelled() {
     assert_eq!(bench.run(&["--once"]).exit().code(), Some(0));
     let stored = &bench.devnet.submissions(1).unwrap()[0];
     assert_eq!(stored.values, [("up".into(), "0.25".into()), ("down".into(), "0.75".into())]);
-    let values: serde_json::Value = serde_json::from_str(bench.rounds()[0]["value"].as_str().unwrap()).unwrap();
+    let values: serde_json::Value =
+        serde_json::from_str(bench.rounds()[0]["value"].as_str().unwrap()).unwrap();
     assert_eq!(values, serde_json::json!({"up": "0.25", "down": "0.75"}));
 }
 
@@ -108,7 +110,7 @@ fn until_a_time_that_is_past_ends_at_once() {
 fn a_worker_that_is_not_on_the_whitelist_is_live_and_goes_on_once_it_is() {
     let bench = Bench::new(Options { whitelist: Whitelist::On, ..quick() }, ONE);
     let worker = bench.run(&[]);
-    bench.until("blocked", |bench| (bench.heartbeat()["phase"] == "blocked" ).then_some(()));
+    bench.until("blocked", |bench| (bench.heartbeat()["phase"] == "blocked").then_some(()));
     bench.until("a reason", |bench| {
         bench.heartbeat()["why"].as_str().is_some_and(|why| why.contains("whitelist")).then_some(())
     });
