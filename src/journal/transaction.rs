@@ -390,6 +390,15 @@ impl Reader {
         live(self.db(), purpose)
     }
 
+    /// The highest sequence that the chain is known to have used up.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn last_sequence(&self) -> Result<Option<u64>, JournalError> {
+        let mut query = self.db().prepare("SELECT max(sequence) FROM transactions WHERE state = 'included'")?;
+        Ok(query.query_row([], |row| row.get(0))?)
+    }
+
     /// Gas that the last successful transaction of this kind used in this topic.
     ///
     /// # Errors

@@ -146,7 +146,11 @@ async fn drive(setup: Setup, reporter: &mut Reporter) -> Result<Ended, WorkerErr
         Connection::Stopped => return Ok(Ended::Stopped),
         Connection::None(why) => return Ok(Ended::NoEndpoint(why)),
     };
-    let journal = onboarding::open_journal(&setup, client.pool()).await?;
+    let journal = onboarding::open_journal(&setup, client.pool(), reporter).await?;
+    if onboarding::agree(&setup, &client, &journal, reporter).await?.is_none() {
+        journal.close().await?;
+        return Ok(Ended::Stopped);
+    }
     let mut main_loop = MainLoop::new(setup, client, clock, journal.clone(), reporter).await?;
     let ended = main_loop.turns(reporter).await;
     main_loop.shut_down(reporter).await;
@@ -499,31 +503,19 @@ impl MainLoop {
         self.round = None;
         self.finished_rounds += 1;
         let Finished { nonce, state, reason, value, obstacle } = &finished;
-        let (topic_id, reason_text) = (self.context.options.topic_id, reason.as_deref().unwrap_or_default());
-        let value_text = value.as_deref().unwrap_or_default();
-        match state {
-            RoundState::Admitted | RoundState::DryRun | RoundState::Skipped => {
-                tracing::info!(
-                    topic_id,
-                    nonce,
-                    value = value_text,
-                    reason = reason_text,
-                    "window {nonce}: {state}"
-                );
+        let (topic_id, value) = (self.context.options.topic_id, value.as_deref());
+        match (state, reason.as_deref()) {
+            (RoundState::Admitted, _) => tracing::info!(topic_id, nonce, value, "window {nonce}: {state}"),
+            (RoundState::DryRun | RoundState::Skipped, reason) => {
+                tracing::info!(topic_id, nonce, value, reason, "window {nonce}: {state}");
             }
-            _ => tracing::warn!(
-                topic_id,
-                nonce,
-                value = value_text,
-                reason = reason_text,
-                "window {nonce}: {state}"
-            ),
+            (_, reason) => tracing::warn!(topic_id, nonce, value, reason, "window {nonce}: {state}"),
         }
         let failed = matches!(state, RoundState::Refused | RoundState::Expired);
         reporter
             .finished(LastResult { nonce: *nonce, state: state.to_string(), reason: reason.clone() }, failed);
         if *obstacle == Some(Obstacle::Chain(Verdict::NotPermitted)) {
-            self.block(reason_text.to_owned());
+            self.block(reason.clone().unwrap_or_default());
             self.schedule.look_now();
         }
         if *state == RoundState::AnsweredElsewhere && *nonce > self.started_at_height {

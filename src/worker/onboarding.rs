@@ -93,12 +93,60 @@ async fn try_connect(pool: &Arc<Pool>) -> Result<(Client, Clock), Unconnected> {
 ///
 /// # Errors
 /// [`WorkerError::Open`] with a way out.
-pub async fn open_journal(setup: &Setup, pool: &Pool) -> Result<JournalHandle, WorkerError> {
+pub async fn open_journal(
+    setup: &Setup,
+    pool: &Pool,
+    reporter: &mut Reporter,
+) -> Result<JournalHandle, WorkerError> {
     let (state_dir, address) = (setup.state_dir.clone(), setup.wallet.address().to_string());
     let chain_id = pool.chain_id().unwrap_or_default().to_owned();
     let opened = tokio::task::spawn_blocking(move || Journal::open(&state_dir, &chain_id, &address)).await;
     let journal = opened.map_err(|error| WorkerError::Thread(std::io::Error::other(error)))?;
-    JournalHandle::spawn(journal.map_err(WorkerError::Open)?).map_err(WorkerError::Thread)
+    let journal = journal.map_err(WorkerError::Open)?;
+    reporter.beat().journal = Some(journal.path().to_owned());
+    JournalHandle::spawn(journal).map_err(WorkerError::Thread)
+}
+
+/// Waits until the chain has seen every transaction that the journal knows to be in a block. Otherwise the
+/// node is behind, or the chain was started anew under its old id: what the journal says of a nonce would be
+/// of another one. `None` when the worker was asked to stop.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub async fn agree(
+    setup: &Setup,
+    client: &Client,
+    journal: &JournalHandle,
+    reporter: &mut Reporter,
+) -> Result<Option<()>, WorkerError> {
+    let Some(last) = journal.call(|journal| journal.reader().last_sequence()).await? else { return Ok(Some(())) };
+    let mut back_off = BACK_OFF.0;
+    loop {
+        let asked = turning(client.account(setup.wallet.address()), &setup.stopping, reporter).await;
+        let why = match asked {
+            None => return Ok(None),
+            Some(Ok(account)) => {
+                let seen = account.map_or(0, |account| account.sequence);
+                if seen > last {
+                    return Ok(Some(()));
+                }
+                let file = reporter.beat().journal.clone().unwrap_or_default();
+                format!(
+                    "the chain has {seen} transactions of this account, the journal knows of {}: the node is \
+                     behind, or the chain was started anew; if so, remove {}",
+                    last + 1,
+                    file.display()
+                )
+            }
+            Some(Err(error)) => error.to_string(),
+        };
+        tracing::warn!("{why}");
+        reporter.ready(Some(why));
+        if turning(tokio::time::sleep(back_off), &setup.stopping, reporter).await.is_none() {
+            return Ok(None);
+        }
+        back_off = (back_off * 2).min(BACK_OFF.1);
+    }
 }
 
 /// The topic; `None` when the chain has none of this number, or the worker was asked to stop. What the

@@ -99,3 +99,17 @@ fn a_second_worker_with_the_same_wallet_is_refused() {
     assert!(text.contains(&worker.pid().to_string()), "it names the first one: {text}");
     assert_eq!(worker.stop(), Some(0));
 }
+
+#[test]
+fn a_chain_that_was_started_anew_is_not_taken_for_the_old_one() {
+    let bench = Bench::new(quick(), ONE);
+    assert_eq!(bench.run(&["--once"]).exit().code(), Some(0), "{}", bench.log());
+    let before = bench.rounds();
+    let bench = bench.with_new_chain();
+    let worker = bench.run(&[]);
+    bench.until("a reason", |bench| {
+        bench.heartbeat()["why"].as_str().is_some_and(|why| why.contains("started anew")).then_some(())
+    });
+    assert_eq!(worker.stop(), Some(0));
+    assert_eq!(bench.rounds(), before);
+}

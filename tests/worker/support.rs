@@ -49,6 +49,12 @@ impl Bench {
         Self { devnet: Devnet::start(options).unwrap(), folder, settings: Vec::new() }
     }
 
+    /// The same worker on a new chain with the old one's id.
+    pub fn with_new_chain(self) -> Self {
+        let options = Options { chain_id: self.devnet.chain_id().to_owned(), ..quick() };
+        Self { devnet: Devnet::start(options).unwrap(), ..self }
+    }
+
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
