@@ -315,10 +315,7 @@ impl MainLoop {
         if !self.looking && self.look_at() <= now {
             self.looking = true;
             let context = Arc::clone(&self.context);
-            self.tasks.spawn(async move {
-                let client = context.client().within(QUERY_LIMIT);
-                Done::Looked(client.window_status(context.options.topic_id, context.address()).await)
-            });
+            self.tasks.spawn(async move { Done::Looked(look(&context).await) });
         }
         if self.price_at().is_some_and(|at| at <= now) {
             self.priced_for = self.schedule.next_start();
@@ -637,6 +634,20 @@ impl MainLoop {
         }
         self.context.leaving.cancel();
         self.tasks.shutdown().await;
+    }
+}
+
+/// One look. A chain that was upgraded meanwhile speaks another version: it is found out and asked again.
+async fn look(context: &Context) -> Result<WindowStatus, QueryError> {
+    let client = context.client().within(QUERY_LIMIT);
+    let (topic_id, address) = (context.options.topic_id, context.address());
+    match client.window_status(topic_id, address).await {
+        Err(error) if error.is_unknown_path() => {
+            let client = Client::probe(Arc::clone(client.pool()), QUERY_LIMIT).await?;
+            context.replace_client(client.clone());
+            client.window_status(topic_id, address).await
+        }
+        looked => looked,
     }
 }
 

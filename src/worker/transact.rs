@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cosmrs::Any;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::time::Instant;
+use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::context::{Broadcasting, Context};
 use crate::chain::delivered::DeliveredTx;
@@ -30,6 +29,9 @@ use crate::journal::{
 const CALL_SHARE: u32 = 3;
 /// Bounds of one call.
 const CALL_LIMIT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+/// Tries without a block between them. Each knows more than the one before; past this many a node makes fun
+/// of us.
+const AT_ONCE: u32 = 4;
 /// Blocks without the transaction after which its hash is looked up although events come in.
 const LOOK_UP_AFTER: i64 = 2;
 
@@ -105,6 +107,15 @@ enum Step {
     },
 }
 
+/// What is known of a transaction that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// A node has it in its mempool.
+    Accepted,
+    /// A node may have it, or should get it again.
+    Unknown,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum When {
     AtOnce,
@@ -144,33 +155,51 @@ struct Transaction<'a> {
 impl Transaction<'_> {
     async fn run(mut self, sent: Option<Prepared>) -> Result<Transacted, JournalError> {
         let mut why = "there was no time to send it".to_owned();
+        let mut in_a_row = 0;
         let mut step = match sent {
-            Some(sent) => Some(self.settle(sent).await?),
-            None => None,
+            Some(sent) => self.settle(sent, Fate::Unknown, self.context.delivered.subscribe()).await?,
+            None => Step::Again { why: why.clone(), when: When::AtOnce },
         };
         loop {
-            match step.take() {
-                Some(Step::Done(done)) => return Ok(done),
-                Some(Step::Again { why: again, when }) => {
-                    tracing::debug!(why = again, "the transaction is tried again");
+            match step {
+                // What was signed on the way may still land: only its outcome counts then.
+                Step::Done(done @ (Transacted::Refused(_) | Transacted::Dead(_))) => match self.live().await? {
+                    Some(live) => {
+                        step = self.settle(live, Fate::Unknown, self.context.delivered.subscribe()).await?;
+                        continue;
+                    }
+                    None => return Ok(done),
+                },
+                Step::Done(done) => return Ok(done),
+                Step::Again { why: again, when } => {
                     why = again;
-                    if when == When::NextBlock {
+                    in_a_row = if when == When::AtOnce { in_a_row + 1 } else { 0 };
+                    if when == When::NextBlock || in_a_row > AT_ONCE {
+                        in_a_row = 0;
+                        tracing::debug!(why, "the transaction is tried again after the next block");
                         tokio::select! {
                             _ = self.context.clock.next_block() => {}
                             () = self.context.stopping.cancelled() => {}
                         }
                     }
                 }
-                None => {}
             }
             if self.context.stopping.is_cancelled() {
                 return Ok(Transacted::Interrupted);
             }
-            if self.context.clock.head().height >= self.intent.timeout_height {
-                return Ok(Transacted::Dead(why));
-            }
-            step = Some(self.attempt().await?);
+            step = if self.context.clock.head().height >= self.intent.timeout_height {
+                Step::Done(Transacted::Dead(why.clone()))
+            } else {
+                self.attempt().await?
+            };
         }
+    }
+
+    /// A transaction for the same purpose that may still land.
+    async fn live(&self) -> Result<Option<Prepared>, JournalError> {
+        let purpose = self.intent.purpose;
+        let live = self.context.journal.call(move |journal| journal.reader().live(purpose)).await?;
+        Ok(live.into_iter().next())
     }
 
     fn call_limit(&self) -> Duration {
@@ -180,6 +209,8 @@ impl Transaction<'_> {
 
     async fn attempt(&mut self) -> Result<Step, JournalError> {
         let context = Arc::clone(self.context);
+        // Before the broadcast: the block may be faster than its answer.
+        let delivered = context.delivered.subscribe();
         // Held until a node took the transaction: nobody else may choose this sequence.
         let mut sequence = context.sequence.lock().await;
         let account = match sequence.next() {
@@ -213,12 +244,9 @@ impl Transaction<'_> {
             Ok(prepared) => prepared,
             Err(PrepareError::Journal(error)) => return Err(error),
             Err(PrepareError::Live { .. }) => {
-                // An earlier one for the same purpose may still land: only its outcome counts.
                 drop(sequence);
-                let purpose = self.intent.purpose;
-                let live = context.journal.call(move |journal| journal.reader().live(purpose)).await?;
-                return match live.into_iter().next() {
-                    Some(live) => self.settle(live).await,
+                return match self.live().await? {
+                    Some(live) => self.settle(live, Fate::Unknown, delivered).await,
                     None => Ok(Step::Again {
                         why: "an earlier transaction was settled meanwhile".to_owned(),
                         when: When::AtOnce,
@@ -239,12 +267,12 @@ impl Transaction<'_> {
             }
         };
         sequence.sent(account.sequence, TxHash::of(prepared.bytes()));
-        let refusal = self.broadcast(&prepared, &mut sequence, account).await?;
-        if let Some(refusal) = refusal {
-            return Ok(self.refused(&mut sequence, refusal, account, fee.gas_limit));
-        }
+        let fate = match self.broadcast(&prepared, &mut sequence, account).await? {
+            Ok(fate) => fate,
+            Err(refusal) => return Ok(self.refused(&mut sequence, refusal, account, fee.gas_limit)),
+        };
         drop(sequence);
-        self.settle(prepared).await
+        self.settle(prepared, fate, delivered).await
     }
 
     async fn account(&self) -> Result<Account, Step> {
@@ -356,27 +384,29 @@ impl Transaction<'_> {
         Step::Again { why, when }
     }
 
-    /// Sends the bytes to the healthy endpoints. `None`: a node has them, or may have them.
+    /// Sends the bytes to the healthy endpoints.
     async fn broadcast(
         &self,
         tx: &Prepared,
         sequence: &mut Sequence,
         account: Account,
-    ) -> Result<Option<Refusal>, JournalError> {
+    ) -> Result<Result<Fate, Refusal>, JournalError> {
         let answers = self.send(tx).await?;
         if answers.iter().any(Broadcast::is_accepted) {
-            return Ok(None);
+            return Ok(Ok(Fate::Accepted));
         }
         for (endpoint, error) in
             answers.iter().filter_map(|sent| Some((&sent.endpoint, sent.answer.as_ref().err()?)))
         {
             tracing::warn!(%error, endpoint, hash = tx.hash(), "the fate of a broadcast is unknown");
         }
-        let Some(check) = answers.iter().find_map(|sent| sent.answer.as_ref().ok()) else { return Ok(None) };
+        let Some(check) = answers.iter().find_map(|sent| sent.answer.as_ref().ok()) else {
+            return Ok(Ok(Fate::Unknown));
+        };
         let verdict = check_verdict(check, account.number);
         if matches!(verdict, Verdict::NodeRestarted | Verdict::MempoolFull) {
             // These very bytes are good: they are sent again after the next block.
-            return Ok(None);
+            return Ok(Ok(Fate::Unknown));
         }
         if answers.iter().all(|sent| sent.answer.is_ok()) {
             // No node has it. Where one said nothing, it stays live, and only one with the same sequence can
@@ -392,7 +422,7 @@ impl Transaction<'_> {
         // The sequence is free in either case: the next transaction of this purpose takes it again.
         sequence.freed(&TxHash::of(tx.bytes()));
         let code = Some((check.codespace.clone(), check.code));
-        Ok(Some(Refusal { obstacle: Obstacle::Chain(verdict), code, text: check.log.clone() }))
+        Ok(Err(Refusal { obstacle: Obstacle::Chain(verdict), code, text: check.log.clone() }))
     }
 
     async fn send(&self, tx: &Prepared) -> Result<Vec<Broadcast>, JournalError> {
@@ -413,36 +443,33 @@ impl Transaction<'_> {
 
     /// Waits until the transaction is in a block, or can never be in one. The same bytes are sent again
     /// while it is in none: a node that restarts forgets its mempool.
-    async fn settle(&mut self, tx: Prepared) -> Result<Step, JournalError> {
+    async fn settle(
+        &mut self,
+        tx: Prepared,
+        fate: Fate,
+        mut delivered: broadcast::Receiver<Arc<DeliveredTx>>,
+    ) -> Result<Step, JournalError> {
         let context = Arc::clone(self.context);
         let hash = TxHash::of(tx.bytes());
-        let mut delivered = context.delivered.subscribe();
         context.sequence.lock().await.sent(tx.sequence(), hash);
         let sent_at = context.clock.head().height;
-        // One of an earlier life, or one whose fate is unknown, is looked up at once.
-        let mut looked_at = if tx.broadcast_at().is_some() { i64::MIN } else { sent_at };
+        let mut is_due = fate == Fate::Unknown;
         loop {
-            let head = context.clock.head();
-            let over = head.height > self.intent.timeout_height;
-            let overdue = head.height - sent_at >= LOOK_UP_AFTER || head.age() > head.block_time * 2;
-            if looked_at == i64::MIN || (head.height > looked_at && (overdue || over)) {
-                looked_at = head.height;
-                if let Some(step) = self.look_up(&tx, hash).await? {
-                    return Ok(step);
-                }
+            if is_due && let Some(step) = self.look_up(&tx, hash).await? {
+                return Ok(step);
             }
             tokio::select! {
                 event = delivered.recv() => match event {
                     Ok(event) if event.hash == hash => return self.delivered(&tx, (*event).clone()).await,
-                    Ok(_) => {}
+                    Ok(_) => is_due = false,
                     // We may have missed it.
-                    Err(RecvError::Lagged(_) | RecvError::Closed) => looked_at = i64::MIN,
+                    Err(RecvError::Lagged(_) | RecvError::Closed) => is_due = true,
                 },
                 head = context.clock.next_block() => {
-                    if head.height <= looked_at || head.age() > head.block_time * 2 {
-                        // No block came: without events a look is the only way to learn of one.
-                        looked_at = looked_at.min(head.height - 1);
-                    }
+                    // An ordinary transaction is in the next block, and an event tells. No block at all means
+                    // that nobody tells us of any.
+                    let overdue = head.height >= sent_at + LOOK_UP_AFTER || head.age() > head.block_time * 2;
+                    is_due = overdue || fate == Fate::Unknown;
                 }
                 () = context.leaving.cancelled() => return Ok(Step::Done(Transacted::Interrupted)),
             }
@@ -464,7 +491,8 @@ impl Transaction<'_> {
             Ok(Some(head)) if head > tx.timeout_height() => {
                 return self.dead(tx, Death::TimedOut { head }).await.map(Some);
             }
-            Ok(_) => {}
+            // Where no events come, this is how we learn of blocks.
+            Ok(head) => self.context.clock.observe(head.unwrap_or_default()),
             Err(error) => tracing::debug!(%error, %hash, "no node can say that the transaction is nowhere"),
         }
         if self.context.clock.head().height >= self.intent.timeout_height {
