@@ -395,7 +395,8 @@ impl Reader {
     /// # Errors
     /// Those of the disk.
     pub fn last_sequence(&self) -> Result<Option<u64>, JournalError> {
-        let mut query = self.db().prepare("SELECT max(sequence) FROM transactions WHERE state = 'included'")?;
+        let mut query =
+            self.db().prepare("SELECT max(sequence) FROM transactions WHERE state = 'included'")?;
         Ok(query.query_row([], |row| row.get(0))?)
     }
 

@@ -119,7 +119,9 @@ pub async fn agree(
     journal: &JournalHandle,
     reporter: &mut Reporter,
 ) -> Result<Option<()>, WorkerError> {
-    let Some(last) = journal.call(|journal| journal.reader().last_sequence()).await? else { return Ok(Some(())) };
+    let Some(last) = journal.call(|journal| journal.reader().last_sequence()).await? else {
+        return Ok(Some(()));
+    };
     let mut back_off = BACK_OFF.0;
     loop {
         let asked = turning(client.account(setup.wallet.address()), &setup.stopping, reporter).await;

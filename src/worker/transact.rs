@@ -163,7 +163,8 @@ impl Transaction<'_> {
         loop {
             match step {
                 // What was signed on the way may still land: only its outcome counts then.
-                Step::Done(done @ (Transacted::Refused(_) | Transacted::Dead(_))) => match self.live().await? {
+                Step::Done(done @ (Transacted::Refused(_) | Transacted::Dead(_))) => match self.live().await?
+                {
                     Some(live) => {
                         step = self.settle(live, Fate::Unknown, self.context.delivered.subscribe()).await?;
                         continue;
