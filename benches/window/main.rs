@@ -10,7 +10,8 @@ mod figures;
 mod process;
 mod worker;
 
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -31,23 +32,21 @@ async fn main() -> Result<()> {
     let windows = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
     let windows = windows.map_or(Ok(200), |windows| windows.parse()).context("how many windows?")?;
     let mut table = Table::default();
-    busy(windows, &mut table).await?;
-    idle(&mut table).await?;
-    println!("{table}");
+    let python = process::python()?;
+    busy(windows, &python, &mut table).await?;
+    idle(&python, &mut table).await?;
+    println!("{table}\nPython: {}", python.display());
     Ok(())
 }
 
 /// Windows in quick succession.
-async fn busy(windows: usize, table: &mut Table) -> Result<()> {
+async fn busy(windows: usize, python: &Path, table: &mut Table) -> Result<()> {
     let chain = Chain::start("4", "3").await?;
     let mut starts = Vec::with_capacity(STARTS);
     for _ in 0..STARTS {
-        let started = Instant::now();
-        let worker = Worker::start(&chain)?;
-        worker.until_model_is_ready().await?;
-        starts.push(started.elapsed());
+        starts.push(Worker::start(&chain, python)?.until_model_is_ready().await?);
     }
-    let worker = Worker::start(&chain)?;
+    let worker = Worker::start(&chain, python)?;
     worker.until_model_is_ready().await?;
     let delays = chain.answers(windows).await?;
     table.time("window open to transaction in the mempool, p50", 8.0, percentile(&delays, 50));
@@ -66,9 +65,9 @@ async fn busy(windows: usize, table: &mut Table) -> Result<()> {
 }
 
 /// A long time between two windows.
-async fn idle(table: &mut Table) -> Result<()> {
+async fn idle(python: &Path, table: &mut Table) -> Result<()> {
     let chain = Chain::start("120", "3").await?;
-    let worker = Worker::start(&chain)?;
+    let worker = Worker::start(&chain, python)?;
     worker.until_model_is_ready().await?;
     chain.answers(1).await?;
     tokio::time::sleep(Duration::from_secs(5)).await; // the round ends some blocks later

@@ -1,6 +1,6 @@
 //! Processes of the bench, and what the kernel knows of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -44,6 +44,14 @@ impl Drop for Process {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+/// The interpreter that `ALLORA_PYTHON` or PATH names: itself, not a script that looks for it, whose
+/// time would be counted as ours.
+pub fn python() -> Result<PathBuf> {
+    let named = std::env::var_os("ALLORA_PYTHON").unwrap_or_else(|| "python3".into());
+    let output = Command::new(named).args(["-c", "import sys; print(sys.executable)"]).output()?;
+    Ok(String::from_utf8(output.stdout)?.trim().into())
 }
 
 /// Asks every millisecond until there is an answer.

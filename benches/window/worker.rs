@@ -1,6 +1,7 @@
 //! A worker with a model that does nothing.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -33,12 +34,13 @@ pub struct Memory {
 #[derive(Debug)]
 pub struct Worker {
     process: Process,
+    started: Instant,
     folder: TempDir,
 }
 
 impl Worker {
     /// Starts one with a folder of its own.
-    pub fn start(chain: &Chain) -> Result<Self> {
+    pub fn start(chain: &Chain, python: &Path) -> Result<Self> {
         let folder = TempDir::new()?;
         let bundle = folder.path().join("bundle");
         fs::create_dir(&bundle)?;
@@ -49,23 +51,29 @@ impl Worker {
         command
             .arg("run")
             .arg(bundle)
+            .arg("--python")
+            .arg(python)
             .arg("--state-dir")
             .arg(folder.path().join("state"))
             .arg("--heartbeat-file")
             .arg(folder.path().join("heartbeat"))
             .env("ALLORA_NETWORK", chain.rpc())
             .env("ALLORA_PRIVATE_KEY", chain.private_key()?);
+        let started = Instant::now();
         let process = Process::start(&mut command, &folder.path().join("log"))?;
-        Ok(Self { process, folder })
+        Ok(Self { process, started, folder })
     }
 
-    /// Waits until the heartbeat says so.
-    pub async fn until_model_is_ready(&self) -> Result<()> {
+    /// Waits until the heartbeat says so; how long that was from the start of the process.
+    pub async fn until_model_is_ready(&self) -> Result<Duration> {
         let ready = until("a ready model", || {
             let heartbeat = self.heartbeat().ok()?;
             (heartbeat["model"]["state"] == "ready").then_some(())
         });
-        ready.await.with_context(|| fs::read_to_string(self.folder.path().join("log")).unwrap_or_default())
+        ready
+            .await
+            .with_context(|| fs::read_to_string(self.folder.path().join("log")).unwrap_or_default())?;
+        Ok(self.started.elapsed())
     }
 
     /// Resident memory now.
