@@ -302,7 +302,7 @@ impl Endpoint {
 }
 
 fn offset_date_time(time: tendermint::Time) -> time::OffsetDateTime {
-    let nanoseconds = i128::from(time.unix_timestamp_nanos());
+    let nanoseconds = time.unix_timestamp_nanos();
     time::OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
 }
 
