@@ -2,7 +2,7 @@
 //!
 //! Generated parts stand between `<!-- generated: NAME -->` and `<!-- end -->`, in a page written by
 //! hand. `BLESS=1 cargo test --test docs` rewrites them.
-#![allow(clippy::unwrap_used, clippy::expect_used)] // its helpers are tests, too
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

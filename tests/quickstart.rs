@@ -1,7 +1,7 @@
 //! The README's first command, as a newcomer types it: a chain, a wallet and a model, all by itself.
 //!
 //! Honours `ALLORA_PYTHON`, so that every interpreter of a machine can be tried.
-#![allow(clippy::unwrap_used, clippy::expect_used)] // its helpers are tests, too
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
 
 use std::collections::BTreeSet;
 use std::fs;

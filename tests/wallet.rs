@@ -1,4 +1,5 @@
 //! `bootstrap wallet` through the real binary.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
