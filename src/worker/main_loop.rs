@@ -549,8 +549,12 @@ impl MainLoop {
             (Standing::Good, ModelState::Stopped) => Some("the model has stopped".to_owned()),
             (Standing::Good, ModelState::Ready | ModelState::Busy) => None,
         };
-        let progress = *self.progress.borrow_and_update();
-        match (progress.filter(|_| self.round.is_some()), &self.standing) {
+        let progress = self.progress.borrow_and_update().clone().filter(|_| self.round.is_some());
+        let held = match &progress {
+            Some(Progress::Held { why }) => Some(why.clone()),
+            _ => None,
+        };
+        match (progress, &self.standing) {
             (Some(progress), _) => reporter.progress(progress),
             (None, Standing::Blocked(_)) => reporter.phase(Phase::Blocked, None),
             (None, _) if self.standby => reporter.phase(Phase::Standby, None),
@@ -563,7 +567,7 @@ impl MainLoop {
         if !self.is_topic_active && why_not.is_none() {
             return reporter.ready(Some(format!("topic {} is not active", self.context.options.topic_id)));
         }
-        reporter.ready(why_not);
+        reporter.ready(why_not.or(held));
     }
 
     fn look_at(&self) -> Instant {

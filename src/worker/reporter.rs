@@ -46,6 +46,7 @@ impl Reporter {
         match progress {
             Progress::Predicting { deadline } => self.phase(Phase::Predicting, Some(deadline)),
             Progress::Submitting { deadline } => self.phase(Phase::Submitting, Some(deadline)),
+            Progress::Held { .. } => self.phase(Phase::Blocked, None),
         }
     }
 

@@ -29,7 +29,7 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::fr
 const RESERVE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
 
 /// What a round is doing, with the time by which it will do something else.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
     /// The model computes.
     Predicting {
@@ -40,6 +40,11 @@ pub enum Progress {
     Submitting {
         /// When its window is over.
         deadline: Instant,
+    },
+    /// Something that only people can mend stands in the way; tried again with each block.
+    Held {
+        /// What, and how to mend it.
+        why: String,
     },
 }
 
@@ -355,7 +360,10 @@ impl Round {
             Some((codespace, code)) => format!("{text} ({codespace} {code})"),
             None => text,
         };
-        let Obstacle::Chain(verdict) = obstacle else { return Submitted::SendAgain(text) };
+        let Obstacle::Chain(verdict) = obstacle else {
+            self.progress.send_replace(Some(Progress::Held { why: text.clone() }));
+            return Submitted::SendAgain(text);
+        };
         match verdict {
             Verdict::AlreadySubmitted => {
                 Submitted::Ended((Ending::AnsweredElsewhere, Some(text), Some(obstacle)))
@@ -381,7 +389,11 @@ impl Round {
                     Err(error) => Submitted::SendAgain(error.to_string()),
                 }
             }
-            Verdict::InsufficientFunds | Verdict::UnknownAccount => Submitted::SendAgain(text),
+            Verdict::InsufficientFunds | Verdict::UnknownAccount => {
+                let why = format!("{} needs funds: {text}", self.context.address());
+                self.progress.send_replace(Some(Progress::Held { why }));
+                Submitted::SendAgain(text)
+            }
             Verdict::BadValue => Submitted::AskAgain(text),
             _ => Submitted::Ended((Ending::Refused { reason: text }, None, Some(obstacle))),
         }
