@@ -1,6 +1,6 @@
 //! What a local chain starts from.
 
-use super::feemarket::GasPrice;
+use super::app::feemarket::GasPrice;
 pub use crate::chain::messages::EmissionsVersion;
 
 /// Whether workers must be on a topic's whitelist before they may submit.

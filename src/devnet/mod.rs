@@ -6,49 +6,18 @@
 //! | file | noun |
 //! |---|---|
 //! | `options`, `accounts`, [`genesis`] | what it starts from |
-//! | [`app`] | the state machine: CheckTx, blocks, queries, with the files below it |
-//! | `decode`, `schema`, `signature`, `ante`, `gas`, [`feemarket`], `execute`, `error` | a transaction on its way |
-//! | `state`, `ledger`, `address`, `emissions` | what transactions change |
-//! | `query`, `node_service` | what `abci_query` answers |
-//! | `node` | the validator around the application; `node_thread`: its thread and clock |
-//! | `mempool`, `block`, `block_store` | transactions that wait, blocks, history |
-//! | `event_bus`, `query_language` | who hears of what |
-//! | `cometbft_json`, `rpc` | the outside: JSON-RPC over HTTP and websocket |
-//! | `control`, `submit_as` | the methods that steer it |
+//! | [`app`] | what the chain executes: transactions, topics, queries |
+//! | [`abci`] | how the node speaks with the application |
+//! | `node` | the validator around it: mempool, blocks, JSON-RPC, control |
 //! | `config` | what a client must know of it |
 
 pub mod abci;
 mod accounts;
-mod address;
-mod ante;
 pub mod app;
-mod block;
-mod block_store;
-mod cometbft_json;
 mod config;
-mod control;
-mod decode;
-mod emissions;
-mod error;
-mod event_bus;
-mod execute;
-pub mod feemarket;
-mod gas;
 pub mod genesis;
-mod history;
-mod ledger;
-mod mempool;
 mod node;
-mod node_service;
-mod node_thread;
 mod options;
-mod query;
-mod query_language;
-mod rpc;
-mod schema;
-mod signature;
-mod state;
-mod submit_as;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -57,19 +26,26 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{chain::payload::Inference, wallet::MnemonicError};
-
 pub use self::{
     accounts::Account,
-    app::{ControlError, Payment, Submission},
+    app::{ControlError, Payment, Submission, feemarket::GasPrice},
     config::{Config, TopicConfig},
-    feemarket::GasPrice,
     genesis::{TopicSpec, Whitelist},
-    node_thread::Stopped,
+    node::{
+        submit_as::{SubmitError, Submitted},
+        thread::Stopped,
+    },
     options::{BlockTime, CHAIN_ID, InvalidBlockTime, InvalidOptions, Options},
-    submit_as::{SubmitError, Submitted},
 };
-use self::{app::App, node::Node, node_thread::NodeHandle, rpc::jsonrpc::RpcError};
+use self::{
+    app::App,
+    node::{
+        Node, control,
+        rpc::{self, jsonrpc::RpcError},
+        thread::{self, NodeHandle},
+    },
+};
+use crate::{chain::payload::Inference, wallet::MnemonicError};
 
 /// Why a local chain did not start.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +127,7 @@ impl Devnet {
         let app = App::new(&options.genesis(&accounts))?;
         let node = Node::new(accounts.clone(), format!("tcp://{address}"), app, options.block_time);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (node, node_thread) = node_thread::spawn(node)?;
+        let (node, node_thread) = thread::spawn(node)?;
         let stopping = CancellationToken::new();
         let served = rpc::serve(listener, node.clone(), stopping.clone());
         let rpc_thread = std::thread::Builder::new().name("devnet-rpc".into()).spawn(move || {
@@ -317,6 +293,3 @@ impl Drop for Devnet {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,8 +8,7 @@ use std::{
 
 use super::{
     accounts::Account,
-    emissions::label,
-    feemarket::GasPrice,
+    app::{emissions::label, feemarket::GasPrice},
     genesis::{EmissionsVersion, Genesis, TopicOutput, TopicSpec, Whitelist},
 };
 

@@ -1,0 +1,214 @@
+//! What every transaction passes before its messages run, in the chain's order.
+
+use cosmrs::proto::cosmos::{crypto::secp256k1::PubKey, tx::v1beta1::SignDoc};
+use prost::Message as _;
+
+use super::{
+    address::Address,
+    decode::Tx,
+    error::{AbciError, feemarket, sdk},
+    gas::{self, GasMeter},
+    ledger::DENOM,
+    signature,
+    state::State,
+};
+use crate::devnet::abci::Event;
+
+/// Longest memo, in characters.
+const MAX_MEMO: usize = 256;
+
+/// What a transaction is run for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A new transaction for the mempool.
+    Check,
+    /// One that stayed in the mempool over a block: its signature is known to be right.
+    Recheck,
+    /// What would it do? No fee is taken, no signature verified, no gas limit holds.
+    Simulate,
+    /// In a block.
+    Deliver,
+}
+
+/// Whether the check state is that of a node that has just started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Uptime {
+    /// No block since the start: the check state takes itself for the genesis.
+    JustStarted,
+    /// There was one.
+    Running,
+}
+
+/// What the node knows of itself while a transaction runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Environment<'a> {
+    /// Chain id that signatures cover.
+    pub chain_id: &'a str,
+    /// Height that the transaction sees; 0 in the check state of a node that has just started.
+    pub height: u64,
+    /// Whether account numbers count.
+    pub uptime: Uptime,
+    /// Why the transaction runs.
+    pub mode: Mode,
+}
+
+/// The fee that a transaction has paid into the collector's account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Escrow {
+    /// uallo, all that the transaction offered.
+    pub amount: u128,
+}
+
+/// The account that holds fees until the messages have run.
+pub fn fee_collector() -> Address {
+    Address::of_module("feemarket-fee-collector")
+}
+
+/// Runs all checks and takes the fee. On an error the state is to be thrown away.
+pub fn run(
+    state: &mut State,
+    tx: &Tx,
+    environment: Environment<'_>,
+    meter: &mut GasMeter,
+    events: &mut Vec<Event>,
+) -> Result<Escrow, AbciError> {
+    meter.consume_at_once(gas::SET_UP, "Has")?;
+    if environment.mode != Mode::Recheck && tx.signatures.is_empty() {
+        return Err(sdk::NO_SIGNATURES.bare());
+    }
+    if tx.signatures.len() != tx.signers.len() {
+        let (expected, got) = (tx.signers.len(), tx.signatures.len());
+        return Err(
+            sdk::UNAUTHORIZED.wrap(format!("wrong number of signers; expected {expected}, got {got}"))
+        );
+    }
+    let (height, timeout) = (environment.height, tx.body.timeout_height);
+    if timeout != 0 && height > timeout {
+        let text = format!("block height: {height}, timeout height: {timeout}");
+        return Err(sdk::TX_TIMEOUT_HEIGHT.wrap(text));
+    }
+    let memo = tx.body.memo.chars().count();
+    if memo > MAX_MEMO {
+        let text = format!("maximum number of characters is {MAX_MEMO} but received {memo} characters");
+        return Err(sdk::MEMO_TOO_LARGE.wrap(text));
+    }
+    meter.consume(gas::TX_BYTE.saturating_mul(tx.size))?;
+    for index in 0..tx.signers.len() {
+        verify_signer(state, tx, index, environment, events)?;
+        meter.consume(gas::SIGNATURE)?;
+    }
+    if environment.mode == Mode::Simulate {
+        let empty = tx.signatures.iter().filter(|signature| signature.is_empty()).count() as u64;
+        meter.consume(gas::FEE + empty * gas::EMPTY_SIGNATURE)?;
+        meter.refund(gas::SIMULATE_SAVES);
+        return Ok(Escrow { amount: 0 });
+    }
+    let escrow = take_fee(state, tx, meter, events)?;
+    meter.consume(gas::FEE)?;
+    Ok(escrow)
+}
+
+/// Checks key, sequence and signature of one signer and uses its sequence up.
+fn verify_signer(
+    state: &mut State,
+    tx: &Tx,
+    index: usize,
+    environment: Environment<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), AbciError> {
+    let address = tx.signers[index];
+    let Some(mut account) = state.ledger.account(address) else {
+        return Err(sdk::UNKNOWN_ADDRESS.wrap(format!("account {address} does not exist")));
+    };
+    let info = tx.auth_info.signer_infos.get(index);
+    let key = match info.and_then(|info| info.public_key.as_ref()) {
+        Some(any) if any.type_url == "/cosmos.crypto.secp256k1.PubKey" => {
+            PubKey::decode(any.value.as_slice()).map_err(|error| sdk::TX_DECODE.wrap(error))?.key
+        }
+        Some(any) => {
+            return Err(sdk::TX_DECODE.wrap(format!("unable to resolve type URL {}", any.type_url)));
+        }
+        None => account.public_key.map(|key| key.to_vec()).unwrap_or_default(),
+    };
+    // Simulation lets the key be absent.
+    let absent = key.is_empty() && environment.mode == Mode::Simulate;
+    if !absent && Address::of_public_key(&key) != Some(address) {
+        let text = format!("pubKey does not match signer address {address} with signer index: {index}");
+        return Err(sdk::INVALID_PUBKEY.wrap(text));
+    }
+    let (expected, got) = (account.sequence, info.map_or(0, |info| info.sequence));
+    if expected != got {
+        let text = format!("account sequence mismatch, expected {expected}, got {got}");
+        return Err(sdk::WRONG_SEQUENCE.wrap(text));
+    }
+    if matches!(environment.mode, Mode::Check | Mode::Deliver) {
+        // Genesis transactions are signed with account number 0.
+        let account_number = match environment.uptime {
+            Uptime::JustStarted => 0,
+            Uptime::Running => account.number,
+        };
+        let document = SignDoc {
+            body_bytes: tx.body_bytes.clone(),
+            auth_info_bytes: tx.auth_info_bytes.clone(),
+            chain_id: environment.chain_id.into(),
+            account_number,
+        };
+        if !signature::verify(&key, &document.encode_to_vec(), &tx.signatures[index]) {
+            let text = format!(
+                "signature verification failed; please verify account number ({account_number}) and chain-id ({}): \
+                 (unable to verify single signer signature)",
+                environment.chain_id
+            );
+            return Err(sdk::UNAUTHORIZED.wrap(text));
+        }
+    }
+    events.push(Event::plain("tx", [("acc_seq", &format!("{address}/{got}"))]));
+    events.push(Event::plain("tx", [("signature", &signature::base64(&tx.signatures[index]))]));
+    account.sequence += 1;
+    if let Ok(key) = key.try_into() {
+        account.public_key = Some(key);
+    }
+    state.ledger.set_account(address, account);
+    Ok(())
+}
+
+/// Takes the whole fee that is offered, if it is what the gas limit costs.
+fn take_fee(
+    state: &mut State,
+    tx: &Tx,
+    meter: &GasMeter,
+    events: &mut Vec<Event>,
+) -> Result<Escrow, AbciError> {
+    let coins = tx.auth_info.fee.as_ref().map_or(&[][..], |fee| &fee.amount);
+    let coin = match coins {
+        [coin] => coin,
+        [] => return Err(feemarket::NO_FEE_COIN.wrap("got length 0")),
+        more => return Err(feemarket::TOO_MANY_FEE_COINS.wrap(format!("got length {}", more.len()))),
+    };
+    if coin.denom != DENOM {
+        return Err(AbciError::unregistered(format!(
+            "unable to get min gas price for denom {}: error resolving denom: the only denom supported is {DENOM}",
+            coin.denom
+        )));
+    }
+    let Ok(offered) = coin.amount.parse::<u128>() else {
+        return Err(sdk::INVALID_COINS.wrap(format!("invalid fee amount: {}{DENOM}", coin.amount)));
+    };
+    let required = state.gas_price.fee(tx.gas_limit()).unwrap_or(u128::MAX);
+    if offered < required {
+        let text = format!(
+            "error checking fee: got: {offered}{DENOM} required: {required}{DENOM}, minGasPrice: {}{DENOM}, gas: {}",
+            state.gas_price,
+            meter.used()
+        );
+        return Err(sdk::INSUFFICIENT_FEE.wrap(text));
+    }
+    let Some(payer) = tx.signers.first() else {
+        return Err(sdk::INVALID_REQUEST.wrap("must contain at least one message"));
+    };
+    state
+        .ledger
+        .transfer(*payer, fee_collector(), offered, events)
+        .map_err(|error| error.context("error escrowing funds"))?;
+    Ok(Escrow { amount: offered })
+}

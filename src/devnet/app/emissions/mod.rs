@@ -1,0 +1,162 @@
+//! The emissions module: topics, their windows, payloads and queries.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `topic` | a topic and its windows |
+//! | `window` | opening and closing at the end of a block |
+//! | `worker` | a worker's payload |
+//! | `reputer` | a reputer's payload |
+//! | `admission` | the active set |
+//! | `scoring` | what losses make of scores |
+//! | `network` | the network's inference |
+//! | `label` | labels of an inference |
+//! | `registration`, `stake` | what their messages do |
+//! | `query` | answers |
+//! | `event`, `number` | forms of the above |
+
+pub mod admission;
+mod event;
+pub mod label;
+mod network;
+pub mod number;
+mod query;
+mod registration;
+mod reputer;
+mod scoring;
+mod stake;
+pub mod topic;
+mod window;
+mod worker;
+
+use std::sync::Arc;
+
+use rpds::RedBlackTreeMapSync;
+
+use self::topic::Topic;
+use super::{
+    address::Address,
+    error::{AbciError, emissions},
+    gas::GasMeter,
+    ledger::Ledger,
+};
+use crate::{
+    chain::messages::{EmissionsVersion, Params},
+    devnet::{
+        abci::Event,
+        genesis::{Genesis, Whitelist},
+    },
+};
+
+/// uallo for each registration.
+pub const REGISTRATION_FEE: u128 = 200;
+
+/// uallo for each payload that is taken.
+pub const DATA_SENDING_FEE: u128 = 10;
+
+/// Most bytes of a payload.
+const MAX_MESSAGE_BYTES: usize = 1_000_000;
+
+/// Forecasters that one nonce takes.
+const MAX_TOP_FORECASTERS: u64 = 6;
+
+/// Inferers that a forecast may speak of.
+const MAX_FORECAST_ELEMENTS: usize = 12;
+
+/// Least stake of a reputer, uallo.
+const REQUIRED_MINIMUM_STAKE: u128 = 10_000;
+
+/// The account that fees of the module go to.
+pub fn ecosystem() -> Address {
+    Address::of_module("ecosystem")
+}
+
+/// The state of the module. Clones share.
+#[derive(Debug, Clone)]
+pub struct Emissions {
+    /// The one version that it speaks.
+    pub version: EmissionsVersion,
+    topics: RedBlackTreeMapSync<u64, Arc<Topic>>,
+    whitelist: Whitelist,
+    max_active_topics_per_block: u64,
+    max_top_inferers: u64,
+    creator: Arc<str>,
+}
+
+/// What a message works with beside the module's own state.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// Money.
+    pub ledger: &'a mut Ledger,
+    /// Gas of the transaction.
+    pub meter: &'a mut GasMeter,
+    /// Events of the message.
+    pub events: &'a mut Vec<Event>,
+    /// Height that the transaction sees.
+    pub height: u64,
+    /// Upper-case hex hash of the transaction.
+    pub tx_hash: &'a Arc<str>,
+}
+
+impl Emissions {
+    /// The module as the genesis has it.
+    pub fn new(genesis: &Genesis) -> Self {
+        let topics = genesis.topics.iter().map(|spec| (spec.id, Arc::new(Topic::new(spec.clone()))));
+        Self {
+            version: genesis.emissions,
+            topics: topics.collect(),
+            whitelist: genesis.whitelist,
+            max_active_topics_per_block: genesis.max_active_topics_per_block,
+            max_top_inferers: genesis.max_top_inferers,
+            creator: genesis.accounts.first().map_or("", |(address, _)| address).into(),
+        }
+    }
+
+    /// A topic, if there is one with this id.
+    pub fn topic(&self, id: u64) -> Option<&Topic> {
+        self.topics.get(&id).map(AsRef::as_ref)
+    }
+
+    /// A topic to write to.
+    pub fn topic_mut(&mut self, id: u64) -> Option<&mut Topic> {
+        self.topics.get_mut(&id).map(Arc::make_mut)
+    }
+
+    fn existing_topic_mut(&mut self, id: u64) -> Result<&mut Topic, AbciError> {
+        self.topic_mut(id).ok_or_else(|| emissions::TOPIC_DOES_NOT_EXIST.bare())
+    }
+
+    /// Whether the whitelists let a worker submit; a topic that is not there refuses nobody.
+    pub fn may_submit(&self, topic: u64, worker: Address) -> bool {
+        self.whitelist == Whitelist::Off
+            || self.topic(topic).is_none_or(|topic| topic.whitelist.contains(&worker))
+    }
+
+    /// The module's parameters.
+    pub fn params(&self) -> Params {
+        Params {
+            version: self.version.package().trim_start_matches("emissions.").into(),
+            max_serialized_msg_length: MAX_MESSAGE_BYTES as i64,
+            required_minimum_stake: REQUIRED_MINIMUM_STAKE.to_string(),
+            min_epoch_length: 1,
+            max_unfulfilled_worker_requests: 100,
+            max_unfulfilled_reputer_requests: 100,
+            max_top_inferers_to_reward: self.max_top_inferers,
+            max_top_forecasters_to_reward: MAX_TOP_FORECASTERS,
+            max_top_reputers_to_reward: 6,
+            create_topic_fee: "75000".into(),
+            registration_fee: REGISTRATION_FEE.to_string(),
+            blocks_per_month: 864_000,
+            epsilon_safe_div: "1E-7".into(),
+            data_sending_fee: DATA_SENDING_FEE.to_string(),
+            max_elements_per_forecast: MAX_FORECAST_ELEMENTS as u64,
+            max_active_topics_per_block: self.max_active_topics_per_block,
+            max_string_length: 255,
+            global_whitelist_enabled: true,
+            global_worker_whitelist_enabled: self.whitelist == Whitelist::On,
+            global_reputer_whitelist_enabled: false,
+            max_canonical_label_byte_length: label::MAX_BYTES as u64,
+            max_topic_label_whitelist_size: 256,
+            max_epoch_label_registry_size: 32_768,
+        }
+    }
+}

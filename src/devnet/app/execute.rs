@@ -1,0 +1,195 @@
+//! One transaction from its bytes to its result.
+
+use std::sync::Arc;
+
+use cosmrs::{Any, proto::cosmos::base::abci::v1beta1::TxMsgData};
+use prost::Message as _;
+
+use super::{
+    address::Address,
+    ante::{self, Environment, Escrow, Mode},
+    decode::{Message, Tx},
+    emissions::Context,
+    error::{AbciError, sdk},
+    gas::{self, GasMeter},
+    ledger::DENOM,
+    state::State,
+};
+use crate::{
+    chain::tx::TxHash,
+    devnet::abci::{Event, ExecTxResult},
+};
+
+/// Runs a transaction on `state` and leaves there what stays of it.
+///
+/// What the ante handler refuses changes nothing. When a message fails, the fee is gone and the
+/// sequence used, and nothing else has happened.
+pub fn run(state: &mut State, bytes: &[u8], environment: Environment<'_>) -> ExecTxResult {
+    let tx = match Tx::decode(bytes, state.emissions.version) {
+        Ok(tx) => tx,
+        Err(error) => return error.into_result(0, 0),
+    };
+    if let Err(error) = has_handlers(&tx) {
+        return error.into_result(tx.gas_limit(), 0);
+    }
+    let limit = tx.gas_limit();
+    let mut meter = match environment.mode {
+        Mode::Simulate => GasMeter::unlimited(),
+        _ => GasMeter::new(limit),
+    };
+    let (mut events, mut after_ante) = (vec![], state.clone());
+    let escrow = match ante::run(&mut after_ante, &tx, environment, &mut meter, &mut events) {
+        Ok(escrow) => escrow,
+        Err(error) => return error.into_result(limit, meter.used()),
+    };
+    *state = after_ante;
+    let mut after_messages = state.clone();
+    let mut rest = vec![];
+    let done =
+        run_messages(&mut after_messages, &tx, bytes, environment, &mut meter, &mut rest).and_then(|data| {
+            finish(&mut after_messages, escrow, environment, &mut meter, &mut rest).map(|()| data)
+        });
+    match done {
+        Ok(data) => {
+            *state = after_messages;
+            // CheckTx shows only what comes after the messages.
+            if matches!(environment.mode, Mode::Check | Mode::Recheck) {
+                events.clear();
+            }
+            events.append(&mut rest);
+            ExecTxResult {
+                data,
+                gas_wanted: limit,
+                gas_used: meter.used(),
+                events,
+                ..ExecTxResult::default()
+            }
+        }
+        Err(error) => ExecTxResult { events, ..error.into_result(limit, meter.used()) },
+    }
+}
+
+/// There are messages, and the chain runs all of them.
+fn has_handlers(tx: &Tx) -> Result<(), AbciError> {
+    if tx.messages.is_empty() {
+        return Err(sdk::INVALID_REQUEST.wrap("must contain at least one message"));
+    }
+    for message in &tx.messages {
+        if let Message::Unhandled(name) = message {
+            return Err(sdk::UNKNOWN_REQUEST.wrap(format!("no message handler found for {name}")));
+        }
+    }
+    Ok(())
+}
+
+/// Runs the messages, but for CheckTx, and returns the transaction's data.
+fn run_messages(
+    state: &mut State,
+    tx: &Tx,
+    bytes: &[u8],
+    environment: Environment<'_>,
+    meter: &mut GasMeter,
+    events: &mut Vec<Event>,
+) -> Result<Vec<u8>, AbciError> {
+    if matches!(environment.mode, Mode::Check | Mode::Recheck) {
+        return Ok(vec![]);
+    }
+    let tx_hash: Arc<str> = TxHash::of(bytes).to_string().into();
+    let mut data = TxMsgData::default();
+    for (index, (message, any)) in tx.messages.iter().zip(&tx.body.messages).enumerate() {
+        let mut own = vec![];
+        run_message(state, message, any, environment.height, &tx_hash, meter, &mut own).map_err(|error| {
+            match error.code {
+                // Running out of gas ends the whole transaction, whichever message it was in.
+                11 if error.codespace == "sdk" => error,
+                _ => error.context(format!("failed to execute message; message index: {index}")),
+            }
+        })?;
+        for event in &mut own {
+            event.attributes.push(("msg_index".into(), index.to_string()));
+        }
+        events.append(&mut own);
+        let type_url = any
+            .type_url
+            .strip_suffix("Request")
+            .map_or_else(|| format!("{}Response", any.type_url), |name| format!("{name}Response"));
+        data.msg_responses.push(Any { type_url, value: vec![] });
+    }
+    Ok(data.encode_to_vec())
+}
+
+fn run_message(
+    state: &mut State,
+    message: &Message,
+    any: &Any,
+    height: u64,
+    tx_hash: &Arc<str>,
+    meter: &mut GasMeter,
+    events: &mut Vec<Event>,
+) -> Result<(), AbciError> {
+    let module = match message {
+        Message::Send(_) => "bank",
+        _ => state.emissions.version.package().trim_start_matches("emissions."),
+    };
+    let (action, sender) = (any.type_url.clone(), message.sender().unwrap_or_default().to_owned());
+    let attributes = [("action", &action), ("sender", &sender), ("module", &module.to_owned())];
+    events.push(Event::plain("message", attributes));
+    let State { ledger, emissions, .. } = state;
+    let mut context = Context { ledger, meter, events, height, tx_hash };
+    match message {
+        Message::Send(send) => {
+            context.meter.consume(gas::SEND)?;
+            let parse = |text: &str| {
+                Address::parse(text)
+                    .map_err(|error| sdk::INVALID_ADDRESS.wrap(format!("invalid address: {error}")))
+            };
+            let (from, to) = (parse(&send.from_address)?, parse(&send.to_address)?);
+            for coin in &send.amount {
+                let amount = coin.amount.parse().map_err(|_| sdk::INVALID_COINS.wrap(&coin.amount))?;
+                if coin.denom != DENOM {
+                    let (denom, amount) = (&coin.denom, &coin.amount);
+                    let text = format!("spendable balance 0{denom} is smaller than {amount}{denom}");
+                    return Err(sdk::INSUFFICIENT_FUNDS.wrap(text));
+                }
+                context.ledger.transfer(from, to, amount, context.events)?;
+            }
+            context.ledger.open(to);
+            Ok(())
+        }
+        Message::Register(request) => emissions.register(request, &mut context),
+        Message::RemoveRegistration(request) => emissions.remove_registration(request, &mut context),
+        Message::InsertWorkerPayload(request) => emissions.insert_worker_payload(request, &mut context),
+        Message::InsertReputerPayload(request) => emissions.insert_reputer_payload(request, &mut context),
+        Message::AddStake(request) => emissions.add_stake(request, &mut context),
+        Message::DelegateStake(request) => emissions.delegate_stake(request, &mut context),
+        Message::FundTopic(request) => emissions.fund_topic(request, &mut context),
+        Message::Unhandled(name) => {
+            Err(sdk::UNKNOWN_REQUEST.wrap(format!("no message handler found for {name}")))
+        }
+    }
+}
+
+/// Splits the fee: what the gas used so far costs stays with the collector, the rest is the proposer's.
+fn finish(
+    state: &mut State,
+    escrow: Escrow,
+    environment: Environment<'_>,
+    meter: &mut GasMeter,
+    events: &mut Vec<Event>,
+) -> Result<(), AbciError> {
+    if environment.mode != Mode::Simulate {
+        let cost = state.gas_price.fee(meter.used()).unwrap_or(u128::MAX).min(escrow.amount);
+        let tip = escrow.amount - cost;
+        let proposer = proposer();
+        state.ledger.transfer(ante::fee_collector(), proposer, tip, events)?;
+        let (cost, tip, payee) = (format!("{cost}{DENOM}"), format!("{tip}{DENOM}"), proposer.to_string());
+        events.push(Event::plain("fee_pay", [("fee", &cost)]));
+        events.push(Event::plain("tip_pay", [("tip", &tip), ("tip_payee", &payee)]));
+    }
+    meter.consume(gas::POST)
+}
+
+/// The account of the one validator.
+pub fn proposer() -> Address {
+    Address::of_module("validator")
+}

@@ -1,0 +1,417 @@
+//! The application of the local chain: state, transactions, queries.
+//!
+//! Pure and synchronous: no IO, no clock, no tasks. The node around it owns time, the mempool and
+//! the blocks.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `decode`, `schema` | a transaction from its bytes |
+//! | `ante`, `signature`, `gas`, [`feemarket`] | what it must pass and pay before its messages run |
+//! | `execute`, `error` | what becomes of it |
+//! | `state`, `ledger`, `address`, `emissions` | what transactions change |
+//! | `query`, `node_service` | what is answered about the state, and about transactions |
+//! | `history` | transactions of the past |
+
+mod address;
+mod ante;
+mod decode;
+pub(super) mod emissions;
+mod error;
+mod execute;
+pub mod feemarket;
+mod gas;
+mod history;
+mod ledger;
+mod node_service;
+mod query;
+mod schema;
+mod signature;
+mod state;
+
+use std::collections::VecDeque;
+
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+
+pub use self::history::{Delivered, Payment};
+use self::{
+    address::Address,
+    ante::{Environment, Mode, Uptime},
+    decode::Tx,
+    emissions::topic::{StoredInference, Topic},
+    error::{AbciError, sdk},
+    feemarket::GasPrice,
+    history::History,
+    ledger::Account,
+    query::unknown_path,
+    state::State,
+};
+use super::{
+    abci::{ExecTxResult, FinalizedBlock, QueryResponse},
+    genesis::Genesis,
+};
+use crate::chain::{messages::EmissionsVersion, tx::TxHash};
+
+/// An inference as the chain stored it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// Height of the nonce that it answers.
+    pub nonce: u64,
+    /// The worker's address.
+    pub inferer: String,
+    /// The number, canonical, when the topic has one output.
+    pub value: Option<String>,
+    /// Canonical label and number, in the order sent; empty under emissions v9.
+    pub values: Vec<(String, String)>,
+    /// Height of the block that holds it.
+    pub height: u64,
+    /// Upper-case hex SHA-256 of its transaction.
+    pub tx_hash: String,
+}
+
+/// Whom a control call meant is not there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ControlError {
+    /// The text is no address of this chain.
+    #[error("{0} is no address")]
+    Address(String),
+    /// No topic has this id.
+    #[error("there is no topic {0}")]
+    Topic(u64),
+}
+
+/// Past states that queries can ask for.
+const KEPT_STATES: usize = 1_000;
+
+/// The state machine.
+#[derive(Debug)]
+pub struct App {
+    chain_id: String,
+    /// The last committed state.
+    state: State,
+    /// The committed state with the fees and sequences of the mempool's transactions.
+    check: State,
+    uptime: Uptime,
+    /// Committed states, oldest first, the last one too.
+    past: VecDeque<State>,
+    history: History,
+    app_hash: [u8; 32],
+}
+
+impl App {
+    /// The state before block 1, which can be read and written to at once: a real node answers
+    /// nothing before its first block.
+    ///
+    /// # Errors
+    /// [`ControlError::Address`] for the first account that has no proper address.
+    pub fn new(genesis: &Genesis) -> Result<Self, ControlError> {
+        let mut state = State::new(genesis);
+        for (address, balance) in &genesis.accounts {
+            let address = parse(address)?;
+            state.ledger.open(address);
+            state.ledger.set_balance(address, *balance);
+        }
+        Ok(Self {
+            chain_id: genesis.chain_id.clone(),
+            check: state.clone(),
+            past: VecDeque::from([state.clone()]),
+            state,
+            uptime: Uptime::Running,
+            history: History::default(),
+            app_hash: [0; 32],
+        })
+    }
+
+    /// Height of the last committed block; 0 before the first.
+    pub fn height(&self) -> u64 {
+        self.state.height
+    }
+
+    /// The chain's id.
+    pub fn chain_id(&self) -> &str {
+        &self.chain_id
+    }
+
+    /// The emissions package that the chain runs.
+    pub fn emissions_version(&self) -> EmissionsVersion {
+        self.state.emissions.version
+    }
+
+    /// The price of gas.
+    pub fn gas_price(&self) -> GasPrice {
+        self.state.gas_price
+    }
+
+    /// Number and sequence that the next signature of an account needs, its transactions in the
+    /// mempool counted.
+    pub fn next_signature(&self, address: &str) -> Result<(u64, u64), ControlError> {
+        let account = self.check.ledger.account(parse(address)?);
+        let account = account.ok_or_else(|| ControlError::Address(address.into()))?;
+        Ok((account.number, account.sequence))
+    }
+
+    /// CheckTx for a new transaction. With code 0 its fee and sequence are taken in the check state.
+    pub fn check_tx(&mut self, tx: &[u8]) -> ExecTxResult {
+        self.run_check(tx, Mode::Check)
+    }
+
+    /// CheckTx for a transaction that stayed in the mempool over a block.
+    pub fn recheck_tx(&mut self, tx: &[u8]) -> ExecTxResult {
+        self.run_check(tx, Mode::Recheck)
+    }
+
+    fn run_check(&mut self, tx: &[u8], mode: Mode) -> ExecTxResult {
+        let (height, uptime) = (self.check_height(), self.uptime);
+        execute::run(&mut self.check, tx, Environment { chain_id: &self.chain_id, height, uptime, mode })
+    }
+
+    /// What a transaction would do in the check state, which stays as it is.
+    pub fn simulate(&self, tx: &[u8]) -> ExecTxResult {
+        let (height, uptime) = (self.check_height(), self.uptime);
+        let environment = Environment { chain_id: &self.chain_id, height, uptime, mode: Mode::Simulate };
+        execute::run(&mut self.check.clone(), tx, environment)
+    }
+
+    fn check_height(&self) -> u64 {
+        match self.uptime {
+            Uptime::JustStarted => 0,
+            Uptime::Running => self.check.height,
+        }
+    }
+
+    /// Executes and commits the next block. Afterwards the check state is the committed one: the
+    /// mempool must recheck what it still holds.
+    pub fn finalize_block(&mut self, time: OffsetDateTime, txs: Vec<Vec<u8>>) -> FinalizedBlock {
+        let height = self.state.height + 1;
+        self.state.height = height;
+        self.state.time = time;
+        self.state.block_gas = 0;
+        let mut digest = Sha256::new_with_prefix(self.app_hash);
+        let mut done = Vec::with_capacity(txs.len());
+        for tx in txs {
+            let result = self.deliver(height, time, &tx);
+            digest.update(&tx);
+            digest.update(result.code.to_be_bytes());
+            done.push((tx, result));
+        }
+        let mut events = vec![];
+        self.state.emissions.end_block(height, &mut self.state.ledger, &mut events);
+        for event in &mut events {
+            event.attributes.push(("mode".into(), "EndBlock".into()));
+        }
+        digest.update(height.to_be_bytes());
+        self.app_hash = digest.finalize().into();
+        self.check = self.state.clone();
+        self.uptime = Uptime::Running;
+        self.past.push_back(self.state.clone());
+        if self.past.len() > KEPT_STATES {
+            self.past.pop_front();
+        }
+        FinalizedBlock { height, time, txs: done, events, app_hash: self.app_hash.to_vec() }
+    }
+
+    /// Executes a transaction in the block and remembers it.
+    fn deliver(&mut self, height: u64, time: OffsetDateTime, bytes: &[u8]) -> ExecTxResult {
+        let before = self.state.clone();
+        let uptime = Uptime::Running;
+        let environment = Environment { chain_id: &self.chain_id, height, uptime, mode: Mode::Deliver };
+        let result = execute::run(&mut self.state, bytes, environment);
+        self.state.block_gas = self.state.block_gas.saturating_add(result.gas_used);
+        let hash = TxHash::of(bytes);
+        let signers =
+            Tx::decode(bytes, self.state.emissions.version).map(|tx| tx.signers).unwrap_or_default();
+        for signer in signers {
+            let fee = before.ledger.balance(signer).saturating_sub(self.state.ledger.balance(signer));
+            if fee > 0 {
+                let payment = Payment { tx_hash: hash.to_string(), height, fee, code: result.code };
+                self.history.push_payment(signer, payment);
+            }
+        }
+        let delivered = Delivered { height, time, bytes: bytes.to_vec(), result: result.clone() };
+        self.history.push_delivered(hash, delivered);
+        result
+    }
+
+    /// Answers a gRPC method. `height` 0 is the last committed state.
+    pub fn query(&self, path: &str, data: &[u8], height: u64) -> QueryResponse {
+        let refuse = |error: AbciError, height: u64| QueryResponse {
+            code: error.code,
+            codespace: error.codespace.into(),
+            log: error.log,
+            value: None,
+            height,
+        };
+        if height > self.state.height {
+            let text = "cannot query with height in the future; please provide a valid height";
+            return refuse(sdk::INVALID_HEIGHT.wrap(text), 0);
+        }
+        let Some(state) = self.state_at(height) else {
+            let text = format!("failed to load state at height {height}; version does not exist");
+            return refuse(sdk::INVALID_REQUEST.wrap(text), 0);
+        };
+        let (service, method) = path.trim_start_matches('/').rsplit_once('/').unwrap_or_default();
+        let answer =
+            if matches!(service, "cosmos.tx.v1beta1.Service" | "cosmos.base.tendermint.v1beta1.Service") {
+                self.node_query(service, method, data, state)
+            } else {
+                state.query(service, method, data)
+            };
+        match answer {
+            Ok(value) => {
+                QueryResponse { value: Some(value), height: state.height, ..QueryResponse::default() }
+            }
+            // No module was reached, so no height was read.
+            Err(error) if Some(&error) == unknown_path().err().as_ref() => refuse(error, 0),
+            Err(error) => refuse(error, state.height),
+        }
+    }
+
+    /// A committed state; height 0 is the last one.
+    fn state_at(&self, height: u64) -> Option<&State> {
+        match height {
+            0 => self.past.back(),
+            height => {
+                let first = self.past.front()?.height;
+                self.past.get(usize::try_from(height.checked_sub(first)?).ok()?)
+            }
+        }
+    }
+
+    /// A transaction that is in a block. The last 10,000 are kept.
+    pub fn delivered(&self, hash: &TxHash) -> Option<&Delivered> {
+        self.history.delivered(hash)
+    }
+
+    /// The check state of a node that has just started: until the next block, account numbers
+    /// count as 0 in CheckTx and no worker window is open for Simulate.
+    pub fn restart(&mut self) {
+        self.check = self.state.clone();
+        self.uptime = Uptime::JustStarted;
+    }
+
+    /// Changes the committed state and the check state alike, as if the last block had done it.
+    fn control(&mut self, change: impl Fn(&mut State)) {
+        change(&mut self.state);
+        change(&mut self.check);
+        if let Some(last) = self.past.back_mut() {
+            change(last);
+        }
+    }
+
+    /// Sets a balance, in uallo; the account is made when it is not there.
+    pub fn set_balance(&mut self, address: &str, amount: u128) -> Result<(), ControlError> {
+        let address = parse(address)?;
+        self.control(|state| {
+            state.ledger.open(address);
+            state.ledger.set_balance(address, amount);
+        });
+        Ok(())
+    }
+
+    /// Sets an account's sequence; the account is made when it is not there.
+    pub fn set_sequence(&mut self, address: &str, sequence: u64) -> Result<(), ControlError> {
+        let address = parse(address)?;
+        self.control(|state| {
+            state.ledger.open(address);
+            if let Some(account) = state.ledger.account(address) {
+                state.ledger.set_account(address, Account { sequence, ..account });
+            }
+        });
+        Ok(())
+    }
+
+    /// Puts an address on a topic's worker whitelist or takes it off.
+    pub fn set_whitelisted(
+        &mut self,
+        topic: u64,
+        address: &str,
+        whitelisted: bool,
+    ) -> Result<(), ControlError> {
+        let address = parse(address)?;
+        self.topic(topic)?;
+        self.control(|state| {
+            if let Some(topic) = state.emissions.topic_mut(topic) {
+                if whitelisted {
+                    topic.whitelist.insert_mut(address);
+                } else {
+                    topic.whitelist.remove_mut(&address);
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Registers a worker without a transaction, or removes it.
+    pub fn set_registered(
+        &mut self,
+        topic: u64,
+        address: &str,
+        registered: bool,
+    ) -> Result<(), ControlError> {
+        let address = parse(address)?;
+        self.topic(topic)?;
+        self.control(|state| state.emissions.set_registered(topic, address, registered));
+        Ok(())
+    }
+
+    /// An inactive topic opens no windows. One that becomes active again is due an epoch later.
+    pub fn set_topic_active(&mut self, topic: u64, active: bool) -> Result<(), ControlError> {
+        self.topic(topic)?;
+        self.control(|state| state.emissions.set_active(topic, active, state.height));
+        Ok(())
+    }
+
+    /// Sets the price of gas from now on.
+    pub fn set_gas_price(&mut self, price: GasPrice) {
+        self.control(|state| state.gas_price = price);
+    }
+
+    /// Inferences that a topic took and kept, by nonce and address. The last 10,000 are kept.
+    pub fn submissions(&self, topic: u64) -> Result<Vec<Submission>, ControlError> {
+        let version = self.emissions_version();
+        let topic = self.topic(topic)?;
+        let closed = topic.closed.values().map(|closed| &closed.window);
+        let inferences = closed.chain(topic.windows.values()).flat_map(|window| window.inferences.values());
+        Ok(inferences.map(|inference| Submission::new(inference, version)).collect())
+    }
+
+    /// Transactions that took something from an account, oldest first. The last 10,000 are kept.
+    pub fn payments(&self, address: &str) -> Result<Vec<Payment>, ControlError> {
+        let address = parse(address)?;
+        Ok(self.history.payments(address).cloned().collect())
+    }
+
+    fn topic(&self, id: u64) -> Result<&Topic, ControlError> {
+        self.state.emissions.topic(id).ok_or(ControlError::Topic(id))
+    }
+}
+
+impl Submission {
+    fn new(inference: &StoredInference, version: EmissionsVersion) -> Self {
+        let input = &inference.input;
+        let sent =
+            || input.values.iter().map(|labeled| (labeled.label.clone(), labeled.value.clone())).collect();
+        let (value, values) = match (input.values.is_empty(), version) {
+            (true, EmissionsVersion::V9) => (Some(input.value.clone()), vec![]),
+            (true, EmissionsVersion::V10) => {
+                (Some(input.value.clone()), vec![("y".into(), input.value.clone())])
+            }
+            (false, _) => (None, sent()),
+        };
+        Self {
+            nonce: u64::try_from(input.block_height).unwrap_or(0),
+            inferer: input.inferer.clone(),
+            value,
+            values,
+            height: inference.height,
+            tx_hash: inference.tx_hash.to_string(),
+        }
+    }
+}
+
+fn parse(address: &str) -> Result<Address, ControlError> {
+    Address::parse(address).map_err(|_| ControlError::Address(address.chars().take(100).collect()))
+}
+
+#[cfg(test)]
+mod tests;

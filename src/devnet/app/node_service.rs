@@ -1,0 +1,186 @@
+//! gRPC services that speak of the node rather than of a module: Simulate, GetTx, blocks.
+
+use cosmrs::{
+    Any,
+    proto::{
+        cosmos::{
+            base::{
+                abci::v1beta1::{GasInfo, Result as SdkResult, TxMsgData, TxResponse},
+                tendermint::v1beta1::{
+                    Block as SdkBlock, GetBlockByHeightRequest, GetBlockByHeightResponse,
+                    GetLatestBlockRequest, GetLatestBlockResponse, GetNodeInfoRequest, GetNodeInfoResponse,
+                    GetSyncingRequest, GetSyncingResponse, Header as SdkHeader, VersionInfo,
+                },
+            },
+            tx::v1beta1::{
+                GetTxRequest, GetTxResponse, SimulateRequest, SimulateResponse, Tx as SdkTx, TxRaw,
+            },
+        },
+        tendermint,
+    },
+};
+use prost::{Message as _, Name as _};
+use time::format_description::well_known::Rfc3339;
+
+use super::{
+    App, Delivered,
+    query::{Answer, answer, not_found, unknown, unknown_path},
+    state::State,
+};
+use crate::{
+    chain::{messages::EmissionsVersion, tx::TxHash},
+    devnet::abci::{Event, ExecTxResult},
+};
+
+impl App {
+    /// Answers a service of the node.
+    pub(super) fn node_query(&self, service: &str, method: &str, data: &[u8], state: &State) -> Answer {
+        match (service, method) {
+            ("cosmos.tx.v1beta1.Service", "Simulate") => answer(data, |request: SimulateRequest| {
+                let result = self.simulate(&tx_bytes(request));
+                if result.code != 0 {
+                    let (log, gas) = (result.log, result.gas_used);
+                    return Err(unknown(format!(
+                        "{log} [cosmos/cosmos-sdk@v0.50.14/baseapp/baseapp.go:1023] with gas used: '{gas}'"
+                    )));
+                }
+                Ok(simulated(result))
+            }),
+            ("cosmos.tx.v1beta1.Service", "GetTx") => answer(data, |request: GetTxRequest| {
+                let hash = request.hash.parse::<TxHash>().ok();
+                let delivered = hash.and_then(|hash| self.delivered(&hash));
+                let delivered =
+                    delivered.ok_or_else(|| not_found(format!("tx not found: {}", request.hash)))?;
+                Ok(get_tx(&request.hash, delivered))
+            }),
+            ("cosmos.base.tendermint.v1beta1.Service", "GetNodeInfo") => {
+                answer(data, |_: GetNodeInfoRequest| Ok(self.node_info()))
+            }
+            ("cosmos.base.tendermint.v1beta1.Service", "GetSyncing") => {
+                answer(data, |_: GetSyncingRequest| Ok(GetSyncingResponse { syncing: false }))
+            }
+            ("cosmos.base.tendermint.v1beta1.Service", "GetLatestBlock") => {
+                answer(data, |_: GetLatestBlockRequest| {
+                    Ok(GetLatestBlockResponse {
+                        sdk_block: Some(self.sdk_block(state)),
+                        ..Default::default()
+                    })
+                })
+            }
+            ("cosmos.base.tendermint.v1beta1.Service", "GetBlockByHeight") => {
+                answer(data, |request: GetBlockByHeightRequest| {
+                    let height = u64::try_from(request.height).ok();
+                    let state = height.and_then(|height| self.state_at(height));
+                    let state =
+                        state.ok_or_else(|| not_found(format!("no block at height {}", request.height)))?;
+                    Ok(GetBlockByHeightResponse {
+                        sdk_block: Some(self.sdk_block(state)),
+                        ..Default::default()
+                    })
+                })
+            }
+            _ => unknown_path(),
+        }
+    }
+
+    fn node_info(&self) -> GetNodeInfoResponse {
+        let version = match self.emissions_version() {
+            EmissionsVersion::V9 => "v0.16.0",
+            EmissionsVersion::V10 => "v0.17.0",
+        };
+        GetNodeInfoResponse {
+            default_node_info: Some(tendermint::p2p::DefaultNodeInfo {
+                network: self.chain_id().into(),
+                version: "0.38.19".into(),
+                moniker: "local".into(),
+                ..Default::default()
+            }),
+            application_version: Some(VersionInfo {
+                name: "allora".into(),
+                app_name: "allorad".into(),
+                version: version.into(),
+                cosmos_sdk_version: "v0.50.14".into(),
+                ..Default::default()
+            }),
+        }
+    }
+
+    fn sdk_block(&self, state: &State) -> SdkBlock {
+        let time = tendermint::google::protobuf::Timestamp {
+            seconds: state.time.unix_timestamp(),
+            nanos: i32::try_from(state.time.nanosecond()).unwrap_or(0),
+        };
+        SdkBlock {
+            header: Some(SdkHeader {
+                chain_id: self.chain_id().into(),
+                height: super::emissions::topic::signed(state.height),
+                time: Some(time),
+                ..Default::default()
+            }),
+            ..Default::default()
+        }
+    }
+}
+
+/// The transaction of a request, in the field that is used now or in the older one.
+fn tx_bytes(request: SimulateRequest) -> Vec<u8> {
+    #[allow(deprecated)]
+    match request.tx {
+        Some(tx) if request.tx_bytes.is_empty() => {
+            let raw = TxRaw {
+                body_bytes: tx.body.map(|body| body.encode_to_vec()).unwrap_or_default(),
+                auth_info_bytes: tx.auth_info.map(|info| info.encode_to_vec()).unwrap_or_default(),
+                signatures: tx.signatures,
+            };
+            raw.encode_to_vec()
+        }
+        _ => request.tx_bytes,
+    }
+}
+
+fn simulated(result: ExecTxResult) -> SimulateResponse {
+    let msg_responses =
+        TxMsgData::decode(result.data.as_slice()).map(|data| data.msg_responses).unwrap_or_default();
+    #[allow(deprecated)]
+    SimulateResponse {
+        gas_info: Some(GasInfo { gas_wanted: result.gas_wanted, gas_used: result.gas_used }),
+        result: Some(SdkResult {
+            data: result.data,
+            log: result.log,
+            events: result.events.iter().map(event).collect(),
+            msg_responses,
+        }),
+    }
+}
+
+fn get_tx(hash: &str, delivered: &Delivered) -> GetTxResponse {
+    let result = &delivered.result;
+    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let tx = SdkTx::decode(delivered.bytes.as_slice()).ok();
+    GetTxResponse {
+        tx_response: Some(TxResponse {
+            height: signed(delivered.height),
+            txhash: hash.to_uppercase(),
+            codespace: result.codespace.clone(),
+            code: result.code,
+            data: hex::encode_upper(&result.data),
+            raw_log: result.log.clone(),
+            gas_wanted: signed(result.gas_wanted),
+            gas_used: signed(result.gas_used),
+            tx: Some(Any { type_url: SdkTx::type_url(), value: delivered.bytes.clone() }),
+            timestamp: delivered.time.format(&Rfc3339).unwrap_or_default(),
+            events: result.events.iter().map(event).collect(),
+            ..Default::default()
+        }),
+        tx,
+    }
+}
+
+fn event(event: &Event) -> tendermint::abci::Event {
+    let attributes = event.attributes.iter().map(|(key, value)| tendermint::abci::EventAttribute {
+        key: key.clone(),
+        value: value.clone(),
+        index: true,
+    });
+    tendermint::abci::Event { r#type: event.kind.clone(), attributes: attributes.collect() }
+}

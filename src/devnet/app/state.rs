@@ -1,0 +1,37 @@
+//! The state of the chain after a block. Clones share what did not change.
+
+use time::OffsetDateTime;
+
+use super::{emissions::Emissions, feemarket::GasPrice, ledger::Ledger};
+use crate::devnet::genesis::Genesis;
+
+/// All that a block changes.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Height of the block; 0 before the first.
+    pub height: u64,
+    /// Time of the block.
+    pub time: OffsetDateTime,
+    /// Accounts and money.
+    pub ledger: Ledger,
+    /// Topics and all that belongs to them.
+    pub emissions: Emissions,
+    /// uallo for one unit of gas.
+    pub gas_price: GasPrice,
+    /// Gas that the block's transactions used.
+    pub block_gas: u64,
+}
+
+impl State {
+    /// The state before block 1. Addresses must have been looked at by the caller.
+    pub fn new(genesis: &Genesis) -> Self {
+        Self {
+            height: 0,
+            time: OffsetDateTime::UNIX_EPOCH,
+            ledger: Ledger::default(),
+            emissions: Emissions::new(genesis),
+            gas_price: genesis.gas_price,
+            block_gas: 0,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Methods that tell of the node and ask the application.
+
+use serde_json::{Value, json};
+
+use super::{blocks::block, jsonrpc::RpcError, params::Args};
+use crate::devnet::node::{
+    Node,
+    block::{Block, Validator, rfc3339},
+    cometbft_json,
+};
+
+/// The version that the recorded node said of itself.
+const COMETBFT_VERSION: &str = "0.38.19";
+
+/// The version of the chain's program that this chain behaves like.
+const APP_VERSION: &str = "v0.17.0";
+
+/// The validator's power.
+const VOTING_POWER: &str = "10000000";
+
+pub(super) fn status(node: &Node) -> Value {
+    let validator = Validator::get();
+    let hash = |block: Option<&Block>| block.map_or(json!(""), |block| json!(block.id.hash));
+    let app_hash =
+        |block: Option<&Block>| block.map_or_else(String::new, |block| block.header.app_hash.clone());
+    let height = |block: Option<&Block>| block.map_or(0, |block| block.header.height).to_string();
+    let time = |block: Option<&Block>| {
+        block.map_or_else(|| "0001-01-01T00:00:00Z".into(), |block| rfc3339(block.header.time))
+    };
+    let latest = node.blocks.latest().map(AsRef::as_ref);
+    let earliest = node.blocks.earliest().map(AsRef::as_ref);
+    json!({
+        "node_info": {
+            "protocol_version": {"p2p": "8", "block": "11", "app": "0"},
+            "id": validator.address.to_lowercase(),
+            "listen_addr": "tcp://127.0.0.1:26656",
+            "network": node.chain_id,
+            "version": COMETBFT_VERSION,
+            "channels": "402021222330386061",
+            "moniker": "devnet",
+            "other": {"tx_index": "on", "rpc_address": node.rpc_address},
+        },
+        "sync_info": {
+            "latest_block_hash": hash(latest),
+            "latest_app_hash": app_hash(latest),
+            "latest_block_height": height(latest),
+            "latest_block_time": time(latest),
+            "earliest_block_hash": hash(earliest),
+            "earliest_app_hash": app_hash(earliest),
+            "earliest_block_height": height(earliest),
+            "earliest_block_time": time(earliest),
+            // A node that has made no block yet says that it catches up.
+            "catching_up": latest.is_none(),
+        },
+        "validator_info": {
+            "address": validator.address,
+            "pub_key": {"type": "tendermint/PubKeyEd25519", "value": validator.public_key},
+            "voting_power": VOTING_POWER,
+        },
+    })
+}
+
+pub(super) fn net_info() -> Value {
+    json!({"listening": true, "listeners": ["Listener(@)"], "n_peers": "0", "peers": []})
+}
+
+pub(super) fn abci_info(node: &Node) -> Value {
+    let app_hash = node
+        .blocks
+        .latest()
+        .map_or_else(String::new, |block| cometbft_json::base64(&block.executed.app_hash));
+    json!({"response": {
+        "data": "AlloraApp",
+        "version": APP_VERSION,
+        "last_block_height": node.app.height().to_string(),
+        "last_block_app_hash": app_hash,
+    }})
+}
+
+pub(super) fn abci_query(node: &mut Node, args: &Args) -> Result<Value, RpcError> {
+    let height = u64::try_from(args.integer("height").unwrap_or(0))
+        .map_err(|_| RpcError::internal("height cannot be negative"))?;
+    let answer = node.app.query(args.text("path"), args.bytes("data"), height);
+    Ok(json!({"response": {
+        "code": answer.code,
+        "log": answer.log,
+        "info": "",
+        "index": "0",
+        "key": null,
+        "value": answer.value.as_deref().map(cometbft_json::base64),
+        "proofOps": null,
+        "height": answer.height.to_string(),
+        "codespace": answer.codespace,
+    }}))
+}
+
+pub(super) fn validators(node: &mut Node, args: &Args) -> Result<Value, RpcError> {
+    let height = block(node, args)?.header.height;
+    let validator = Validator::get();
+    Ok(json!({
+        "block_height": height.to_string(),
+        "validators": [{
+            "address": validator.address,
+            "pub_key": {"type": "tendermint/PubKeyEd25519", "value": validator.public_key},
+            "voting_power": VOTING_POWER,
+            "proposer_priority": "0",
+        }],
+        "count": "1",
+        "total": "1",
+    }))
+}
+
+pub(super) fn consensus_params(node: &mut Node, args: &Args) -> Result<Value, RpcError> {
+    // Without a height it is those of the block that comes next.
+    let height = match args.integer("height") {
+        None => node.app.height() + 1,
+        Some(_) => block(node, args)?.header.height,
+    };
+    Ok(json!({"block_height": height.to_string(), "consensus_params": cometbft_json::consensus_params()}))
+}
+
+pub(super) fn genesis(node: &Node) -> Value {
+    let validator = Validator::get();
+    json!({"genesis": {
+        "genesis_time": rfc3339(node.genesis_time),
+        "chain_id": node.chain_id,
+        "initial_height": "1",
+        "consensus_params": cometbft_json::consensus_params(),
+        "validators": [{
+            "address": validator.address,
+            "pub_key": {"type": "tendermint/PubKeyEd25519", "value": validator.public_key},
+            "power": VOTING_POWER,
+            "name": "devnet",
+        }],
+        "app_hash": "",
+        "app_state": {},
+    }})
+}

@@ -1,0 +1,160 @@
+//! `/websocket`: subscriptions, and every other method as well.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use axum::{
+    extract::ws::{Message, WebSocket, WebSocketUpgrade},
+    response::Response,
+};
+use serde_json::{Value, json};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior, interval_at, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    MAX_BODY, Service,
+    jsonrpc::{Id, Incoming, Request, RpcError, response},
+    params::{Args, Kind, Param},
+};
+use crate::devnet::node::event_bus::{CLIENT_BUFFER, Client, Frame, SubscriptionError};
+
+/// CometBFT's times: it pings a client that often, gives it that long to answer, and waits that
+/// long for one to take a frame.
+const PING_EVERY: Duration = Duration::from_secs(27);
+const PONG_WITHIN: Duration = Duration::from_secs(30);
+const WRITE_WITHIN: Duration = Duration::from_secs(10);
+
+const QUERY: &[Param] = &[("query", Kind::Text)];
+
+/// The connection is of no use any more.
+struct Gone;
+
+/// One client.
+struct Connection {
+    service: Service,
+    socket: WebSocket,
+    client: Client,
+}
+
+/// Takes the connection over once it has been upgraded.
+pub(super) fn accept(service: Service, upgrade: WebSocketUpgrade) -> Response {
+    static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+    let tracker = service.connections.clone();
+    upgrade.max_message_size(MAX_BODY).max_frame_size(MAX_BODY).on_upgrade(move |socket| {
+        tracker.track_future(async move {
+            let (frames, received) = mpsc::channel(CLIENT_BUFFER);
+            let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+            let client = Client { id, frames, too_slow: CancellationToken::new() };
+            let node = service.node.clone();
+            // An error means that the client has gone, which ends the loop as it should.
+            let _ = Connection { service, socket, client }.serve(received).await;
+            let _ = node.run(move |node| node.events.unsubscribe_all(id)).await;
+        })
+    })
+}
+
+impl Connection {
+    async fn serve(mut self, mut frames: mpsc::Receiver<Frame>) -> Result<(), Gone> {
+        let stopping = self.service.stopping.clone();
+        let too_slow = self.client.too_slow.clone();
+        let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard = Instant::now();
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => return self.say_goodbye().await,
+                () = too_slow.cancelled() => return Err(Gone),
+                message = self.socket.recv() => {
+                    heard = Instant::now();
+                    self.receive(message.ok_or(Gone)?.map_err(|_| Gone)?).await?;
+                }
+                frame = frames.recv() => {
+                    let Frame { id, result } = frame.ok_or(Gone)?;
+                    let id = id.to_json();
+                    self.send(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#)).await?;
+                }
+                _ = ping.tick() => {
+                    if heard.elapsed() > PING_EVERY + PONG_WITHIN {
+                        return Err(Gone);
+                    }
+                    self.write(Message::Ping(Vec::new().into())).await?;
+                }
+            }
+        }
+    }
+
+    async fn receive(&mut self, message: Message) -> Result<(), Gone> {
+        let bytes = match message {
+            Message::Text(text) => text.as_bytes().to_vec(),
+            Message::Binary(bytes) => bytes.to_vec(),
+            Message::Ping(_) | Message::Pong(_) => return Ok(()), // the library answers pings
+            Message::Close(_) => return Err(Gone),
+        };
+        let incoming = serde_json::from_slice(&bytes)
+            .map_err(|error| RpcError::Parse(format!("error unmarshaling request: {error}")))
+            .and_then(Incoming::from_json);
+        let answer = match incoming {
+            Ok(Incoming::Notification) => return Ok(()),
+            Ok(Incoming::Call(request)) => {
+                let id = request.id.clone();
+                response(Some(&id), self.call(request).await)
+            }
+            Err(error) => response(None, Err(error)),
+        };
+        self.send(answer.to_string()).await
+    }
+
+    async fn call(&mut self, request: Request) -> Result<Value, RpcError> {
+        let client = self.client.clone();
+        let done = match request.method.as_str() {
+            "subscribe" => {
+                let query = query(&request)?;
+                self.service.on_node(move |node| node.events.subscribe(&client, request.id, query)).await?
+            }
+            "unsubscribe" => {
+                let query = query(&request)?;
+                self.service.on_node(move |node| node.events.unsubscribe(client.id, &query)).await?
+            }
+            "unsubscribe_all" => {
+                self.service.on_node(move |node| node.events.unsubscribe_all(client.id)).await?
+            }
+            _ => return self.service.call(request).await,
+        };
+        done.map(|()| json!({})).map_err(|error: SubscriptionError| RpcError::internal(error))
+    }
+
+    /// What CometBFT says to each subscription when it exits. No close frame follows.
+    async fn say_goodbye(&mut self) -> Result<(), Gone> {
+        let client = self.client.id;
+        let ids: Vec<Id> = self
+            .service
+            .on_node(move |node| node.events.subscriptions_of(client).cloned().collect())
+            .await
+            .map_err(|_| Gone)?;
+        for id in ids {
+            let error = RpcError::Server("subscription was canceled (reason: CometBFT exited)".into());
+            self.send(response(Some(&id), Err(error)).to_string()).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, text: String) -> Result<(), Gone> {
+        self.write(Message::Text(text.into())).await
+    }
+
+    async fn write(&mut self, message: Message) -> Result<(), Gone> {
+        match timeout(WRITE_WITHIN, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Gone),
+        }
+    }
+}
+
+fn query(request: &Request) -> Result<String, RpcError> {
+    Ok(Args::from_json(QUERY, &request.params)?.text("query").into())
+}
