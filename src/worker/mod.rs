@@ -2,6 +2,7 @@
 //!
 //! | file | noun |
 //! |---|---|
+//! | `setup` | what a worker is made of, and how it ends |
 //! | `main_loop` | the loop: events, looks, rounds, the heartbeat |
 //! | `onboarding` | from endpoints and a key to a chain that is known |
 //! | `schedule` | which windows are open, and when to look again |
@@ -16,16 +17,18 @@
 
 pub mod clock;
 pub mod context;
-pub mod main_loop;
+mod main_loop;
 mod onboarding;
 pub mod prediction;
 mod registration;
 mod reporter;
 mod round;
 pub mod schedule;
+mod setup;
 mod transact;
 pub mod validate;
 
 pub use context::{Broadcasting, Options};
-pub use main_loop::{Ended, Goal, Setup, WorkerError, run};
+pub use main_loop::run;
+pub use setup::{Ended, Goal, Setup, WorkerError};
 pub use validate::Rules;

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
-use super::main_loop::{Goal, Setup, WorkerError};
 use super::reporter::Reporter;
+use super::setup::{Goal, Setup, WorkerError};
 use crate::chain::messages::Topic;
 use crate::chain::pool::{Pool, PoolError};
 use crate::chain::query::Client;

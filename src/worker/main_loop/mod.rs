@@ -3,7 +3,10 @@
 //! Nothing in it waits for anything but the next thing to happen: whatever takes time is a task, so that a
 //! turn is completed at least every [`TICK`], whatever chain, model and disk do.
 
-use std::path::PathBuf;
+mod goal;
+mod news;
+mod report;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,26 +14,24 @@ use time::OffsetDateTime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::clock::Clock;
-use super::context::{Context, Options};
+use super::context::Context;
 use super::onboarding::{self, Connection};
 use super::prediction::Arity;
 use super::registration::{self, RegistrationError};
 use super::reporter::Reporter;
 use super::round::{self, Finished, Progress, Round};
 use super::schedule::{Schedule, Subscribed};
+use super::setup::{Ended, Goal, Setup, WorkerError};
 use super::transact::Obstacle;
 use crate::chain::events::{self, ChainEvent, Interest};
 use crate::chain::outcome::Verdict;
-use crate::chain::pool::{Pool, PoolError};
 use crate::chain::query::{Client, QueryError, Window, WindowStatus};
-use crate::health::{HeartbeatFile, LastResult, Phase};
-use crate::journal::{JournalError, JournalHandle, OpenError, RoundState};
-use crate::model::{Model, ModelState, ModelStatus};
-use crate::wallet::Wallet;
+use crate::health::Phase;
+use crate::journal::{JournalError, JournalHandle};
+use crate::model::{Model, ModelStatus};
 
 /// The longest pause between two turns.
 const TICK: Duration = Duration::from_secs(2);
@@ -38,84 +39,10 @@ const TICK: Duration = Duration::from_secs(2);
 const QUERY_LIMIT: Duration = Duration::from_secs(10);
 /// Pauses between looks while the chain does not let us.
 const BLOCKED_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// The chain is not fresh when its newest block is older than this many block times.
-const STALE_BLOCKS: u32 = 10;
-/// A chain with short blocks is not called stale before this.
-const STALE_AFTER: Duration = Duration::from_secs(15);
 /// Blocks before an opening at which the price of gas is asked for.
 const PRICE_AHEAD: u32 = 2;
 /// What a transaction that is on its way is given when the worker is asked to stop.
 const SETTLE_LIMIT: Duration = Duration::from_secs(6);
-
-/// When the worker ends by itself.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Goal {
-    /// Never.
-    Forever,
-    /// After this many finished rounds.
-    Windows(u64),
-    /// After one window; waits for it at most this long, or for the topic's epoch.
-    Once {
-        /// How long to wait for the window.
-        wait: Option<Duration>,
-    },
-}
-
-/// What the loop is made of.
-pub struct Setup {
-    /// Endpoints.
-    pub pool: Arc<Pool>,
-    /// The key.
-    pub wallet: Wallet,
-    /// The model, loading.
-    pub model: Model,
-    /// What the user asked for.
-    pub options: Options,
-    /// The longest pause between two looks at the chain.
-    pub polling_interval: Duration,
-    /// Folder of the journal.
-    pub state_dir: PathBuf,
-    /// The heartbeat.
-    pub heartbeat: HeartbeatFile,
-    /// When to end.
-    pub goal: Goal,
-    /// When to end, on the clock.
-    pub until: Option<OffsetDateTime>,
-    /// Cancelled when the worker is asked to stop.
-    pub stopping: CancellationToken,
-}
-
-/// How the worker ended in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended {
-    /// Asked to, or the time was over.
-    Stopped,
-    /// The goal is reached.
-    Done,
-    /// Once: nothing was submitted this time.
-    NothingSubmitted(String),
-    /// Once: the chain does not let this wallet submit.
-    NotPermitted(String),
-    /// Once: no endpoint could be used.
-    NoEndpoint(String),
-}
-
-/// Why the worker cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum WorkerError {
-    /// All endpoints are of another chain.
-    #[error("the endpoints are not of the chain that was asked for")]
-    WrongChain(#[source] PoolError),
-    /// The journal cannot be opened.
-    #[error("the journal cannot be opened")]
-    Open(#[source] OpenError),
-    /// The journal cannot be written.
-    #[error("the journal cannot be written")]
-    Journal(#[from] JournalError),
-    /// The system gives no thread.
-    #[error("the system gives no thread for the journal")]
-    Thread(#[source] std::io::Error),
-}
 
 /// Runs a worker until it is asked to stop or its goal is reached.
 ///
@@ -164,7 +91,7 @@ enum Done {
     Looked(Result<WindowStatus, QueryError>),
     Registered(Result<(), RegistrationError>),
     Priced(Result<(), QueryError>),
-    Round(Result<round::Ended, JournalError>),
+    Round { nonce: i64, ended: Result<round::Ended, JournalError> },
     Witnessed { nonce: i64, answered: Result<bool, QueryError> },
 }
 
@@ -351,7 +278,8 @@ impl MainLoop {
         };
         let topic_id = self.context.options.topic_id;
         let span = tracing::info_span!("round", topic_id, nonce = window.nonce);
-        self.tasks.spawn(async move { Done::Round(round.run().await) }.instrument(span));
+        let nonce = window.nonce;
+        self.tasks.spawn(async move { Done::Round { nonce, ended: round.run().await } }.instrument(span));
     }
 
     /// A window is over, and there was no round for it.
@@ -372,7 +300,10 @@ impl MainLoop {
                 ("the worker was busy with another window".to_owned(), None)
             }
         };
-        self.tasks.spawn(async move { Done::Round(round::missed(&context, window, why, obstacle).await) });
+        let nonce = window.nonce;
+        self.tasks.spawn(async move {
+            Done::Round { nonce, ended: round::missed(&context, window, why, obstacle).await }
+        });
     }
 
     fn register(&mut self) {
@@ -382,192 +313,6 @@ impl MainLoop {
         self.registering = true;
         let context = Arc::clone(&self.context);
         self.tasks.spawn(async move { Done::Registered(registration::register(&context).await) });
-    }
-
-    /// The chain told us something.
-    fn heard(&mut self, event: ChainEvent) {
-        match event {
-            ChainEvent::Connected { endpoint } => {
-                tracing::debug!(endpoint, "events come in");
-                self.subscribed = Subscribed::Yes;
-                // What opened in the gap is not told again.
-                self.schedule.look_now();
-            }
-            ChainEvent::Disconnected { endpoint, cause } => {
-                if self.subscribed == Subscribed::Yes {
-                    tracing::warn!(endpoint, cause, "no events, the chain is polled until they come again");
-                } else {
-                    tracing::debug!(endpoint, cause, "still no events");
-                }
-                self.subscribed = Subscribed::No;
-                self.schedule.look_now();
-            }
-            ChainEvent::Block { height, .. } => self.context.clock.observe(height),
-            ChainEvent::WindowOpened { nonce, window_end, height } => {
-                self.context.clock.observe(height);
-                // A node that catches up tells of windows long closed.
-                if window_end > self.context.clock.head().height {
-                    self.schedule.opened(Window { nonce, end: window_end });
-                }
-            }
-            ChainEvent::Tx(tx) => {
-                self.context.clock.observe(tx.height);
-                // Nobody listens when no round waits for it.
-                let _ = self.context.delivered.send(Arc::from(tx));
-            }
-        }
-    }
-
-    fn done(&mut self, done: Done, reporter: &mut Reporter) -> Result<(), WorkerError> {
-        match done {
-            Done::Looked(looked) => self.looked(looked),
-            Done::Registered(registered) => self.registered(registered),
-            Done::Priced(Ok(())) => {}
-            Done::Priced(Err(error)) => tracing::debug!(%error, "the price of gas is not known beforehand"),
-            Done::Round(Ok(round::Ended::Interrupted)) => self.round = None,
-            Done::Round(Ok(round::Ended::Finished(finished))) => self.finished(finished, reporter),
-            Done::Round(Err(error)) => return Err(error.into()),
-            Done::Witnessed { nonce, answered: Ok(false) } => {
-                tracing::warn!(nonce, "nobody answered for this wallet: taking over");
-                self.standby = false;
-            }
-            Done::Witnessed { .. } => {}
-        }
-        Ok(())
-    }
-
-    fn looked(&mut self, looked: Result<WindowStatus, QueryError>) {
-        self.looking = false;
-        let status = match looked {
-            Ok(status) => status,
-            Err(error) => {
-                tracing::warn!(%error, "cannot look at the chain");
-                self.schedule.look_failed(Instant::now());
-                if !error.is_endpoint_fault() {
-                    self.block(format!("the chain refuses to be asked: {error}"));
-                }
-                return;
-            }
-        };
-        self.context.clock.observe(status.height);
-        self.schedule.looked(&status, Instant::now());
-        self.is_topic_active = status.is_topic_active;
-        let address = self.context.address();
-        let topic_id = self.context.options.topic_id;
-        if !status.is_registered {
-            let why = format!("{address} is not registered in topic {topic_id} yet");
-            if !matches!(&self.standing, Standing::Blocked(_)) {
-                self.block(why);
-            }
-            self.register();
-        } else if !status.is_whitelisted {
-            self.block(format!(
-                "the whitelist of topic {topic_id} does not have {address}: ask the topic's owner"
-            ));
-        } else {
-            self.standing = Standing::Good;
-            self.blocked_pause = BLOCKED_PAUSE.0;
-        }
-    }
-
-    fn block(&mut self, why: String) {
-        let blocked = Standing::Blocked(why);
-        if self.standing == blocked {
-            self.blocked_pause = (self.blocked_pause * 2).min(BLOCKED_PAUSE.1);
-        } else {
-            self.blocked_pause = BLOCKED_PAUSE.0;
-            self.standing = blocked;
-        }
-    }
-
-    fn registered(&mut self, registered: Result<(), RegistrationError>) {
-        self.registering = false;
-        match registered {
-            Ok(()) => {
-                tracing::info!(topic_id = self.context.options.topic_id, "registered");
-                self.schedule.look_now();
-            }
-            Err(RegistrationError::Interrupted) => {}
-            Err(error) => {
-                tracing::warn!(%error, "not registered");
-                self.block(error.to_string());
-                self.register_after = Instant::now() + self.blocked_pause;
-            }
-        }
-    }
-
-    fn finished(&mut self, finished: Finished, reporter: &mut Reporter) {
-        self.round = None;
-        self.finished_rounds += 1;
-        let Finished { nonce, state, reason, value, obstacle } = &finished;
-        let (topic_id, value) = (self.context.options.topic_id, value.as_deref());
-        match (state, reason.as_deref()) {
-            (RoundState::Admitted, _) => tracing::info!(topic_id, nonce, value, "window {nonce}: {state}"),
-            (RoundState::DryRun | RoundState::Skipped, reason) => {
-                tracing::info!(topic_id, nonce, value, reason, "window {nonce}: {state}");
-            }
-            (_, reason) => tracing::warn!(topic_id, nonce, value, reason, "window {nonce}: {state}"),
-        }
-        let failed = matches!(state, RoundState::Refused | RoundState::Expired);
-        reporter
-            .finished(LastResult { nonce: *nonce, state: state.to_string(), reason: reason.clone() }, failed);
-        if *obstacle == Some(Obstacle::Chain(Verdict::NotPermitted)) {
-            self.block(reason.clone().unwrap_or_default());
-            self.schedule.look_now();
-        }
-        if *state == RoundState::AnsweredElsewhere && *nonce > self.started_at_height {
-            tracing::warn!(nonce, "another instance answers for this wallet: standing by");
-            self.standby = true;
-        }
-        self.last = Some(finished);
-    }
-
-    /// A task of ours panicked: a fault of this program, and no reason to stop answering.
-    fn panicked(&mut self, error: &tokio::task::JoinError) {
-        tracing::error!(%error, "a task of the worker failed; this is a fault of this program");
-        (self.looking, self.registering, self.round) = (false, false, None);
-        self.schedule.look_failed(Instant::now());
-    }
-
-    /// What a reader of the heartbeat should know by now.
-    fn report(&mut self, reporter: &mut Reporter) {
-        let head = self.context.clock.head();
-        reporter.head(head);
-        reporter.next_window(head, self.schedule.next_start());
-        let model = self.models.borrow_and_update().clone();
-        reporter.model(&model);
-        let is_stale = head.age() > (head.block_time * STALE_BLOCKS).max(STALE_AFTER);
-        let why_not = match (&self.standing, &model.state) {
-            _ if is_stale => Some(format!("no new block for {} s", head.age().as_secs())),
-            (Standing::Unknown, _) => Some("the chain was not asked yet".to_owned()),
-            (Standing::Blocked(why), _) => Some(why.clone()),
-            _ if self.standby => Some("another instance answers for this wallet".to_owned()),
-            (Standing::Good, ModelState::Loading) => Some("the model is loading".to_owned()),
-            (Standing::Good, ModelState::Failed(failure)) => {
-                Some(format!("the model cannot be loaded: {failure}"))
-            }
-            (Standing::Good, ModelState::Stopped) => Some("the model has stopped".to_owned()),
-            (Standing::Good, ModelState::Ready | ModelState::Busy) => None,
-        };
-        let progress = self.progress.borrow_and_update().clone().filter(|_| self.round.is_some());
-        let held = match &progress {
-            Some(Progress::Held { why }) => Some(why.clone()),
-            _ => None,
-        };
-        match (progress, &self.standing) {
-            (Some(progress), _) => reporter.progress(progress),
-            (None, Standing::Blocked(_)) => reporter.phase(Phase::Blocked, None),
-            (None, _) if self.standby => reporter.phase(Phase::Standby, None),
-            (None, Standing::Unknown) => reporter.phase(Phase::Starting, None),
-            (None, Standing::Good) if model.state == ModelState::Loading => {
-                reporter.phase(Phase::Loading, None)
-            }
-            (None, Standing::Good) => reporter.phase(Phase::Waiting, None),
-        }
-        if !self.is_topic_active && why_not.is_none() {
-            return reporter.ready(Some(format!("topic {} is not active", self.context.options.topic_id)));
-        }
-        reporter.ready(why_not.or(held));
     }
 
     fn look_at(&self) -> Instant {
@@ -590,29 +335,6 @@ impl MainLoop {
         let tick = Instant::now() + TICK;
         let look = if self.looking { tick } else { self.look_at() };
         look.min(self.price_at().unwrap_or(tick)).min(self.deadline.unwrap_or(tick)).min(tick)
-    }
-
-    /// Whether the goal is reached.
-    fn ended(&self) -> Option<Ended> {
-        match self.goal {
-            Goal::Forever => None,
-            Goal::Windows(wanted) => (self.finished_rounds >= wanted).then_some(Ended::Done),
-            Goal::Once { .. } => match &self.last {
-                Some(finished) => Some(once(finished)),
-                None if self.round.is_some()
-                    || self.deadline.is_none_or(|deadline| deadline > Instant::now()) =>
-                {
-                    None
-                }
-                None => Some(match &self.standing {
-                    Standing::Blocked(why) => Ended::NotPermitted(why.clone()),
-                    Standing::Unknown => {
-                        Ended::NoEndpoint("the chain did not say whether a window is open".to_owned())
-                    }
-                    Standing::Good => Ended::NothingSubmitted("no window opened in time".to_owned()),
-                }),
-            },
-        }
     }
 
     /// Gives a transaction that is on its way some time, then drops everything; the journal knows how to go on.
@@ -652,21 +374,5 @@ async fn look(context: &Context) -> Result<WindowStatus, QueryError> {
             client.window_status(topic_id, address).await
         }
         looked => looked,
-    }
-}
-
-/// What one round means for `--once`.
-fn once(finished: &Finished) -> Ended {
-    let reason = finished.reason.clone().unwrap_or_else(|| finished.state.to_string());
-    match (finished.state, finished.obstacle) {
-        (
-            RoundState::Admitted
-            | RoundState::NotAdmitted
-            | RoundState::DryRun
-            | RoundState::AnsweredElsewhere,
-            _,
-        ) => Ended::Done,
-        (_, Some(Obstacle::Chain(Verdict::NotPermitted))) => Ended::NotPermitted(reason),
-        _ => Ended::NothingSubmitted(reason),
     }
 }

@@ -5,11 +5,12 @@
 //! After that the same bytes are sent again and the hash is looked up until the outcome is known. The
 //! timeout height makes every outcome known in the end.
 
+mod settle;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use cosmrs::Any;
-use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::context::{Broadcasting, Context};
 use crate::chain::delivered::DeliveredTx;
@@ -21,8 +22,7 @@ use crate::chain::rpc::CheckTxAnswer;
 use crate::chain::sequence::{Mismatch, Sequence};
 use crate::chain::tx::{Fee, SignedTx, SignerData, TxHash, UnsignedTx};
 use crate::journal::{
-    Death, DeathError, Inclusion, JournalError, NewTransaction, PrepareError, Prepared, Purpose, SpendLimit,
-    Timestamp, Uallo,
+    JournalError, NewTransaction, PrepareError, Prepared, Purpose, SpendLimit, Timestamp, Uallo,
 };
 
 /// Share of the time left that one call may take.
@@ -32,8 +32,6 @@ const CALL_LIMIT: (Duration, Duration) = (Duration::from_millis(500), Duration::
 /// Tries without a block between them. Each knows more than the one before; past this many a node makes fun
 /// of us.
 const AT_ONCE: u32 = 4;
-/// Blocks without the transaction after which its hash is looked up although events come in.
-const LOOK_UP_AFTER: i64 = 2;
 
 /// What a transaction is for.
 #[derive(Debug, Clone)]
@@ -440,125 +438,6 @@ impl Transaction<'_> {
     async fn note_endpoint(&self, tx: &Prepared, endpoint: String) -> Result<(), JournalError> {
         let tx = tx.clone();
         self.context.journal.call(move |journal| journal.broadcasting(&tx, &endpoint, Timestamp::now())).await
-    }
-
-    /// Waits until the transaction is in a block, or can never be in one. The same bytes are sent again
-    /// while it is in none: a node that restarts forgets its mempool.
-    async fn settle(
-        &mut self,
-        tx: Prepared,
-        fate: Fate,
-        mut delivered: broadcast::Receiver<Arc<DeliveredTx>>,
-    ) -> Result<Step, JournalError> {
-        let context = Arc::clone(self.context);
-        let hash = TxHash::of(tx.bytes());
-        context.sequence.lock().await.sent(tx.sequence(), hash);
-        let sent_at = context.clock.head().height;
-        let mut is_due = fate == Fate::Unknown;
-        loop {
-            if is_due && let Some(step) = self.look_up(&tx, hash).await? {
-                return Ok(step);
-            }
-            tokio::select! {
-                event = delivered.recv() => match event {
-                    Ok(event) if event.hash == hash => return self.delivered(&tx, (*event).clone()).await,
-                    Ok(_) => is_due = false,
-                    // We may have missed it.
-                    Err(RecvError::Lagged(_) | RecvError::Closed) => is_due = true,
-                },
-                head = context.clock.next_block() => {
-                    // An ordinary transaction is in the next block, and an event tells. No block at all means
-                    // that nobody tells us of any.
-                    let overdue = head.height >= sent_at + LOOK_UP_AFTER || head.age() > head.block_time * 2;
-                    is_due = overdue || fate == Fate::Unknown;
-                }
-                () = context.leaving.cancelled() => return Ok(Step::Done(Transacted::Interrupted)),
-            }
-        }
-    }
-
-    /// Looks the transaction up, and sends it again where it is in no block.
-    async fn look_up(&self, tx: &Prepared, hash: TxHash) -> Result<Option<Step>, JournalError> {
-        let client = self.context.client().within(self.call_limit());
-        match client.find_tx(hash).await {
-            Ok(Some(found)) => return self.delivered(tx, found).await.map(Some),
-            Ok(None) => {}
-            Err(error) => {
-                tracing::warn!(%error, %hash, "cannot look up a transaction");
-                return Ok(None);
-            }
-        }
-        match client.absent_at(hash).await {
-            Ok(Some(head)) if head > tx.timeout_height() => {
-                return self.dead(tx, Death::TimedOut { head }).await.map(Some);
-            }
-            // Where no events come, this is how we learn of blocks.
-            Ok(head) => self.context.clock.observe(head.unwrap_or_default()),
-            Err(error) => tracing::debug!(%error, %hash, "no node can say that the transaction is nowhere"),
-        }
-        if self.context.clock.head().height >= self.intent.timeout_height {
-            return Ok(None);
-        }
-        let answers = self.send(tx).await?;
-        let taken = |sent: &Broadcast| {
-            let check = sent.answer.as_ref().ok()?;
-            // The account's number matters for the verdict on a signature only.
-            match check_verdict(check, 0) {
-                Verdict::SequenceMismatch { expected: Some(expected) } => {
-                    (expected > tx.sequence()).then_some(())
-                }
-                _ => None,
-            }
-        };
-        if answers.iter().any(Broadcast::is_accepted) || answers.iter().find_map(taken).is_none() {
-            return Ok(None);
-        }
-        // Its sequence is used: by this very transaction in a block that came meanwhile, or by another program's.
-        match (client.account(self.context.address()).await, client.find_tx(hash).await) {
-            (_, Ok(Some(found))) => self.delivered(tx, found).await.map(Some),
-            (Ok(Some(account)), Ok(None)) if account.sequence > tx.sequence() => {
-                self.context.sequence.lock().await.committed(account);
-                self.dead(tx, Death::SequenceUsed { committed: account.sequence }).await.map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    async fn delivered(&self, tx: &Prepared, found: DeliveredTx) -> Result<Step, JournalError> {
-        let context = self.context;
-        let timed_out = block_verdict(&found) == Some(Verdict::TimeoutHeight);
-        {
-            let mut sequence = context.sequence.lock().await;
-            if timed_out { sequence.freed(&found.hash) } else { sequence.used(tx.sequence()) }
-        }
-        let paid = match found.spent_by(context.address()) {
-            Some(paid) => Uallo(paid),
-            None if timed_out => Uallo(0),
-            None => tx.fee(),
-        };
-        let inclusion = Inclusion {
-            height: found.height,
-            code: found.code,
-            codespace: found.codespace.clone(),
-            log: found.log.clone(),
-            paid,
-            gas_used: found.gas_used,
-        };
-        let tx = tx.clone();
-        context.journal.call(move |journal| journal.included(&tx, &inclusion, Timestamp::now())).await?;
-        Ok(Step::Done(Transacted::Delivered(Box::new(found))))
-    }
-
-    async fn dead(&self, tx: &Prepared, proof: Death) -> Result<Step, JournalError> {
-        self.context.sequence.lock().await.freed(&TxHash::of(tx.bytes()));
-        let (dead, why) = (tx.clone(), format!("transaction {} was not included: {proof}", tx.hash()));
-        match self.context.journal.call(move |journal| journal.dead(&dead, proof)).await {
-            Ok(()) => Ok(Step::Again { why, when: When::AtOnce }),
-            Err(DeathError::Journal(error)) => Err(error),
-            Err(error @ DeathError::TooEarly { .. }) => {
-                Ok(Step::Again { why: error.to_string(), when: When::NextBlock })
-            }
-        }
     }
 }
 

@@ -1,0 +1,171 @@
+//! What happened, and what the loop makes of it.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{BLOCKED_PAUSE, Done, MainLoop, Standing};
+use crate::chain::events::ChainEvent;
+use crate::chain::outcome::Verdict;
+use crate::chain::query::{QueryError, Window, WindowStatus};
+use crate::health::LastResult;
+use crate::journal::RoundState;
+use crate::worker::WorkerError;
+use crate::worker::registration::RegistrationError;
+use crate::worker::reporter::Reporter;
+use crate::worker::round::{self, Finished};
+use crate::worker::schedule::Subscribed;
+use crate::worker::transact::Obstacle;
+
+impl MainLoop {
+    /// The chain told us something.
+    pub(super) fn heard(&mut self, event: ChainEvent) {
+        match event {
+            ChainEvent::Connected { endpoint } => {
+                tracing::debug!(endpoint, "events come in");
+                self.subscribed = Subscribed::Yes;
+                // What opened in the gap is not told again.
+                self.schedule.look_now();
+            }
+            ChainEvent::Disconnected { endpoint, cause } => {
+                if self.subscribed == Subscribed::Yes {
+                    tracing::warn!(endpoint, cause, "no events, the chain is polled until they come again");
+                } else {
+                    tracing::debug!(endpoint, cause, "still no events");
+                }
+                self.subscribed = Subscribed::No;
+                self.schedule.look_now();
+            }
+            ChainEvent::Block { height, .. } => self.context.clock.observe(height),
+            ChainEvent::WindowOpened { nonce, window_end, height } => {
+                self.context.clock.observe(height);
+                // A node that catches up tells of windows long closed.
+                if window_end > self.context.clock.head().height {
+                    self.schedule.opened(Window { nonce, end: window_end });
+                }
+            }
+            ChainEvent::Tx(tx) => {
+                self.context.clock.observe(tx.height);
+                // Nobody listens when no round waits for it.
+                let _ = self.context.delivered.send(Arc::from(tx));
+            }
+        }
+    }
+
+    pub(super) fn done(&mut self, done: Done, reporter: &mut Reporter) -> Result<(), WorkerError> {
+        match done {
+            Done::Looked(looked) => self.looked(looked),
+            Done::Registered(registered) => self.registered(registered),
+            Done::Priced(Ok(())) => {}
+            Done::Priced(Err(error)) => tracing::debug!(%error, "the price of gas is not known beforehand"),
+            Done::Round { nonce, ended } => {
+                // A window that was missed ends beside the round that has the model.
+                if self.round == Some(nonce) {
+                    self.round = None;
+                }
+                match ended? {
+                    round::Ended::Finished(finished) => self.finished(finished, reporter),
+                    round::Ended::Interrupted => {}
+                }
+            }
+            Done::Witnessed { nonce, answered: Ok(false) } => {
+                tracing::warn!(nonce, "nobody answered for this wallet: taking over");
+                self.standby = false;
+            }
+            Done::Witnessed { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn looked(&mut self, looked: Result<WindowStatus, QueryError>) {
+        self.looking = false;
+        let status = match looked {
+            Ok(status) => status,
+            Err(error) => {
+                tracing::warn!(%error, "cannot look at the chain");
+                self.schedule.look_failed(Instant::now());
+                if !error.is_endpoint_fault() {
+                    self.block(format!("the chain refuses to be asked: {error}"));
+                }
+                return;
+            }
+        };
+        self.context.clock.observe(status.height);
+        self.schedule.looked(&status, Instant::now());
+        self.is_topic_active = status.is_topic_active;
+        let address = self.context.address();
+        let topic_id = self.context.options.topic_id;
+        if !status.is_registered {
+            let why = format!("{address} is not registered in topic {topic_id} yet");
+            if !matches!(&self.standing, Standing::Blocked(_)) {
+                self.block(why);
+            }
+            self.register();
+        } else if !status.is_whitelisted {
+            self.block(format!(
+                "the whitelist of topic {topic_id} does not have {address}: ask the topic's owner"
+            ));
+        } else {
+            self.standing = Standing::Good;
+            self.blocked_pause = BLOCKED_PAUSE.0;
+        }
+    }
+
+    fn block(&mut self, why: String) {
+        let blocked = Standing::Blocked(why);
+        if self.standing == blocked {
+            self.blocked_pause = (self.blocked_pause * 2).min(BLOCKED_PAUSE.1);
+        } else {
+            self.blocked_pause = BLOCKED_PAUSE.0;
+            self.standing = blocked;
+        }
+    }
+
+    fn registered(&mut self, registered: Result<(), RegistrationError>) {
+        self.registering = false;
+        match registered {
+            Ok(()) => {
+                tracing::info!(topic_id = self.context.options.topic_id, "registered");
+                self.schedule.look_now();
+            }
+            Err(RegistrationError::Interrupted) => {}
+            Err(error) => {
+                tracing::warn!(%error, "not registered");
+                self.block(error.to_string());
+                self.register_after = Instant::now() + self.blocked_pause;
+            }
+        }
+    }
+
+    fn finished(&mut self, finished: Finished, reporter: &mut Reporter) {
+        self.finished_rounds += 1;
+        let Finished { nonce, state, reason, value, obstacle } = &finished;
+        let (topic_id, value) = (self.context.options.topic_id, value.as_deref());
+        match (state, reason.as_deref()) {
+            (RoundState::Admitted, _) => tracing::info!(topic_id, nonce, value, "window {nonce}: {state}"),
+            (RoundState::DryRun | RoundState::Skipped, reason) => {
+                tracing::info!(topic_id, nonce, value, reason, "window {nonce}: {state}");
+            }
+            (_, reason) => tracing::warn!(topic_id, nonce, value, reason, "window {nonce}: {state}"),
+        }
+        let failed = matches!(state, RoundState::Refused | RoundState::Expired);
+        reporter
+            .finished(LastResult { nonce: *nonce, state: state.to_string(), reason: reason.clone() }, failed);
+        if *obstacle == Some(Obstacle::Chain(Verdict::NotPermitted)) {
+            self.block(reason.clone().unwrap_or_default());
+            self.schedule.look_now();
+        }
+        if *state == RoundState::AnsweredElsewhere && *nonce > self.started_at_height {
+            tracing::warn!(nonce, "another instance answers for this wallet: standing by");
+            self.standby = true;
+        }
+        self.last = Some(finished);
+    }
+
+    /// A task of ours panicked: a fault of this program, and no reason to stop answering.
+    pub(super) fn panicked(&mut self, error: &tokio::task::JoinError) {
+        tracing::error!(%error, "a task of the worker failed; this is a fault of this program");
+        (self.looking, self.registering, self.round) = (false, false, None);
+        self.schedule.look_failed(Instant::now());
+    }
+}

@@ -1,0 +1,57 @@
+//! What a reader of the heartbeat should know.
+
+use std::time::Duration;
+
+use super::{MainLoop, Standing};
+use crate::health::Phase;
+use crate::model::ModelState;
+use crate::worker::reporter::Reporter;
+use crate::worker::round::Progress;
+
+/// The chain is not fresh when its newest block is older than this many block times.
+const STALE_BLOCKS: u32 = 10;
+/// A chain with short blocks is not called stale before this.
+const STALE_AFTER: Duration = Duration::from_secs(15);
+
+impl MainLoop {
+    /// What a reader of the heartbeat should know by now.
+    pub(super) fn report(&mut self, reporter: &mut Reporter) {
+        let head = self.context.clock.head();
+        reporter.head(head);
+        reporter.next_window(head, self.schedule.next_start());
+        let model = self.models.borrow_and_update().clone();
+        reporter.model(&model);
+        let is_stale = head.age() > (head.block_time * STALE_BLOCKS).max(STALE_AFTER);
+        let why_not = match (&self.standing, &model.state) {
+            _ if is_stale => Some(format!("no new block for {} s", head.age().as_secs())),
+            (Standing::Unknown, _) => Some("the chain was not asked yet".to_owned()),
+            (Standing::Blocked(why), _) => Some(why.clone()),
+            _ if self.standby => Some("another instance answers for this wallet".to_owned()),
+            (Standing::Good, ModelState::Loading) => Some("the model is loading".to_owned()),
+            (Standing::Good, ModelState::Failed(failure)) => {
+                Some(format!("the model cannot be loaded: {failure}"))
+            }
+            (Standing::Good, ModelState::Stopped) => Some("the model has stopped".to_owned()),
+            (Standing::Good, ModelState::Ready | ModelState::Busy) => None,
+        };
+        let progress = self.progress.borrow_and_update().clone().filter(|_| self.round.is_some());
+        let held = match &progress {
+            Some(Progress::Held { why }) => Some(why.clone()),
+            _ => None,
+        };
+        match (progress, &self.standing) {
+            (Some(progress), _) => reporter.progress(progress),
+            (None, Standing::Blocked(_)) => reporter.phase(Phase::Blocked, None),
+            (None, _) if self.standby => reporter.phase(Phase::Standby, None),
+            (None, Standing::Unknown) => reporter.phase(Phase::Starting, None),
+            (None, Standing::Good) if model.state == ModelState::Loading => {
+                reporter.phase(Phase::Loading, None)
+            }
+            (None, Standing::Good) => reporter.phase(Phase::Waiting, None),
+        }
+        if !self.is_topic_active && why_not.is_none() {
+            return reporter.ready(Some(format!("topic {} is not active", self.context.options.topic_id)));
+        }
+        reporter.ready(why_not.or(held));
+    }
+}

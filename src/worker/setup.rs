@@ -1,0 +1,85 @@
+//! What a worker is made of, and how it ends.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+
+use super::context::Options;
+use crate::chain::pool::{Pool, PoolError};
+use crate::health::HeartbeatFile;
+use crate::journal::{JournalError, OpenError};
+use crate::model::Model;
+use crate::wallet::Wallet;
+
+/// When the worker ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Goal {
+    /// Never.
+    Forever,
+    /// After this many finished rounds.
+    Windows(u64),
+    /// After one window; waits for it at most this long, or for the topic's epoch.
+    Once {
+        /// How long to wait for the window.
+        wait: Option<Duration>,
+    },
+}
+
+/// What the loop is made of.
+pub struct Setup {
+    /// Endpoints.
+    pub pool: Arc<Pool>,
+    /// The key.
+    pub wallet: Wallet,
+    /// The model, loading.
+    pub model: Model,
+    /// What the user asked for.
+    pub options: Options,
+    /// The longest pause between two looks at the chain.
+    pub polling_interval: Duration,
+    /// Folder of the journal.
+    pub state_dir: PathBuf,
+    /// The heartbeat.
+    pub heartbeat: HeartbeatFile,
+    /// When to end.
+    pub goal: Goal,
+    /// When to end, on the clock.
+    pub until: Option<OffsetDateTime>,
+    /// Cancelled when the worker is asked to stop.
+    pub stopping: CancellationToken,
+}
+
+/// How the worker ended in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// Asked to, or the time was over.
+    Stopped,
+    /// The goal is reached.
+    Done,
+    /// Once: nothing was submitted this time.
+    NothingSubmitted(String),
+    /// Once: the chain does not let this wallet submit.
+    NotPermitted(String),
+    /// Once: no endpoint could be used.
+    NoEndpoint(String),
+}
+
+/// Why the worker cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// All endpoints are of another chain.
+    #[error("the endpoints are not of the chain that was asked for")]
+    WrongChain(#[source] PoolError),
+    /// The journal cannot be opened.
+    #[error("the journal cannot be opened")]
+    Open(#[source] OpenError),
+    /// The journal cannot be written.
+    #[error("the journal cannot be written")]
+    Journal(#[from] JournalError),
+    /// The system gives no thread.
+    #[error("the system gives no thread for the journal")]
+    Thread(#[source] std::io::Error),
+}
