@@ -261,6 +261,9 @@ fn wallet(settings: &Settings) -> Result<Wallet, Report> {
 fn stop_on_signals() -> Result<CancellationToken, Report> {
     let listen = |kind| signal(kind).map_err(|error| Report::new(Exit::Internal, error));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    // A terminal that hangs up, or a logrotate that tells everybody, does not end a worker.
+    let mut hangup = listen(SignalKind::hangup())?;
+    tokio::spawn(async move { while hangup.recv().await.is_some() {} });
     let stopping = CancellationToken::new();
     let stop = stopping.clone();
     tokio::spawn(async move {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Weight of the newest measurement is one in this many.
+/// Weight of the newest measurement is one in this many, once there were as many.
 const SMOOTHING: u32 = 8;
 /// The shortest block time that is believed: blocks that came in a bunch say nothing of the next.
 const MIN_BLOCK_TIME: Duration = Duration::from_millis(100);
@@ -21,6 +21,8 @@ pub struct Head {
     pub seen: Instant,
     /// Mean time between blocks, as seen from here.
     pub block_time: Duration,
+    /// Measurements in it, up to [`SMOOTHING`].
+    measurements: u32,
 }
 
 impl Head {
@@ -53,12 +55,18 @@ pub struct Clock {
 }
 
 impl Clock {
+    #[cfg(test)]
+    pub(super) fn at(height: i64, seen: Instant, block_time: Duration) -> Head {
+        Head { height, seen, block_time, measurements: SMOOTHING }
+    }
+
     /// A clock that has seen no block. `block_time` is the mean of the chain's history, where a node
     /// told it.
     #[must_use]
     pub fn new(block_time: Option<Duration>) -> Self {
+        let measurements = if block_time.is_some() { SMOOTHING } else { 0 };
         let block_time = block_time.unwrap_or(DEFAULT_BLOCK_TIME).max(MIN_BLOCK_TIME);
-        Self { head: watch::Sender::new(Head { height: 0, seen: Instant::now(), block_time }) }
+        Self { head: watch::Sender::new(Head { height: 0, seen: Instant::now(), block_time, measurements }) }
     }
 
     /// The newest block.
@@ -83,7 +91,8 @@ impl Clock {
                 && let Ok(blocks) = u32::try_from(blocks)
             {
                 let measured = (now - head.seen) / blocks;
-                let mean = (head.block_time * (SMOOTHING - 1) + measured) / SMOOTHING;
+                head.measurements = (head.measurements + 1).min(SMOOTHING);
+                let mean = (head.block_time * (head.measurements - 1) + measured) / head.measurements;
                 head.block_time = mean.max(MIN_BLOCK_TIME);
             }
             (head.height, head.seen) = (height, now);
@@ -118,6 +127,15 @@ mod tests {
         let wait = head.eta(69) - head.seen;
         assert!((wait.as_secs_f64() - 20.0).abs() < 0.1, "{wait:?}");
         assert_eq!(head.eta(5), head.seen, "what is past is there");
+    }
+
+    #[test]
+    fn the_first_measurement_is_worth_more_than_a_guess() {
+        let clock = Clock::new(None);
+        let start = Instant::now();
+        clock.observe_at(10, start);
+        clock.observe_at(11, start + Duration::from_secs(1));
+        assert_eq!(clock.head().block_time, Duration::from_secs(1));
     }
 
     #[test]

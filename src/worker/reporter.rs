@@ -103,15 +103,18 @@ impl Reporter {
 
     /// The worker was asked to stop, or cannot go on.
     pub async fn stopping(&mut self) {
-        self.phase(Phase::Stopping, None);
-        self.ready(Some("the worker is stopping".to_owned()));
-        self.turn().await;
+        self.last_words(Phase::Stopping, "the worker is stopping").await;
     }
 
     /// The last word.
     pub async fn stopped(&mut self) {
-        self.phase(Phase::Stopped, None);
-        self.ready(Some("the worker has stopped".to_owned()));
+        self.last_words(Phase::Stopped, "the worker has stopped").await;
+        tracing::info!("stopped");
+    }
+
+    async fn last_words(&mut self, phase: Phase, why: &str) {
+        self.phase(phase, None);
+        (self.beat.ready, self.beat.why) = (false, Some(why.to_owned()));
         self.turn().await;
     }
 

@@ -153,11 +153,12 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::worker::clock::Clock;
 
     const BLOCK: Duration = Duration::from_secs(1);
 
     fn head(height: i64, seen: Instant) -> Head {
-        Head { height, seen, block_time: BLOCK }
+        Clock::at(height, seen, BLOCK)
     }
 
     fn closed(next_start: Option<i64>) -> WindowStatus {

@@ -141,12 +141,18 @@ impl MainLoop {
         self.finished_rounds += 1;
         let Finished { nonce, state, reason, value, obstacle } = &finished;
         let (topic_id, value) = (self.context.options.topic_id, value.as_deref());
-        match (state, reason.as_deref()) {
-            (RoundState::Admitted, _) => tracing::info!(topic_id, nonce, value, "window {nonce}: {state}"),
-            (RoundState::DryRun | RoundState::Skipped, reason) => {
-                tracing::info!(topic_id, nonce, value, reason, "window {nonce}: {state}");
+        let head = self.context.clock.head();
+        let next = self.schedule.next_start().filter(|start| start > nonce).map(|start| head.time_to(start).as_secs());
+        let line = match next {
+            Some(seconds) => format!("window {nonce}: {state}; the next one opens in {seconds} s"),
+            None => format!("window {nonce}: {state}"),
+        };
+        let reason_text = reason.as_deref();
+        match state {
+            RoundState::Admitted | RoundState::DryRun | RoundState::Skipped => {
+                tracing::info!(topic_id, nonce, value, reason = reason_text, "{line}");
             }
-            (_, reason) => tracing::warn!(topic_id, nonce, value, reason, "window {nonce}: {state}"),
+            _ => tracing::warn!(topic_id, nonce, value, reason = reason_text, "{line}"),
         }
         let failed = matches!(state, RoundState::Refused | RoundState::Expired);
         reporter

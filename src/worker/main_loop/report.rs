@@ -24,7 +24,7 @@ impl MainLoop {
         let is_stale = head.age() > (head.block_time * STALE_BLOCKS).max(STALE_AFTER);
         let why_not = match (&self.standing, &model.state) {
             _ if is_stale => Some(format!("no new block for {} s", head.age().as_secs())),
-            (Standing::Unknown, _) => Some("the chain was not asked yet".to_owned()),
+            (Standing::Unknown, _) => Some("the worker is starting".to_owned()),
             (Standing::Blocked(why), _) => Some(why.clone()),
             _ if self.standby => Some("another instance answers for this wallet".to_owned()),
             (Standing::Good, ModelState::Loading) => Some("the model is loading".to_owned()),
