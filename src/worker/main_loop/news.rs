@@ -142,7 +142,11 @@ impl MainLoop {
         let Finished { nonce, state, reason, value, obstacle } = &finished;
         let (topic_id, value) = (self.context.options.topic_id, value.as_deref());
         let head = self.context.clock.head();
-        let next = self.schedule.next_start().filter(|start| start > nonce).map(|start| head.time_to(start).as_secs());
+        let next = self
+            .schedule
+            .next_start()
+            .filter(|start| start > nonce)
+            .map(|start| head.time_to(start).as_secs());
         let line = match next {
             Some(seconds) => format!("window {nonce}: {state}; the next one opens in {seconds} s"),
             None => format!("window {nonce}: {state}"),
