@@ -2,17 +2,12 @@
 //!
 //! Whole numbers only: a fee in uallo has more digits than a float keeps.
 
-use std::{fmt, str::FromStr};
-
-use super::tx::Fee;
+use super::{gas_price::GasPrice, tx::Fee};
 use crate::bundle::FeeTier;
 
 /// What a simulation leaves out. It pays no real fee, so the transfer of the fee is not counted:
 /// 14,000 to 16,000 less than the same transaction uses in a block.
 const SIMULATION_SHORTFALL: u64 = 16_000;
-
-/// Digits after the point in a `LegacyDec`.
-const SCALE: u128 = 1_000_000_000_000_000_000;
 
 /// Per cent, for factors on gas and price.
 const PERCENT: u128 = 100;
@@ -72,56 +67,6 @@ pub fn gas_limit_after_out_of_gas(limit: u64, used: u64) -> u64 {
 fn scaled(gas: u64, percent: u64) -> u64 {
     let gas = (u128::from(gas) * u128::from(percent)).div_ceil(PERCENT);
     u64::try_from(gas).unwrap_or(u64::MAX)
-}
-
-/// uallo for one unit of gas, with 18 digits after the point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct GasPrice(u128);
-
-/// Text that is no `LegacyDec`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a gas price is a whole number scaled by 10^18")]
-pub struct InvalidGasPrice;
-
-impl GasPrice {
-    /// A whole number of uallo per gas.
-    #[must_use]
-    pub const fn from_uallo(price: u64) -> Self {
-        Self(price as u128 * SCALE)
-    }
-
-    /// What `gas` costs, in uallo, rounded up as the chain does: exactly what it asks for. `None`
-    /// beyond 128 bits.
-    #[must_use]
-    pub fn cost(self, gas: u64) -> Option<u128> {
-        Some(self.0.checked_mul(gas.into())?.div_ceil(SCALE))
-    }
-
-    /// What a tier offers for `gas`, in uallo, rounded up. `None` beyond 128 bits.
-    #[must_use]
-    pub fn offer(self, gas: u64, tier: FeeTier) -> Option<u128> {
-        let percent = match tier {
-            FeeTier::Eco => 100,
-            FeeTier::Standard => 105,
-            FeeTier::Priority => 150,
-        };
-        Some(self.0.checked_mul(gas.into())?.checked_mul(percent)?.div_ceil(SCALE * PERCENT))
-    }
-}
-
-impl FromStr for GasPrice {
-    type Err = InvalidGasPrice;
-
-    /// Reads a `LegacyDec` as feemarket's messages carry it: `10000000000000000000` is 10 uallo.
-    fn from_str(text: &str) -> Result<Self, InvalidGasPrice> {
-        text.parse().map(Self).map_err(|_| InvalidGasPrice)
-    }
-}
-
-impl fmt::Display for GasPrice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:018}", self.0 / SCALE, self.0 % SCALE)
-    }
 }
 
 /// What the user allows to be spent, in uallo. Both are hard.
@@ -229,24 +174,6 @@ mod tests {
         assert_eq!(gas_limit_after_out_of_gas(100_000, 100_036), 120_044);
     }
 
-    #[test]
-    fn tiers_are_factors_on_the_chains_price() {
-        let price: GasPrice = "12345678901234567890".parse().unwrap();
-        assert_eq!(price.to_string(), "12.345678901234567890");
-        let offer = |tier| price.offer(200_000, tier).unwrap();
-        assert_eq!(offer(FeeTier::Eco), 2_469_136);
-        assert_eq!(offer(FeeTier::Eco), price.cost(200_000).unwrap());
-        assert_eq!(offer(FeeTier::Standard), 2_592_593);
-        assert_eq!(offer(FeeTier::Priority), 3_703_704);
-        let free = GasPrice::from_uallo(0);
-        assert_eq!(free.offer(200_000, FeeTier::Priority), Some(0));
-        let absurd: GasPrice = u128::MAX.to_string().parse().unwrap();
-        assert_eq!(absurd.offer(2, FeeTier::Eco), None);
-        for text in ["", "-1", "1.5", "1e3", &format!("{}0", u128::MAX)] {
-            assert!(text.parse::<GasPrice>().is_err(), "{text}");
-        }
-    }
-
     /// The vectors' fees are those of the Python SDK: triple the price, and other tiers.
     #[test]
     fn every_fee_vector() {
@@ -260,7 +187,7 @@ mod tests {
             }
             seen += 1;
             let (price, dynamic) = match inputs["feemarket_price_amount"].as_str() {
-                Some(text) => (text.parse().unwrap(), 3),
+                Some(text) => (GasPrice::from_scaled(text.parse().unwrap()), 3),
                 None => (GasPrice::from_uallo(inputs["fee_minimum_gas_price"].as_f64().unwrap() as u64), 1),
             };
             let tenths = match inputs["tier"].as_str().unwrap() {

@@ -10,6 +10,7 @@
 //! | `pool` | several endpoints, ranked |
 //! | `query` | typed queries |
 //! | `events` | the websocket: blocks, openings, our own transactions |
+//! | `gas_price` | the price of gas |
 //! | `fees` | gas limits and fees |
 //! | `sequence` | the one owner of the account's sequence |
 //! | `outcome` | the chain's answers, and what each means |
@@ -19,6 +20,7 @@ pub mod decimal;
 pub mod delivered;
 pub mod events;
 pub mod fees;
+pub mod gas_price;
 pub mod messages;
 pub mod networks;
 pub mod outcome;

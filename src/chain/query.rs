@@ -10,7 +10,7 @@ use cosmrs::proto::cosmos::tx::v1beta1::SimulateRequest;
 use prost::Message;
 
 use super::delivered::DeliveredTx;
-use super::fees::GasPrice;
+use super::gas_price::GasPrice;
 use super::messages::feemarket::GasPriceRequest;
 use super::messages::query::{
     GetInferencesAtBlockRequest, GetOpenWorkerSubmissionWindowsRequest, GetParamsRequest, GetTopicRequest,
@@ -282,7 +282,8 @@ impl Client {
         let request = GasPriceRequest { denom: DENOM.to_owned() };
         let (_, answer) = self.ask(&request).await?;
         let amount = answer.price.unwrap_or_default().amount;
-        amount.parse().map_err(|_| self.bad_value(&request, amount, "gas price"))
+        let price = amount.parse().map_err(|_| self.bad_value(&request, amount, "gas price"))?;
+        Ok(GasPrice::from_scaled(price))
     }
 
     /// Simulates a transaction on the mempool's state.

@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Exit, Outcome, Report, environment, logging};
 use crate::bundle::{Manifest, Network, SensitiveUrl};
-use crate::chain::fees::{FeeCaps, GasPrice};
+use crate::chain::fees::FeeCaps;
+use crate::chain::gas_price::GasPrice;
 use crate::chain::networks::{KnownNetwork, LOCAL_MIN_GAS_PRICE};
 use crate::chain::pool::Pool;
 use crate::devnet::{self, Devnet};

@@ -1,6 +1,6 @@
 //! What a local chain starts from.
 
-use super::app::feemarket::GasPrice;
+use crate::chain::gas_price::GasPrice;
 pub use crate::chain::messages::EmissionsVersion;
 
 /// Whether workers must be on a topic's whitelist before they may submit.

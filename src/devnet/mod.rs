@@ -3,6 +3,10 @@
 //! A library first ([`Devnet::start`]), then the command `bootstrap devnet`, then what
 //! `allora.network: devnet` starts inside `bootstrap run`.
 //!
+//! It may run for months: the state grows with accounts, as on a real chain, and not with time. Of
+//! the past it keeps 1,000 states, 10,000 blocks and 10,000 transactions (64 MiB of each at most),
+//! 100,000 payments, and for each topic 1,000 closed nonces with at most 10,000 inferences.
+//!
 //! | file | noun |
 //! |---|---|
 //! | `options`, `accounts`, [`genesis`] | what it starts from |
@@ -10,11 +14,13 @@
 //! | [`abci`] | how the node speaks with the application |
 //! | `node` | the validator around it: mempool, blocks, JSON-RPC, control |
 //! | `config` | what a client must know of it |
+//! | `encoding` | bytes as text |
 
 pub mod abci;
 mod accounts;
 pub mod app;
 mod config;
+mod encoding;
 pub mod genesis;
 mod node;
 mod options;
@@ -28,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     accounts::Account,
-    app::{ControlError, Payment, Submission, feemarket::GasPrice},
+    app::{ControlError, Payment, Submission},
     config::{Config, TopicConfig},
     genesis::{TopicSpec, Whitelist},
     node::{
@@ -45,7 +51,10 @@ use self::{
         thread::{self, NodeHandle},
     },
 };
-use crate::{chain::payload::Inference, wallet::MnemonicError};
+use crate::{
+    chain::{gas_price::GasPrice, payload::Inference},
+    wallet::MnemonicError,
+};
 
 /// Why a local chain did not start.
 #[derive(Debug, thiserror::Error)]
@@ -250,12 +259,13 @@ impl Devnet {
         })
     }
 
-    /// Inferences that a topic took, oldest first.
+    /// Inferences that a topic took, oldest first: those of its last 1,000 nonces, about 10,000 at most.
     pub fn submissions(&self, topic_id: u64) -> Result<Vec<Submission>, CallError> {
         self.call(move |node| Ok(node.app.submissions(topic_id)?))
     }
 
-    /// Transactions that took something from an account, oldest first.
+    /// Transactions that took something from an account, oldest first, of the last 100,000 of all
+    /// accounts.
     pub fn payments(&self, address: &str) -> Result<Vec<Payment>, CallError> {
         let address = address.to_owned();
         self.call(move |node| Ok(node.app.payments(&address)?))

@@ -8,9 +8,10 @@ use std::{
 
 use super::{
     accounts::Account,
-    app::{emissions::label, feemarket::GasPrice},
+    app::emissions::label,
     genesis::{EmissionsVersion, Genesis, TopicOutput, TopicSpec, Whitelist},
 };
+use crate::chain::gas_price::GasPrice;
 
 /// The chain id of a local chain that others reach at a known address.
 pub const CHAIN_ID: &str = "localnet";
@@ -233,7 +234,7 @@ impl Options {
             whitelist: self.whitelist,
             max_active_topics_per_block: self.max_active_topics_per_block,
             max_top_inferers: MAX_TOP_INFERERS,
-            gas_price: GasPrice::ONE,
+            gas_price: GasPrice::from_uallo(1),
         }
     }
 }

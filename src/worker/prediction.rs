@@ -4,11 +4,8 @@ use std::fmt;
 
 use crate::chain::decimal::Decimal;
 use crate::chain::messages::{Topic, TopicOutputArity};
-use crate::chain::payload::Inference;
+use crate::chain::payload::{Inference, SINGLE_LABEL};
 use crate::model::Prediction;
-
-/// The label of a topic with one output.
-pub const SINGLE_LABEL: &str = "y";
 
 /// How many values an inference of the topic holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

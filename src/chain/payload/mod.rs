@@ -16,4 +16,4 @@ mod worker;
 
 pub use canonical::{Canonical, DecError, DecReason};
 pub use reputer::sign_losses;
-pub use worker::{Inference, PayloadError, WorkerPayload};
+pub use worker::{Inference, PayloadError, SINGLE_LABEL, WorkerPayload};

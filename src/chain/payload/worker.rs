@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The label of a topic's only output.
-const SINGLE_LABEL: &str = "y";
+pub const SINGLE_LABEL: &str = "y";
 
 /// What a worker answers a nonce with. The chain wants an inference, a forecast, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

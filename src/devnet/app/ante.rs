@@ -8,11 +8,13 @@ use super::{
     decode::Tx,
     error::{AbciError, feemarket, sdk},
     gas::{self, GasMeter},
-    ledger::DENOM,
     signature,
     state::State,
 };
-use crate::devnet::abci::Event;
+use crate::{
+    chain::tx::DENOM,
+    devnet::{abci::Event, encoding::base64},
+};
 
 /// Longest memo, in characters.
 const MAX_MEMO: usize = 256;
@@ -163,7 +165,7 @@ fn verify_signer(
         }
     }
     events.push(Event::plain("tx", [("acc_seq", &format!("{address}/{got}"))]));
-    events.push(Event::plain("tx", [("signature", &signature::base64(&tx.signatures[index]))]));
+    events.push(Event::plain("tx", [("signature", &base64(&tx.signatures[index]))]));
     account.sequence += 1;
     if let Ok(key) = key.try_into() {
         account.public_key = Some(key);
@@ -194,7 +196,7 @@ fn take_fee(
     let Ok(offered) = coin.amount.parse::<u128>() else {
         return Err(sdk::INVALID_COINS.wrap(format!("invalid fee amount: {}{DENOM}", coin.amount)));
     };
-    let required = state.gas_price.fee(tx.gas_limit()).unwrap_or(u128::MAX);
+    let required = state.gas_price.cost(tx.gas_limit()).unwrap_or(u128::MAX);
     if offered < required {
         let text = format!(
             "error checking fee: got: {offered}{DENOM} required: {required}{DENOM}, minGasPrice: {}{DENOM}, gas: {}",

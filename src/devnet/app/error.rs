@@ -1,5 +1,6 @@
 //! Errors as the application reports them: codespace, code, text.
 
+use super::address::InvalidAddress;
 use crate::devnet::abci::ExecTxResult;
 
 /// A code that a module has registered, with the text that ends its errors.
@@ -55,6 +56,13 @@ impl AbciError {
             gas_used,
             ..ExecTxResult::default()
         }
+    }
+}
+
+impl From<InvalidAddress> for AbciError {
+    /// What a message says of an address, unless a module has wrapped it.
+    fn from(error: InvalidAddress) -> Self {
+        Self::unregistered(error.to_string())
     }
 }
 

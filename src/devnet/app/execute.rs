@@ -12,11 +12,10 @@ use super::{
     emissions::Context,
     error::{AbciError, sdk},
     gas::{self, GasMeter},
-    ledger::DENOM,
     state::State,
 };
 use crate::{
-    chain::tx::TxHash,
+    chain::tx::{DENOM, TxHash},
     devnet::abci::{Event, ExecTxResult},
 };
 
@@ -178,7 +177,7 @@ fn finish(
     events: &mut Vec<Event>,
 ) -> Result<(), AbciError> {
     if environment.mode != Mode::Simulate {
-        let cost = state.gas_price.fee(meter.used()).unwrap_or(u128::MAX).min(escrow.amount);
+        let cost = state.gas_price.cost(meter.used()).unwrap_or(u128::MAX).min(escrow.amount);
         let tip = escrow.amount - cost;
         let proposer = proposer();
         state.ledger.transfer(ante::fee_collector(), proposer, tip, events)?;

@@ -6,10 +6,7 @@ use super::{
     address::Address,
     error::{AbciError, sdk},
 };
-use crate::devnet::abci::Event;
-
-/// The only denomination: 1 ALLO is 10^18 uallo.
-pub const DENOM: &str = "uallo";
+use crate::{chain::tx::DENOM, devnet::abci::Event};
 
 /// An account that can sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

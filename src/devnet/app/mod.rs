@@ -6,7 +6,7 @@
 //! | file | noun |
 //! |---|---|
 //! | `decode`, `schema` | a transaction from its bytes |
-//! | `ante`, `signature`, `gas`, [`feemarket`] | what it must pass and pay before its messages run |
+//! | `ante`, `signature`, `gas` | what it must pass and pay before its messages run |
 //! | `execute`, `error` | what becomes of it |
 //! | `state`, `ledger`, `address`, `emissions` | what transactions change |
 //! | `query`, `node_service` | what is answered about the state, and about transactions |
@@ -18,7 +18,6 @@ mod decode;
 pub(super) mod emissions;
 mod error;
 mod execute;
-pub mod feemarket;
 mod gas;
 mod history;
 mod ledger;
@@ -40,7 +39,6 @@ use self::{
     decode::Tx,
     emissions::topic::{StoredInference, Topic},
     error::{AbciError, sdk},
-    feemarket::GasPrice,
     history::History,
     ledger::Account,
     query::unknown_path,
@@ -50,7 +48,7 @@ use super::{
     abci::{ExecTxResult, FinalizedBlock, QueryResponse},
     genesis::Genesis,
 };
-use crate::chain::{messages::EmissionsVersion, tx::TxHash};
+use crate::chain::{gas_price::GasPrice, messages::EmissionsVersion, payload::SINGLE_LABEL, tx::TxHash};
 
 /// An inference as the chain stored it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -277,7 +275,7 @@ impl App {
         }
     }
 
-    /// A transaction that is in a block. The last 10,000 are kept.
+    /// A transaction that is in a block. The last 10,000 are kept, 64 MiB of them at most.
     pub fn delivered(&self, hash: &TxHash) -> Option<&Delivered> {
         self.history.delivered(hash)
     }
@@ -375,7 +373,8 @@ impl App {
         Ok(inferences.map(|inference| Submission::new(inference, version)).collect())
     }
 
-    /// Transactions that took something from an account, oldest first. The last 10,000 are kept.
+    /// Transactions that took something from an account, oldest first. The last 100,000 of all
+    /// accounts together are kept.
     pub fn payments(&self, address: &str) -> Result<Vec<Payment>, ControlError> {
         let address = parse(address)?;
         Ok(self.history.payments(address).cloned().collect())
@@ -394,7 +393,7 @@ impl Submission {
         let (value, values) = match (input.values.is_empty(), version) {
             (true, EmissionsVersion::V9) => (Some(input.value.clone()), vec![]),
             (true, EmissionsVersion::V10) => {
-                (Some(input.value.clone()), vec![("y".into(), input.value.clone())])
+                (Some(input.value.clone()), vec![(SINGLE_LABEL.into(), input.value.clone())])
             }
             (false, _) => (None, sent()),
         };

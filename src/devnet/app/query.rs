@@ -23,10 +23,12 @@ use prost::{Message, Name as _};
 use super::{
     address::Address,
     error::{AbciError, sdk},
-    ledger::DENOM,
     state::State,
 };
-use crate::chain::messages::{EmissionsVersion, feemarket};
+use crate::chain::{
+    messages::{EmissionsVersion, feemarket},
+    tx::DENOM,
+};
 
 /// An encoded response, or the error as ABCI has it.
 pub type Answer = Result<Vec<u8>, AbciError>;

@@ -2,8 +2,8 @@
 
 use time::OffsetDateTime;
 
-use super::{emissions::Emissions, feemarket::GasPrice, ledger::Ledger};
-use crate::devnet::genesis::Genesis;
+use super::{emissions::Emissions, ledger::Ledger};
+use crate::{chain::gas_price::GasPrice, devnet::genesis::Genesis};
 
 /// All that a block changes.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::devnet::abci::FinalizedBlock;
+use crate::devnet::{abci::FinalizedBlock, encoding::base64};
 
 /// SHA-256. Its text is upper-case hex, as in all of CometBFT's JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -167,11 +167,6 @@ impl Validator {
             }],
         }
     }
-}
-
-fn base64(bytes: &[u8]) -> String {
-    use ::base64::Engine;
-    ::base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 /// A committed block and all that came of it.

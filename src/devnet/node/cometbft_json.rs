@@ -3,19 +3,16 @@
 //! There are two dialects: answers of methods write every field, event frames leave out what is
 //! zero or empty.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use super::{
     MAX_BLOCK_BYTES,
     block::{Block, Hash},
 };
-use crate::devnet::abci::{Event, ExecTxResult};
-
-/// Bytes as base64.
-pub(super) fn base64(bytes: &[u8]) -> String {
-    STANDARD.encode(bytes)
-}
+use crate::devnet::{
+    abci::{Event, ExecTxResult},
+    encoding::base64,
+};
 
 /// Bytes as base64; null when there are none, as Go writes an absent slice.
 fn base64_or_null(bytes: &[u8]) -> Value {

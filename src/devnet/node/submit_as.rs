@@ -67,7 +67,7 @@ impl Node {
         let message = version.any(&payload.sign(version, &wallet)?);
         let (account_number, sequence) = self.app.next_signature(address)?;
         let signer = SignerData { chain_id: self.chain_id.clone(), account_number, sequence };
-        let amount = self.app.gas_price().fee(GAS_LIMIT).ok_or(SubmitError::Fee)?;
+        let amount = self.app.gas_price().cost(GAS_LIMIT).ok_or(SubmitError::Fee)?;
         let tx = UnsignedTx::new(message, 0).sign(&wallet, &signer, Fee { amount, gas_limit: GAS_LIMIT });
         let check = self.broadcast_tx(tx.bytes)?;
         Ok(Submitted { tx_hash: tx.hash, check })

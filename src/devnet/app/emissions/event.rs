@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::number;
 use crate::{
     chain::messages::EmissionsVersion,
-    devnet::{abci::Event, app::signature},
+    devnet::{abci::Event, encoding::base64},
 };
 
 /// Builds one typed event.
@@ -58,7 +58,7 @@ impl TypedEvent {
 
     /// Bytes, `null` when there are none.
     pub fn bytes(self, name: &'static str, value: &[u8]) -> Self {
-        let text = (!value.is_empty()).then(|| signature::base64(value));
+        let text = (!value.is_empty()).then(|| base64(value));
         self.json(name, &text)
     }
 

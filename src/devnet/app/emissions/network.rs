@@ -14,11 +14,7 @@ use crate::{
         EmissionsVersion, LabeledValue, NetworkInferenceBundle, Nonce, OneOutInfererValue,
         ReputerRequestNonce, ValueBundle, WorkerAttributedValue, WorkerInference,
     },
-    devnet::{
-        abci::Event,
-        app::{address::Address, signature},
-        genesis::TopicOutput,
-    },
+    devnet::{abci::Event, app::address::Address, encoding::base64, genesis::TopicOutput},
 };
 
 /// One number for each label of the registry.
@@ -180,7 +176,7 @@ impl From<&ValueBundle> for BundleJson {
             |rows: &[WorkerAttributedValue]| rows.iter().map(|row| number::plain(&row.value)).collect();
         let workers = |rows: &[WorkerAttributedValue]| rows.iter().map(|row| row.worker.clone()).collect();
         Self {
-            extra_data: (!bundle.extra_data.is_empty()).then(|| signature::base64(&bundle.extra_data)),
+            extra_data: (!bundle.extra_data.is_empty()).then(|| base64(&bundle.extra_data)),
             combined_value: number::plain(&bundle.combined_value),
             naive_value: number::plain(&bundle.naive_value),
             inferer_addresses: workers(&bundle.inferer_values),

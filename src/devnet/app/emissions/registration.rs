@@ -18,10 +18,8 @@ impl Emissions {
         context: &mut Context<'_>,
     ) -> Result<(), AbciError> {
         context.meter.consume(gas::MESSAGE_REFUSED)?;
-        let sender =
-            Address::parse(&request.sender).map_err(|error| AbciError::unregistered(error.to_string()))?;
-        let owner =
-            Address::parse(&request.owner).map_err(|error| AbciError::unregistered(error.to_string()))?;
+        let sender = Address::parse(&request.sender)?;
+        let owner = Address::parse(&request.owner)?;
         let (id, version) = (request.topic_id, self.version);
         let topic = self.existing_topic_mut(id)?;
         let (role, name, key) = match request.is_reputer {
@@ -51,8 +49,7 @@ impl Emissions {
         context: &mut Context<'_>,
     ) -> Result<(), AbciError> {
         context.meter.consume(gas::MESSAGE_REFUSED)?;
-        let sender =
-            Address::parse(&request.sender).map_err(|error| AbciError::unregistered(error.to_string()))?;
+        let sender = Address::parse(&request.sender)?;
         let topic = self.existing_topic_mut(request.topic_id)?;
         let role = if request.is_reputer { &mut topic.reputers } else { &mut topic.workers };
         if role.remove_mut(&sender) { Ok(()) } else { Err(emissions::NOT_REGISTERED_IN_TOPIC.bare()) }

@@ -25,8 +25,7 @@ impl Emissions {
         context: &mut Context<'_>,
     ) -> Result<(), AbciError> {
         context.meter.consume(gas::PAYLOAD_CHECKS)?;
-        let sender =
-            Address::parse(&request.sender).map_err(|error| AbciError::unregistered(error.to_string()))?;
+        let sender = Address::parse(&request.sender)?;
         let absent = InputReputerValueBundle::default();
         let signed = request.reputer_value_bundle.as_ref().unwrap_or(&absent);
         let (bundle, reputer, nonce) =

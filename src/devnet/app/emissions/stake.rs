@@ -17,7 +17,7 @@ impl Emissions {
         request: &AddStakeRequest,
         context: &mut Context<'_>,
     ) -> Result<(), AbciError> {
-        let sender = parse(&request.sender)?;
+        let sender = Address::parse(&request.sender)?;
         self.stake(request.topic_id, sender, sender, &request.amount, context)
     }
 
@@ -27,7 +27,7 @@ impl Emissions {
         request: &DelegateStakeRequest,
         context: &mut Context<'_>,
     ) -> Result<(), AbciError> {
-        let (sender, reputer) = (parse(&request.sender)?, parse(&request.reputer)?);
+        let (sender, reputer) = (Address::parse(&request.sender)?, Address::parse(&request.reputer)?);
         if sender == reputer {
             return Err(emissions::CANT_SELF_DELEGATE.bare());
         }
@@ -70,16 +70,12 @@ impl Emissions {
         context: &mut Context<'_>,
     ) -> Result<(), AbciError> {
         context.meter.consume(gas::STAKE)?;
-        let (sender, amount) = (parse(&request.sender)?, parse_amount(&request.amount)?);
+        let (sender, amount) = (Address::parse(&request.sender)?, parse_amount(&request.amount)?);
         let topic = self.existing_topic_mut(request.topic_id)?;
         context.ledger.transfer(sender, ecosystem(), amount, context.events)?;
         topic.revenue = topic.revenue.saturating_add(amount);
         Ok(())
     }
-}
-
-fn parse(address: &str) -> Result<Address, AbciError> {
-    Address::parse(address).map_err(|error| AbciError::unregistered(error.to_string()))
 }
 
 fn parse_amount(text: &str) -> Result<u128, AbciError> {

@@ -15,8 +15,12 @@ use super::{
     topic::{MERIT_SORTITION_ALPHA, StoredInference, Topic, UNITY_TOLERANCE},
 };
 use crate::{
-    chain::messages::{
-        EmissionsVersion, InputForecast, InputInference, InputWorkerDataBundle, InsertWorkerPayloadRequest,
+    chain::{
+        messages::{
+            EmissionsVersion, InputForecast, InputInference, InputWorkerDataBundle,
+            InsertWorkerPayloadRequest,
+        },
+        payload::SINGLE_LABEL,
     },
     devnet::{
         app::{
@@ -28,9 +32,6 @@ use crate::{
     },
 };
 
-/// Label of the one output.
-const SINGLE_LABEL: &str = "y";
-
 impl Emissions {
     /// Takes a worker's payload, or says why not.
     pub fn insert_worker_payload(
@@ -39,12 +40,10 @@ impl Emissions {
         context: &mut Context<'_>,
     ) -> Result<(), AbciError> {
         context.meter.consume(gas::PAYLOAD_CHECKS)?;
-        let unregistered =
-            |error: crate::devnet::app::address::InvalidAddress| AbciError::unregistered(error.to_string());
-        let sender = Address::parse(&request.sender).map_err(unregistered)?;
+        let sender = Address::parse(&request.sender)?;
         let absent = InputWorkerDataBundle::default();
         let data = request.worker_data_bundle.as_ref().unwrap_or(&absent);
-        let worker = Address::parse(&data.worker).map_err(unregistered)?;
+        let worker = Address::parse(&data.worker)?;
         if !self.may_submit(data.topic_id, worker) {
             return Err(emissions::WORKER_NOT_PERMITTED.wrap("Worker is not permitted to submit payload"));
         }

@@ -13,10 +13,11 @@ use cosmrs::Any;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use super::{App, feemarket::GasPrice};
+use super::App;
 use crate::{
     chain::{
         decimal::Decimal,
+        gas_price::GasPrice,
         messages::{InsertWorkerPayloadRequest, Query, RegisterRequest},
         payload::{Inference, WorkerPayload},
         tx::{Fee, SignerData, UnsignedTx},
@@ -71,7 +72,7 @@ fn genesis() -> Genesis {
         whitelist: Whitelist::Off,
         max_active_topics_per_block: 1,
         max_top_inferers: 32,
-        gas_price: GasPrice::ONE,
+        gas_price: GasPrice::from_uallo(1),
     }
 }
 

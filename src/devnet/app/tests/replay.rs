@@ -48,6 +48,18 @@ struct Answer {
     events: Vec<Event>,
 }
 
+impl Capture {
+    /// Holds the answer of our chain to that of the real one.
+    fn assert_said(&self, code: u32, codespace: &str, log: &str) {
+        assert_eq!(
+            (code.into(), codespace, &without_place(log)),
+            (self.answer.code, self.answer.codespace.as_str(), &self.answer.log),
+            "{}",
+            self.name
+        );
+    }
+}
+
 fn captures(folder: &str) -> Vec<Capture> {
     let path = format!("{}/tests/captures/{folder}", env!("CARGO_MANIFEST_DIR"));
     let mut names: Vec<String> = std::fs::read_dir(path)
@@ -261,13 +273,7 @@ fn simulations_say_what_a_real_node_said() {
         let app = scene(&capture);
         let request = SimulateRequest { tx_bytes: capture.tx.clone(), ..SimulateRequest::default() };
         let answer = app.query("/cosmos.tx.v1beta1.Service/Simulate", &request.encode_to_vec(), 0);
-        let log = without_place(&answer.log);
-        assert_eq!(
-            (u64::from(answer.code), &answer.codespace, &log),
-            (capture.answer.code, &capture.answer.codespace, &capture.answer.log),
-            "{}",
-            capture.name
-        );
+        capture.assert_said(answer.code, &answer.codespace, &answer.log);
     }
 }
 
@@ -275,13 +281,7 @@ fn simulations_say_what_a_real_node_said() {
 fn check_tx_says_what_a_real_node_said() {
     for capture in captures("tx").into_iter().filter(|capture| !capture.name.ends_with(".delivered")) {
         let checked = scene(&capture).check_tx(&capture.tx);
-        let log = without_place(&checked.log);
-        assert_eq!(
-            (u64::from(checked.code), &checked.codespace, &log),
-            (capture.answer.code, &capture.answer.codespace, &capture.answer.log),
-            "{}",
-            capture.name
-        );
+        capture.assert_said(checked.code, &checked.codespace, &checked.log);
     }
 }
 
@@ -291,13 +291,7 @@ fn blocks_do_what_a_real_chain_did() {
         let mut app = scene(&capture);
         let block = app.finalize_block(OffsetDateTime::UNIX_EPOCH, vec![capture.tx.clone()]);
         let result = &block.txs[0].1;
-        let log = without_place(&result.log);
-        assert_eq!(
-            (u64::from(result.code), &result.codespace, &log),
-            (capture.answer.code, &capture.answer.codespace, &capture.answer.log),
-            "{}",
-            capture.name
-        );
+        capture.assert_said(result.code, &result.codespace, &result.log);
         assert_eq!(comparable(&result.events), comparable(&capture.answer.events), "{}", capture.name);
         let gas = capture.answer.gas_used.unwrap();
         if result.code == 0 {

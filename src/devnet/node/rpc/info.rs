@@ -3,10 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{blocks::block, jsonrpc::RpcError, params::Args};
-use crate::devnet::node::{
-    Node,
-    block::{Block, Validator, rfc3339},
-    cometbft_json,
+use crate::devnet::{
+    encoding::base64,
+    node::{
+        Node,
+        block::{Block, Validator, rfc3339},
+        cometbft_json,
+    },
 };
 
 /// The version that the recorded node said of itself.
@@ -65,10 +68,7 @@ pub(super) fn net_info() -> Value {
 }
 
 pub(super) fn abci_info(node: &Node) -> Value {
-    let app_hash = node
-        .blocks
-        .latest()
-        .map_or_else(String::new, |block| cometbft_json::base64(&block.executed.app_hash));
+    let app_hash = node.blocks.latest().map_or_else(String::new, |block| base64(&block.executed.app_hash));
     json!({"response": {
         "data": "AlloraApp",
         "version": APP_VERSION,
@@ -87,7 +87,7 @@ pub(super) fn abci_query(node: &mut Node, args: &Args) -> Result<Value, RpcError
         "info": "",
         "index": "0",
         "key": null,
-        "value": answer.value.as_deref().map(cometbft_json::base64),
+        "value": answer.value.as_deref().map(base64),
         "proofOps": null,
         "height": answer.height.to_string(),
         "codespace": answer.codespace,

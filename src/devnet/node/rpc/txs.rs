@@ -7,12 +7,15 @@ use super::{
     page::{self, Order, Page},
     params::Args,
 };
-use crate::devnet::node::{
-    Node,
-    block::{Block, Hash},
-    cometbft_json,
-    query_language::Query,
-    tx_attributes,
+use crate::devnet::{
+    encoding::base64,
+    node::{
+        Node,
+        block::{Block, Hash},
+        cometbft_json,
+        query_language::Query,
+        tx_attributes,
+    },
 };
 
 pub(super) fn tx(node: &mut Node, args: &Args) -> Result<Value, RpcError> {
@@ -44,7 +47,7 @@ pub(super) fn tx_search(node: &mut Node, args: &Args) -> Result<Value, RpcError>
 
 pub(super) fn unconfirmed_txs(node: &mut Node, args: &Args) -> Result<Value, RpcError> {
     let limit = page::length(args.integer("limit"));
-    let txs: Vec<String> = node.mempool.iter().take(limit).map(|tx| cometbft_json::base64(tx)).collect();
+    let txs: Vec<String> = node.mempool.iter().take(limit).map(|tx| base64(tx)).collect();
     let count = txs.len();
     let mut answer = mempool_counts(node, txs.into());
     answer["n_txs"] = count.to_string().into();
@@ -70,7 +73,7 @@ pub(super) fn broadcast_tx_sync(node: &mut Node, args: &Args) -> Result<Value, R
     let result = node.broadcast_tx(tx.to_vec()).map_err(RpcError::internal)?;
     Ok(json!({
         "code": result.code,
-        "data": cometbft_json::base64(&result.data),
+        "data": base64(&result.data),
         "log": result.log,
         "codespace": result.codespace,
         "hash": Hash::of(tx),
