@@ -20,6 +20,12 @@ impl Event {
         let attributes = attributes.into_iter().map(|(key, value)| (key.into(), value.clone())).collect();
         Self { kind: kind.into(), attributes }
     }
+
+    /// Bytes of memory, about.
+    pub fn size(&self) -> usize {
+        let attributes: usize = self.attributes.iter().map(|(key, value)| 48 + key.len() + value.len()).sum();
+        64 + self.kind.len() + attributes
+    }
 }
 
 /// What became of a transaction, in CheckTx, in Simulate or in a block.
@@ -39,6 +45,13 @@ pub struct ExecTxResult {
     pub gas_used: u64,
     /// Events of the ante handler, the messages and the post handler.
     pub events: Vec<Event>,
+}
+
+impl ExecTxResult {
+    /// Bytes of memory, about.
+    pub fn size(&self) -> usize {
+        256 + self.log.len() + self.data.len() + self.events.iter().map(Event::size).sum::<usize>()
+    }
 }
 
 /// Answer to `abci_query`.

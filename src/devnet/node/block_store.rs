@@ -79,22 +79,9 @@ impl BlockStore {
 
 /// What a block weighs: its texts and bytes, and a fixed part for what holds them.
 fn size(block: &Block) -> usize {
-    let events = |events: &[Event]| -> usize {
-        events
-            .iter()
-            .map(|event| {
-                64 + event.kind.len()
-                    + event.attributes.iter().map(|(key, value)| 48 + key.len() + value.len()).sum::<usize>()
-            })
-            .sum()
-    };
-    let txs: usize = block
-        .executed
-        .txs
-        .iter()
-        .map(|(tx, result)| 256 + tx.len() + result.log.len() + events(&result.events))
-        .sum();
-    1024 + events(&block.executed.events) + txs
+    let executed = &block.executed;
+    let txs: usize = executed.txs.iter().map(|(tx, result)| tx.len() + result.size()).sum();
+    1024 + txs + executed.events.iter().map(Event::size).sum::<usize>()
 }
 
 #[cfg(test)]
