@@ -10,10 +10,12 @@
 //! | `execute`, `error` | what becomes of it |
 //! | `state`, `ledger`, `address`, `emissions` | what transactions change |
 //! | `query`, `node_service` | what is answered about the state, and about transactions |
-//! | `history` | transactions of the past |
+//! | `history`, `submission` | transactions of the past, inferences as users see them |
+//! | `control` | what is changed without a transaction |
 
 mod address;
 mod ante;
+mod control;
 mod decode;
 pub(super) mod emissions;
 mod error;
@@ -26,57 +28,32 @@ mod query;
 mod schema;
 mod signature;
 mod state;
+mod submission;
 
 use std::collections::VecDeque;
 
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-pub use self::history::{Delivered, Payment};
 use self::{
-    address::Address,
     ante::{Environment, Mode, Uptime},
+    control::parse,
     decode::Tx,
-    emissions::topic::{StoredInference, Topic},
     error::{AbciError, sdk},
     history::History,
-    ledger::Account,
     query::unknown_path,
     state::State,
+};
+pub use self::{
+    control::ControlError,
+    history::{Delivered, Payment},
+    submission::Submission,
 };
 use super::{
     abci::{ExecTxResult, FinalizedBlock, QueryResponse},
     genesis::Genesis,
 };
-use crate::chain::{gas_price::GasPrice, messages::EmissionsVersion, payload::SINGLE_LABEL, tx::TxHash};
-
-/// An inference as the chain stored it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Submission {
-    /// Height of the nonce that it answers.
-    pub nonce: u64,
-    /// The worker's address.
-    pub inferer: String,
-    /// The number, canonical, when the topic has one output.
-    pub value: Option<String>,
-    /// Canonical label and number, in the order sent; empty under emissions v9.
-    pub values: Vec<(String, String)>,
-    /// Height of the block that holds it.
-    pub height: u64,
-    /// Upper-case hex SHA-256 of its transaction.
-    pub tx_hash: String,
-}
-
-/// Whom a control call meant is not there.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ControlError {
-    /// The text is no address of this chain.
-    #[error("{0} is no address")]
-    Address(String),
-    /// No topic has this id.
-    #[error("there is no topic {0}")]
-    Topic(u64),
-}
+use crate::chain::{gas_price::GasPrice, messages::EmissionsVersion, tx::TxHash};
 
 /// Past states that queries can ask for.
 const KEPT_STATES: usize = 1_000;
@@ -280,99 +257,6 @@ impl App {
         self.history.delivered(hash)
     }
 
-    /// The check state of a node that has just started: until the next block, account numbers
-    /// count as 0 in CheckTx and no worker window is open for Simulate.
-    pub fn restart(&mut self) {
-        self.check = self.state.clone();
-        self.uptime = Uptime::JustStarted;
-    }
-
-    /// Changes the committed state and the check state alike, as if the last block had done it.
-    fn control(&mut self, change: impl Fn(&mut State)) {
-        change(&mut self.state);
-        change(&mut self.check);
-        if let Some(last) = self.past.back_mut() {
-            change(last);
-        }
-    }
-
-    /// Sets a balance, in uallo; the account is made when it is not there.
-    pub fn set_balance(&mut self, address: &str, amount: u128) -> Result<(), ControlError> {
-        let address = parse(address)?;
-        self.control(|state| {
-            state.ledger.open(address);
-            state.ledger.set_balance(address, amount);
-        });
-        Ok(())
-    }
-
-    /// Sets an account's sequence; the account is made when it is not there.
-    pub fn set_sequence(&mut self, address: &str, sequence: u64) -> Result<(), ControlError> {
-        let address = parse(address)?;
-        self.control(|state| {
-            state.ledger.open(address);
-            if let Some(account) = state.ledger.account(address) {
-                state.ledger.set_account(address, Account { sequence, ..account });
-            }
-        });
-        Ok(())
-    }
-
-    /// Puts an address on a topic's worker whitelist or takes it off.
-    pub fn set_whitelisted(
-        &mut self,
-        topic: u64,
-        address: &str,
-        whitelisted: bool,
-    ) -> Result<(), ControlError> {
-        let address = parse(address)?;
-        self.topic(topic)?;
-        self.control(|state| {
-            if let Some(topic) = state.emissions.topic_mut(topic) {
-                if whitelisted {
-                    topic.whitelist.insert_mut(address);
-                } else {
-                    topic.whitelist.remove_mut(&address);
-                }
-            }
-        });
-        Ok(())
-    }
-
-    /// Registers a worker without a transaction, or removes it.
-    pub fn set_registered(
-        &mut self,
-        topic: u64,
-        address: &str,
-        registered: bool,
-    ) -> Result<(), ControlError> {
-        let address = parse(address)?;
-        self.topic(topic)?;
-        self.control(|state| state.emissions.set_registered(topic, address, registered));
-        Ok(())
-    }
-
-    /// An inactive topic opens no windows. One that becomes active again is due an epoch later.
-    pub fn set_topic_active(&mut self, topic: u64, active: bool) -> Result<(), ControlError> {
-        self.topic(topic)?;
-        self.control(|state| state.emissions.set_active(topic, active, state.height));
-        Ok(())
-    }
-
-    /// Sets the price of gas from now on.
-    pub fn set_gas_price(&mut self, price: GasPrice) {
-        self.control(|state| state.gas_price = price);
-    }
-
-    /// Inferences that a topic took and kept, by nonce and address. The last 10,000 are kept.
-    pub fn submissions(&self, topic: u64) -> Result<Vec<Submission>, ControlError> {
-        let version = self.emissions_version();
-        let topic = self.topic(topic)?;
-        let closed = topic.closed.values().map(|closed| &closed.window);
-        let inferences = closed.chain(topic.windows.values()).flat_map(|window| window.inferences.values());
-        Ok(inferences.map(|inference| Submission::new(inference, version)).collect())
-    }
-
     /// Transactions that took something from an account, oldest first. The last 100,000 of all
     /// accounts together are kept.
     pub fn payments(&self, address: &str) -> Result<Vec<Payment>, ControlError> {
@@ -380,36 +264,12 @@ impl App {
         Ok(self.history.payments(address).cloned().collect())
     }
 
-    fn topic(&self, id: u64) -> Result<&Topic, ControlError> {
-        self.state.emissions.topic(id).ok_or(ControlError::Topic(id))
+    /// The check state of a node that has just started: until the next block, account numbers
+    /// count as 0 in CheckTx and no worker window is open for Simulate.
+    pub fn restart(&mut self) {
+        self.check = self.state.clone();
+        self.uptime = Uptime::JustStarted;
     }
-}
-
-impl Submission {
-    fn new(inference: &StoredInference, version: EmissionsVersion) -> Self {
-        let input = &inference.input;
-        let sent =
-            || input.values.iter().map(|labeled| (labeled.label.clone(), labeled.value.clone())).collect();
-        let (value, values) = match (input.values.is_empty(), version) {
-            (true, EmissionsVersion::V9) => (Some(input.value.clone()), vec![]),
-            (true, EmissionsVersion::V10) => {
-                (Some(input.value.clone()), vec![(SINGLE_LABEL.into(), input.value.clone())])
-            }
-            (false, _) => (None, sent()),
-        };
-        Self {
-            nonce: u64::try_from(input.block_height).unwrap_or(0),
-            inferer: input.inferer.clone(),
-            value,
-            values,
-            height: inference.height,
-            tx_hash: inference.tx_hash.to_string(),
-        }
-    }
-}
-
-fn parse(address: &str) -> Result<Address, ControlError> {
-    Address::parse(address).map_err(|_| ControlError::Address(address.chars().take(100).collect()))
 }
 
 #[cfg(test)]
