@@ -212,7 +212,10 @@ impl Round {
                 }
                 Submitted::SendAgain(reason) => {
                     why = reason;
-                    self.context.clock.next_block().await;
+                    tokio::select! {
+                        _ = self.context.clock.next_block() => {}
+                        () = self.context.stopping.cancelled() => return Ok(None),
+                    }
                 }
                 Submitted::Interrupted => return Ok(None),
             }

@@ -7,6 +7,7 @@ mod goal;
 mod news;
 mod report;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ const QUERY_LIMIT: Duration = Duration::from_secs(10);
 const BLOCKED_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// Blocks before an opening at which the price of gas is asked for.
 const PRICE_AHEAD: u32 = 2;
+/// How often the chain is asked whether somebody else answered.
+const WITNESS_TRIES: u32 = 5;
 /// What a transaction that is on its way is given when the worker is asked to stop.
 const SETTLE_LIMIT: Duration = Duration::from_secs(6);
 
@@ -91,8 +94,21 @@ enum Done {
     Looked(Result<WindowStatus, QueryError>),
     Registered(Result<(), RegistrationError>),
     Priced(Result<(), QueryError>),
-    Round { nonce: i64, ended: Result<round::Ended, JournalError> },
+    Round(Result<round::Ended, JournalError>),
     Witnessed { nonce: i64, answered: Result<bool, QueryError> },
+}
+
+/// What a task is for.
+#[derive(Debug, Clone, Copy)]
+enum Work {
+    Look,
+    Register,
+    Price,
+    /// Has the model, or settles what an earlier life sent.
+    Round(Window),
+    /// Writes down that a window went by.
+    Missed(Window),
+    Witness,
 }
 
 /// What stands between us and a submission, by the chain's last word.
@@ -119,6 +135,8 @@ struct MainLoop {
     is_topic_active: bool,
     blocked_pause: Duration,
     tasks: JoinSet<Done>,
+    /// What the running tasks are for.
+    works: HashMap<tokio::task::Id, Work>,
     looking: bool,
     registering: bool,
     register_after: Instant,
@@ -196,6 +214,7 @@ impl MainLoop {
             is_topic_active: true,
             blocked_pause: BLOCKED_PAUSE.0,
             tasks: JoinSet::new(),
+            works: HashMap::new(),
             looking: false,
             registering: false,
             register_after: Instant::now(),
@@ -224,10 +243,7 @@ impl MainLoop {
             tokio::select! {
                 () = stopping.cancelled() => return Ok(Ended::Stopped),
                 Some(event) = self.events.recv() => self.heard(event),
-                Some(done) = self.tasks.join_next() => match done {
-                    Ok(done) => self.done(done, reporter)?,
-                    Err(error) => self.panicked(&error),
-                },
+                Some(joined) = self.tasks.join_next_with_id() => self.joined(joined, reporter)?,
                 Ok(()) = self.progress.changed() => {}
                 Ok(()) = self.models.changed() => {}
                 () = tokio::time::sleep_until(wake_at) => {}
@@ -242,12 +258,12 @@ impl MainLoop {
         if !self.looking && self.look_at() <= now {
             self.looking = true;
             let context = Arc::clone(&self.context);
-            self.tasks.spawn(async move { Done::Looked(look(&context).await) });
+            self.spawn(Work::Look, async move { Done::Looked(look(&context).await) });
         }
         if self.price_at().is_some_and(|at| at <= now) {
             self.priced_for = self.schedule.next_start();
             let context = Arc::clone(&self.context);
-            self.tasks.spawn(async move { Done::Priced(context.prepare_ahead(QUERY_LIMIT).await) });
+            self.spawn(Work::Price, async move { Done::Priced(context.prepare_ahead(QUERY_LIMIT).await) });
         }
         for window in self.schedule.missed(head.height) {
             self.missed(window);
@@ -278,18 +294,20 @@ impl MainLoop {
         };
         let topic_id = self.context.options.topic_id;
         let span = tracing::info_span!("round", topic_id, nonce = window.nonce);
-        let nonce = window.nonce;
-        self.tasks.spawn(async move { Done::Round { nonce, ended: round.run().await } }.instrument(span));
+        self.spawn(Work::Round(window), async move { Done::Round(round.run().await) }.instrument(span));
+    }
+
+    fn spawn(&mut self, work: Work, task: impl Future<Output = Done> + Send + 'static) {
+        let id = self.tasks.spawn(task).id();
+        self.works.insert(id, work);
     }
 
     /// A window is over, and there was no round for it.
     fn missed(&mut self, window: Window) {
         let context = Arc::clone(&self.context);
         if self.standby {
-            self.tasks.spawn(async move {
-                let client = context.client().within(QUERY_LIMIT);
-                let answered =
-                    client.has_inference_at(context.options.topic_id, context.address(), window.nonce).await;
+            self.spawn(Work::Witness, async move {
+                let answered = witness(&context, window.nonce).await;
                 Done::Witnessed { nonce: window.nonce, answered }
             });
             return;
@@ -300,9 +318,8 @@ impl MainLoop {
                 ("the worker was busy with another window".to_owned(), None)
             }
         };
-        let nonce = window.nonce;
-        self.tasks.spawn(async move {
-            Done::Round { nonce, ended: round::missed(&context, window, why, obstacle).await }
+        self.spawn(Work::Missed(window), async move {
+            Done::Round(round::missed(&context, window, why, obstacle).await)
         });
     }
 
@@ -312,7 +329,7 @@ impl MainLoop {
         }
         self.registering = true;
         let context = Arc::clone(&self.context);
-        self.tasks.spawn(async move { Done::Registered(registration::register(&context).await) });
+        self.spawn(Work::Register, async move { Done::Registered(registration::register(&context).await) });
     }
 
     fn look_at(&self) -> Instant {
@@ -346,20 +363,32 @@ impl MainLoop {
             reporter.turn().await;
             tokio::select! {
                 Some(event) = self.events.recv() => self.heard(event),
-                done = self.tasks.join_next() => match done {
-                    Some(Ok(done)) => {
-                        if let Err(error) = self.done(done, reporter) {
-                            tracing::error!(%error, "while stopping");
-                        }
+                Some(joined) = self.tasks.join_next_with_id() => {
+                    if let Err(error) = self.joined(joined, reporter) {
+                        tracing::error!(%error, "while stopping");
                     }
-                    Some(Err(error)) => self.panicked(&error),
-                    None => break,
-                },
+                }
                 () = tokio::time::sleep_until(end) => break,
             }
         }
         self.context.leaving.cancel();
         self.tasks.shutdown().await;
+    }
+}
+
+/// Whether the chain has an inference of this wallet for a window that is over. Asked again while no node
+/// answers: until it is known, nobody may be answering.
+async fn witness(context: &Context, nonce: i64) -> Result<bool, QueryError> {
+    let client = context.client().within(QUERY_LIMIT);
+    let mut tries = 1;
+    loop {
+        match client.has_inference_at(context.options.topic_id, context.address(), nonce).await {
+            Err(_) if tries < WITNESS_TRIES => {
+                tries += 1;
+                context.clock.next_block().await;
+            }
+            answered => return answered,
+        }
     }
 }
 

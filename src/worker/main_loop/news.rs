@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
 
-use super::{BLOCKED_PAUSE, Done, MainLoop, Standing};
+use super::{BLOCKED_PAUSE, Done, MainLoop, Standing, Work};
 use crate::chain::events::ChainEvent;
 use crate::chain::outcome::Verdict;
 use crate::chain::query::{QueryError, Window, WindowStatus};
@@ -52,22 +53,49 @@ impl MainLoop {
         }
     }
 
-    pub(super) fn done(&mut self, done: Done, reporter: &mut Reporter) -> Result<(), WorkerError> {
+    /// A task is done, or panicked.
+    pub(super) fn joined(
+        &mut self,
+        joined: Result<(Id, Done), JoinError>,
+        reporter: &mut Reporter,
+    ) -> Result<(), WorkerError> {
+        let id = match &joined {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        let work = self.works.remove(&id);
+        match work {
+            Some(Work::Look) => self.looking = false,
+            Some(Work::Register) => self.registering = false,
+            // A window that was missed ends beside the round that has the model.
+            Some(Work::Round(_)) => self.round = None,
+            Some(Work::Price | Work::Missed(_) | Work::Witness) | None => {}
+        }
+        match (joined, work) {
+            (Ok((_, done)), work) => self.done(done, work, reporter),
+            (Err(error), work) => {
+                tracing::error!(%error, ?work, "a task of the worker failed; this is a fault of this program");
+                match work {
+                    Some(Work::Look) => self.schedule.look_failed(Instant::now()),
+                    // The journal knows how far it got.
+                    Some(Work::Round(window)) => self.schedule.resume(window),
+                    _ => {}
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn done(&mut self, done: Done, work: Option<Work>, reporter: &mut Reporter) -> Result<(), WorkerError> {
         match done {
             Done::Looked(looked) => self.looked(looked),
             Done::Registered(registered) => self.registered(registered),
             Done::Priced(Ok(())) => {}
             Done::Priced(Err(error)) => tracing::debug!(%error, "the price of gas is not known beforehand"),
-            Done::Round { nonce, ended } => {
-                // A window that was missed ends beside the round that has the model.
-                if self.round == Some(nonce) {
-                    self.round = None;
-                }
-                match ended? {
-                    round::Ended::Finished(finished) => self.finished(finished, reporter),
-                    round::Ended::Interrupted => {}
-                }
-            }
+            Done::Round(ended) => match ended? {
+                round::Ended::Finished(finished) => self.finished(finished, work, reporter),
+                round::Ended::Interrupted => {}
+            },
             Done::Witnessed { nonce, answered: Ok(false) } => {
                 tracing::warn!(nonce, "nobody answered for this wallet: taking over");
                 self.standby = false;
@@ -78,7 +106,6 @@ impl MainLoop {
     }
 
     fn looked(&mut self, looked: Result<WindowStatus, QueryError>) {
-        self.looking = false;
         let status = match looked {
             Ok(status) => status,
             Err(error) => {
@@ -122,7 +149,6 @@ impl MainLoop {
     }
 
     fn registered(&mut self, registered: Result<(), RegistrationError>) {
-        self.registering = false;
         match registered {
             Ok(()) => {
                 tracing::info!(topic_id = self.context.options.topic_id, "registered");
@@ -137,8 +163,12 @@ impl MainLoop {
         }
     }
 
-    fn finished(&mut self, finished: Finished, reporter: &mut Reporter) {
-        self.finished_rounds += 1;
+    fn finished(&mut self, finished: Finished, work: Option<Work>, reporter: &mut Reporter) {
+        // What was over before this life began is settled, and not what it was started for.
+        let is_ours = match work {
+            Some(Work::Round(window) | Work::Missed(window)) => window.end > self.started_at_height,
+            _ => false,
+        };
         let Finished { nonce, state, reason, value, obstacle } = &finished;
         let (topic_id, value) = (self.context.options.topic_id, value.as_deref());
         let head = self.context.clock.head();
@@ -169,13 +199,9 @@ impl MainLoop {
             tracing::warn!(nonce, "another instance answers for this wallet: standing by");
             self.standby = true;
         }
-        self.last = Some(finished);
-    }
-
-    /// A task of ours panicked: a fault of this program, and no reason to stop answering.
-    pub(super) fn panicked(&mut self, error: &tokio::task::JoinError) {
-        tracing::error!(%error, "a task of the worker failed; this is a fault of this program");
-        (self.looking, self.registering, self.round) = (false, false, None);
-        self.schedule.look_failed(Instant::now());
+        if is_ours {
+            self.finished_rounds += 1;
+            self.last = Some(finished);
+        }
     }
 }

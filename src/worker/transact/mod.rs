@@ -126,7 +126,7 @@ enum When {
 /// # Errors
 /// When the journal cannot be written: nothing is sent that is not in it.
 pub async fn transact(context: &Arc<Context>, intent: &Intent) -> Result<Transacted, JournalError> {
-    Transaction { context, intent, gas_floor: 0, fee_floor: 0 }.run(None).await
+    Transaction { context, intent, gas_floor: 0, fee_floor: 0, sequence_used: None }.run(None).await
 }
 
 /// Stays with a transaction that an earlier life of this process may have sent.
@@ -138,7 +138,7 @@ pub async fn settle(
     intent: &Intent,
     sent: Prepared,
 ) -> Result<Transacted, JournalError> {
-    Transaction { context, intent, gas_floor: 0, fee_floor: 0 }.run(Some(sent)).await
+    Transaction { context, intent, gas_floor: 0, fee_floor: 0, sequence_used: None }.run(Some(sent)).await
 }
 
 struct Transaction<'a> {
@@ -148,6 +148,17 @@ struct Transaction<'a> {
     gas_floor: u64,
     /// Fee that the chain named, in uallo.
     fee_floor: u128,
+    /// The sequence of what was sent is used, and not by what was sent as far as one can see.
+    sequence_used: Option<SequenceUsed>,
+}
+
+/// A node's word that a sequence is used.
+#[derive(Debug, Clone, Copy)]
+struct SequenceUsed {
+    /// The account's next sequence.
+    committed: u64,
+    /// Height at which it was seen.
+    seen_at: u64,
 }
 
 impl Transaction<'_> {

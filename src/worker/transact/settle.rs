@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::{Fate, Step, Transacted, Transaction, When, block_verdict, check_verdict};
+use super::{Fate, SequenceUsed, Step, Transacted, Transaction, When, block_verdict, check_verdict};
 use crate::chain::delivered::DeliveredTx;
 use crate::chain::outcome::Verdict;
 use crate::chain::pool::Broadcast;
@@ -25,6 +25,7 @@ impl Transaction<'_> {
     ) -> Result<Step, JournalError> {
         let context = Arc::clone(self.context);
         let hash = TxHash::of(tx.bytes());
+        self.sequence_used = None;
         context.sequence.lock().await.sent(tx.sequence(), hash);
         let sent_at = context.clock.head().height;
         let mut is_due = fate == Fate::Unknown;
@@ -43,7 +44,7 @@ impl Transaction<'_> {
                     // An ordinary transaction is in the next block, and an event tells. No block at all means
                     // that nobody tells us of any.
                     let overdue = head.height >= sent_at + LOOK_UP_AFTER || head.age() > head.block_time * 2;
-                    is_due = overdue || fate == Fate::Unknown;
+                    is_due = overdue || fate == Fate::Unknown || self.sequence_used.is_some();
                 }
                 () = context.leaving.cancelled() => return Ok(Step::Done(Transacted::Interrupted)),
             }
@@ -51,7 +52,7 @@ impl Transaction<'_> {
     }
 
     /// Looks the transaction up, and sends it again where it is in no block.
-    async fn look_up(&self, tx: &Prepared, hash: TxHash) -> Result<Option<Step>, JournalError> {
+    async fn look_up(&mut self, tx: &Prepared, hash: TxHash) -> Result<Option<Step>, JournalError> {
         let client = self.context.client().within(self.call_limit());
         match client.find_tx(hash).await {
             Ok(Some(found)) => return self.delivered(tx, found).await.map(Some),
@@ -61,40 +62,47 @@ impl Transaction<'_> {
                 return Ok(None);
             }
         }
-        match client.absent_at(hash).await {
-            Ok(Some(head)) if head > tx.timeout_height() => {
+        let absent_at = match client.absent_at(hash).await {
+            Ok(head) => head,
+            Err(error) => {
+                tracing::debug!(%error, %hash, "no node can say that the transaction is nowhere");
+                None
+            }
+        };
+        if let Some(head) = absent_at {
+            // Where no events come, this is how we learn of blocks.
+            self.context.clock.observe(head);
+            if head > tx.timeout_height() {
                 return self.dead(tx, Death::TimedOut { head }).await.map(Some);
             }
-            // Where no events come, this is how we learn of blocks.
-            Ok(head) => self.context.clock.observe(head.unwrap_or_default()),
-            Err(error) => tracing::debug!(%error, %hash, "no node can say that the transaction is nowhere"),
+            // A block later the index of a node cannot be behind its state any more.
+            if let Some(used) = self.sequence_used.filter(|used| head > used.seen_at) {
+                return self.dead(tx, Death::SequenceUsed { committed: used.committed }).await.map(Some);
+            }
         }
         if self.context.clock.head().height >= self.intent.timeout_height {
             return Ok(None);
         }
         let answers = self.send(tx).await?;
-        let taken = |sent: &Broadcast| {
-            let check = sent.answer.as_ref().ok()?;
+        let is_taken = answers.iter().filter_map(|sent| sent.answer.as_ref().ok()).any(|check| {
             // The account's number matters for the verdict on a signature only.
-            match check_verdict(check, 0) {
-                Verdict::SequenceMismatch { expected: Some(expected) } => {
-                    (expected > tx.sequence()).then_some(())
-                }
-                _ => None,
-            }
-        };
-        if answers.iter().any(Broadcast::is_accepted) || answers.iter().find_map(taken).is_none() {
+            matches!(check_verdict(check, 0),
+                Verdict::SequenceMismatch { expected: Some(expected) } if expected > tx.sequence())
+        });
+        if !is_taken || answers.iter().any(Broadcast::is_accepted) {
             return Ok(None);
         }
-        // Its sequence is used: by this very transaction in a block that came meanwhile, or by another program's.
-        match (client.account(self.context.address()).await, client.find_tx(hash).await) {
-            (_, Ok(Some(found))) => self.delivered(tx, found).await.map(Some),
-            (Ok(Some(account)), Ok(None)) if account.sequence > tx.sequence() => {
-                self.context.sequence.lock().await.committed(account);
-                self.dead(tx, Death::SequenceUsed { committed: account.sequence }).await.map(Some)
-            }
-            _ => Ok(None),
+        // Its sequence is used: by this very transaction in a block that came meanwhile, or by another
+        // program's. The next look tells.
+        if let Ok(Some(account)) = client.account(self.context.address()).await
+            && account.sequence > tx.sequence()
+        {
+            let head = u64::try_from(self.context.clock.head().height).unwrap_or_default();
+            let seen_at = head.max(absent_at.unwrap_or_default());
+            self.sequence_used.get_or_insert(SequenceUsed { committed: account.sequence, seen_at });
+            self.context.sequence.lock().await.committed(account);
         }
+        Ok(None)
     }
 
     async fn delivered(&self, tx: &Prepared, found: DeliveredTx) -> Result<Step, JournalError> {
