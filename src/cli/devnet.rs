@@ -23,12 +23,21 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The ground truth lag, unless the epoch is longer.
 const GROUND_TRUTH_LAG: u64 = 20;
 
+/// What `--grpc` takes.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Grpc {
+    Off,
+}
+
 /// A local chain with funded accounts
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Address of JSON-RPC and websocket; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:26657")]
     listen: SocketAddr,
+    /// Address of gRPC, which this version does not speak yet
+    #[arg(long = "grpc", value_name = "ADDRESS", value_enum, default_value_t = Grpc::Off)]
+    _grpc: Grpc,
     /// Time from block to block, such as 1s or 500ms; `manual`: a block only on request
     #[arg(long, value_name = "TIME", default_value = "1s")]
     block_time: BlockTime,

@@ -113,3 +113,22 @@ fn a_chain_that_was_started_anew_is_not_taken_for_the_old_one() {
     assert_eq!(worker.stop(), Some(0));
     assert_eq!(bench.rounds(), before);
 }
+
+#[test]
+fn once_answers_the_open_window_and_only_settles_what_is_over() {
+    let bench = registered(ONE);
+    let worker = bench.run(&[]);
+    ready(&bench);
+    let old = bench.mine_to_opening();
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    worker.kill();
+    bench.devnet.mine(10).unwrap();
+    let open = bench.mine_to_opening();
+    let worker = bench.run(&["--once", "--wait", "30"]);
+    bench.until("the open window's transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.devnet.mine(1).unwrap();
+    assert_eq!(worker.exit().code(), Some(0), "{}", bench.log());
+    assert_eq!(bench.round(open).unwrap()["state"], "admitted");
+    assert_eq!(bench.round(old).unwrap()["state"], "admitted", "it had landed");
+    assert_eq!(bench.paid().len(), 2);
+}
