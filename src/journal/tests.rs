@@ -306,13 +306,15 @@ fn names_of_chains_cannot_leave_the_folder() {
 
 #[test]
 fn an_older_journal_is_migrated_and_goes_on() {
-    let old = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/journals/schema-1.journal");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("localnet.allo1wallet.journal");
-    fs::copy(old, &path).unwrap();
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch(include_str!("../../tests/journals/schema-1.sql")).unwrap();
+    drop(db);
+    let old = fs::read(&path).unwrap();
 
     let before = Reader::open(&path).unwrap().rounds().unwrap();
-    assert_eq!(fs::read(&path).unwrap(), fs::read(old).unwrap(), "a reader changes nothing");
+    assert_eq!(fs::read(&path).unwrap(), old, "a reader changes nothing");
 
     let mut journal = open(folder.path());
     assert_eq!(schema::version(journal.reader().db()).unwrap(), schema::NEWEST);
