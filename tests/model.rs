@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bootstrap::model::{
-    Answer, Call, Failure, FailureKind, Interpreter, Model, ModelState, Prediction, StartError,
+    Answer, Call, Failure, FailureKind, Interpreter, Model, ModelState, ModelStatus, Prediction, StartError,
 };
 use support::{Bundle, call, pythons};
 
@@ -357,6 +357,56 @@ def predict(nonce):
             assert!(looks < 500, "the grandchild lives");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    });
+}
+
+#[test]
+fn a_process_that_dies_between_calls_is_replaced_before_the_next() {
+    const CODE: &str = "
+import os, threading
+def predict(nonce):
+    if nonce == 1: threading.Timer(0.1, lambda: os._exit(9)).start()
+    return nonce
+";
+    with_one_python(|python| async move {
+        let bundle = Bundle::new(CODE);
+        let model = Model::start(bundle.spec(python, "predict")).unwrap();
+        assert_eq!(value(&model, 1).await, "1");
+        let mut status = model.watch();
+        let first = status.borrow().pid.unwrap();
+        // That it had failed may be over before anybody looks; that it was replaced stays.
+        let replaced = |status: &ModelStatus| status.restarts == 1 && status.state == ModelState::Ready;
+        let replaced = tokio::time::timeout(Duration::from_secs(60), status.wait_for(replaced)).await;
+        let second = replaced.expect("nobody noticed").unwrap().pid.unwrap();
+        assert!(!is_alive(first) && is_alive(second));
+        assert_eq!(value(&model, 2).await, "2");
+        assert_eq!(status.borrow().restarts, 1);
+    });
+}
+
+#[test]
+fn a_model_may_use_processes_of_every_start_method() {
+    const CODE: &str = "
+import multiprocessing
+from bootstrap_host import RunContext, Skip
+def square(number):
+    if number == 3: raise Skip('three')
+    return number * number
+def predict(context: RunContext):
+    total = 0
+    for method in multiprocessing.get_all_start_methods():
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            total += sum(pool.map(square, [context.nonce, 10]))
+    return total
+";
+    with_each_python(|python| async move {
+        let bundle = Bundle::new(CODE);
+        let model = Model::start(bundle.spec(python, "predict")).unwrap();
+        // By fork, by spawn and by a fork server.
+        assert_eq!(value(&model, 2).await, "312");
+        let skipped = model.predict(call(3)).await;
+        assert_eq!(skipped, Ok(Answer::Skipped { why: "three".into() }));
+        assert_eq!(model.watch().borrow().restarts, 0);
     });
 }
 

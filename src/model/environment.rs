@@ -26,6 +26,8 @@ pub struct Environment<'a> {
     pub withheld: &'a [String],
     /// The one folder that it may write to.
     pub scratch: &'a Path,
+    /// Where the processes that it starts find our module.
+    pub python_path: &'a Path,
     /// Processors it may use.
     pub cpu_cores: Option<f64>,
     /// The topic, when it is known.
@@ -53,6 +55,14 @@ impl Environment<'_> {
         if !theirs.iter().any(|(name, home)| name == "HOME" && Path::new(home).is_dir()) {
             set(&mut theirs, "HOME", self.scratch.into());
         }
+        // Behind the user's own, which the bundle may rely on.
+        let known = theirs.iter().find(|(name, value)| name == "PYTHONPATH" && !value.is_empty());
+        let mut python_path = known.map(|(_, value)| value.clone()).unwrap_or_default();
+        if !python_path.is_empty() {
+            python_path.push(":");
+        }
+        python_path.push(self.python_path);
+        set(&mut theirs, "PYTHONPATH", python_path);
         // A buffered print would be lost with a killed process; a crash in C shows its Python lines.
         set(&mut theirs, "PYTHONUNBUFFERED", "1".into());
         default(&mut theirs, "PYTHONFAULTHANDLER", "1".into());
@@ -96,6 +106,7 @@ mod tests {
         let environment = Environment {
             withheld: &withheld,
             scratch: Path::new("/scratch"),
+            python_path: Path::new("/scratch/python"),
             cpu_cores,
             topic_id: Some(7),
             network: "testnet",
@@ -113,6 +124,7 @@ mod tests {
                 ("BACKUP_OF_MY_KEY", "m"),
                 ("ALLORA_NETWORK", "https://user:password@node"),
                 ("MY_EXCHANGE_API_KEY", "x"),
+                ("PYTHONPATH", "/shared"),
             ],
             None,
         );
@@ -125,6 +137,7 @@ mod tests {
         assert_eq!(see("ALLORA_TOPIC_ID"), "7");
         assert_eq!(see("HOME"), "/scratch");
         assert_eq!(see("TMPDIR"), "/scratch");
+        assert_eq!(see("PYTHONPATH"), "/shared:/scratch/python");
     }
 
     #[test]

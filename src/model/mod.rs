@@ -13,6 +13,7 @@
 //! | `environment` | what of our environment the model sees |
 //! | `logs` | what it prints |
 //! | [`host`] | the inside of the process until Python takes over |
+//! | `scratch` | the one folder it may write to |
 //! | `sandbox`, `landlock` | the walls that it puts around itself |
 
 mod backoff;
@@ -25,6 +26,7 @@ mod landlock;
 mod logs;
 mod process;
 mod sandbox;
+mod scratch;
 mod spawner;
 mod spec;
 mod supervise;

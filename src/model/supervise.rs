@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bootstrap_frames::{Confinement, Context, FromHost, Load, PROTOCOL, ToHost};
-use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +17,7 @@ use super::host::Plan;
 use super::landlock::real;
 use super::process::{Event, Launch, Process};
 use super::sandbox::Sandbox;
+use super::scratch::Scratch;
 use super::spawner::Spawner;
 use super::spec::{
     Answer, Call, Failure, FailureKind, Isolation, ModelSpec, ModelState, ModelStatus, StartError,
@@ -40,7 +40,7 @@ enum End {
 pub struct Supervisor {
     spec: ModelSpec,
     load: Load,
-    scratch: TempDir,
+    scratch: Scratch,
     spawner: Spawner,
     status: watch::Sender<ModelStatus>,
     backoff: Backoff,
@@ -65,8 +65,7 @@ impl Supervisor {
         for path in spec.writable.iter().chain(&spec.protected) {
             text(path)?;
         }
-        let scratch = tempfile::Builder::new().prefix("bootstrap-model-").tempdir();
-        let scratch = scratch.map_err(|error| StartError::Scratch(std::env::temp_dir(), error))?;
+        let scratch = Scratch::new().map_err(|error| StartError::Scratch(std::env::temp_dir(), error))?;
         let folders = [&*spec.bundle_root, scratch.path()];
         for folder in folders.into_iter().chain(spec.writable.iter().map(PathBuf::as_path)) {
             let real_folder = real(folder);
@@ -310,6 +309,7 @@ impl Supervisor {
         let environment = Environment {
             withheld: &spec.withheld,
             scratch: self.scratch.path(),
+            python_path: &self.scratch.python_path(),
             cpu_cores: spec.cpu_cores,
             topic_id: spec.topic_id,
             network: &spec.network,
