@@ -177,7 +177,7 @@ fn banner(devnet: &Devnet) -> String {
     if let Some(account) = devnet.accounts().first() {
         let _ = writeln!(
             text,
-            "\nALLORA_NETWORK={} ALLORA_PRIVATE_KEY={} bootstrap run\n",
+            "\nALLORA_NETWORK={} ALLORA_PRIVATE_KEY={} bootstrap run BUNDLE\n",
             devnet.rpc_url(),
             account.private_key
         );

@@ -17,6 +17,7 @@ use crate::chain::networks::{KnownNetwork, LOCAL_MIN_GAS_PRICE};
 use crate::chain::pool::Pool;
 use crate::devnet::{self, Devnet};
 use crate::health::HeartbeatFile;
+use crate::journal;
 use crate::model::{Interpreter, Model, ModelSpec};
 use crate::settings::{self, Flags, KeySource, Settings, Worker};
 use crate::wallet::{OpenedWallet, Wallet};
@@ -222,6 +223,8 @@ impl Chain {
                 devnet: None,
             });
         }
+        // Such a chain ends with its process. What an earlier one did would stand beside what this one does.
+        journal::discard(&settings.state_dir, devnet::Options::is_of_a_free_port);
         let devnet = Devnet::start(devnet::Options::on_free_port()).map_err(CannotRun::Devnet)?;
         tracing::info!(
             rpc = devnet.rpc_url(),

@@ -170,6 +170,13 @@ impl Options {
         }
     }
 
+    /// Whether a chain id is that of a chain which ended with the process that it was in.
+    #[must_use]
+    pub fn is_of_a_free_port(chain_id: &str) -> bool {
+        let suffix = chain_id.strip_prefix(CHAIN_ID).and_then(|rest| rest.strip_prefix('-'));
+        suffix.is_some_and(|begun| !begun.is_empty() && begun.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
     /// Every rule that the settings break.
     #[must_use]
     pub fn problems(&self) -> Vec<InvalidOptions> {

@@ -17,6 +17,7 @@
 //! | `error` | what can go wrong, and the way out |
 
 mod amount;
+mod discard;
 mod error;
 mod export;
 mod handle;
@@ -28,6 +29,7 @@ mod timestamp;
 mod transaction;
 
 pub use amount::Uallo;
+pub use discard::discard;
 pub use error::{Holder, JournalError, OpenError};
 pub use export::{write_csv, write_json};
 pub use handle::JournalHandle;

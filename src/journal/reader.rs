@@ -172,6 +172,13 @@ pub(super) fn log_of(journal: &Path) -> PathBuf {
     name.into()
 }
 
+/// The index of the log, shared by those who have the journal open.
+pub(super) fn index_of(journal: &Path) -> PathBuf {
+    let mut name = journal.as_os_str().to_owned();
+    name.push("-shm");
+    name.into()
+}
+
 /// An older journal, brought to the newest schema in memory: a reader must not change the file.
 fn migrated_copy(db: &Connection) -> Result<Connection, JournalError> {
     let mut copy = in_memory(db)?;

@@ -148,7 +148,7 @@ fn create(state_dir: &Path, path: &Path, chain_id: &str, address: &str) -> Resul
 
 /// Takes the lock: `flock` on the journal itself, which ends with the process however it ends and cannot
 /// be deleted without the journal.
-fn lock(path: &Path) -> Result<File, OpenError> {
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     let unusable = |source| OpenError::Folder { path: path.to_owned(), source };
     let file = fs::OpenOptions::new().read(true).write(true).open(path).map_err(unusable)?;
     match file.try_lock() {

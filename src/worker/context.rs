@@ -76,6 +76,8 @@ pub struct Context {
     client: RwLock<Client>,
     price: Mutex<Option<GasPrice>>,
     repeats: Mutex<Repeats>,
+    /// The last that was shown: a model that fails with each call says the same each time.
+    traceback: Mutex<String>,
 }
 
 impl Context {
@@ -106,6 +108,7 @@ impl Context {
             client: RwLock::new(client),
             price: Mutex::new(None),
             repeats: Mutex::default(),
+            traceback: Mutex::default(),
         }
     }
 
@@ -157,6 +160,14 @@ impl Context {
     /// Values that were submitted, in a row.
     pub fn repeats(&self) -> MutexGuard<'_, Repeats> {
         self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the model failed otherwise the last time. Then its traceback is worth showing.
+    pub fn is_new_traceback(&self, text: &str) -> bool {
+        let mut last = self.traceback.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = *last != text;
+        text.clone_into(&mut last);
+        is_new
     }
 
     /// Takes a window up in the journal.

@@ -55,7 +55,13 @@ impl Reporter {
         if self.beat.why != why_not {
             match &why_not {
                 Some(why) => tracing::info!("not ready: {why}"),
-                None => tracing::info!("ready"),
+                None => match &self.beat.next_window {
+                    Some(next) => {
+                        let seconds = next.opens_at.seconds_since(Timestamp::now()).max(0.0);
+                        tracing::info!("ready; the next window opens in {seconds:.0} s");
+                    }
+                    None => tracing::info!("ready"),
+                },
             }
         }
         self.beat.ready = why_not.is_none();

@@ -274,13 +274,14 @@ impl Round {
                 Err(unfit) => ("bad_value".to_owned(), unfit.to_string()),
             },
             Err(failure) => {
-                if let Some(traceback) = &failure.traceback {
-                    tracing::warn!(kind = %failure.kind, traceback, "the model failed");
+                if let Some(traceback) = failure.traceback.filter(|text| self.context.is_new_traceback(text))
+                {
+                    tracing::warn!("the model failed:\n{}", traceback.trim_end());
                 }
                 (failure.kind.to_string(), failure.message)
             }
         };
-        tracing::warn!(kind, "no prediction: {message}");
+        tracing::warn!("no prediction, the model is asked again while the window is open: {kind}: {message}");
         self.failed(&kind, &message).await?;
         Ok(Predicted::Failed(format!("{kind}: {message}")))
     }

@@ -27,6 +27,9 @@ impl MainLoop {
                     Standing::Unknown => {
                         Ended::NoEndpoint("the chain did not say whether a window is open".to_owned())
                     }
+                    Standing::Unregistered => {
+                        Ended::NothingSubmitted("the worker is not registered yet".to_owned())
+                    }
                     Standing::Good => Ended::NothingSubmitted("no window opened in time".to_owned()),
                 }),
             },

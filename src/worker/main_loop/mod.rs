@@ -116,6 +116,8 @@ enum Work {
 enum Standing {
     /// Not asked yet.
     Unknown,
+    /// We are not registered in the topic, and will be.
+    Unregistered,
     /// We may submit.
     Good,
     /// We may not; why.
@@ -274,6 +276,9 @@ impl MainLoop {
         {
             self.start_round(window);
         }
+        if self.standing == Standing::Unregistered {
+            self.register();
+        }
         if self.standing != Standing::Good || self.standby {
             return;
         }
@@ -314,6 +319,7 @@ impl MainLoop {
         }
         let (why, obstacle) = match &self.standing {
             Standing::Blocked(why) => (why.clone(), Some(Obstacle::Chain(Verdict::NotPermitted))),
+            Standing::Unregistered => ("the worker was not registered yet".to_owned(), None),
             Standing::Unknown | Standing::Good => {
                 ("the worker was busy with another window".to_owned(), None)
             }
@@ -324,7 +330,9 @@ impl MainLoop {
     }
 
     fn register(&mut self) {
-        if self.registering || self.register_after > Instant::now() {
+        // A registration costs money: not for a model that was never loaded.
+        let has_loaded = self.models.borrow().load_seconds.is_some();
+        if self.registering || !has_loaded {
             return;
         }
         self.registering = true;
@@ -337,7 +345,7 @@ impl MainLoop {
         let look = self.schedule.next_look(head, self.subscribed);
         match self.standing {
             Standing::Blocked(_) => look.min(self.schedule.last_look() + self.blocked_pause),
-            Standing::Unknown | Standing::Good => look,
+            Standing::Unknown | Standing::Unregistered | Standing::Good => look,
         }
     }
 

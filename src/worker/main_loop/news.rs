@@ -123,11 +123,10 @@ impl MainLoop {
         let address = self.context.address();
         let topic_id = self.context.options.topic_id;
         if !status.is_registered {
-            let why = format!("{address} is not registered in topic {topic_id} yet");
-            if !matches!(&self.standing, Standing::Blocked(_)) {
-                self.block(why);
+            // After a refusal not at once again.
+            if self.register_after <= Instant::now() {
+                self.standing = Standing::Unregistered;
             }
-            self.register();
         } else if !status.is_whitelisted {
             self.block(format!(
                 "the whitelist of topic {topic_id} does not have {address}: ask the topic's owner"
@@ -139,13 +138,11 @@ impl MainLoop {
     }
 
     fn block(&mut self, why: String) {
-        let blocked = Standing::Blocked(why);
-        if self.standing == blocked {
-            self.blocked_pause = (self.blocked_pause * 2).min(BLOCKED_PAUSE.1);
-        } else {
-            self.blocked_pause = BLOCKED_PAUSE.0;
-            self.standing = blocked;
-        }
+        self.blocked_pause = match self.standing {
+            Standing::Unknown | Standing::Good => BLOCKED_PAUSE.0,
+            Standing::Unregistered | Standing::Blocked(_) => (self.blocked_pause * 2).min(BLOCKED_PAUSE.1),
+        };
+        self.standing = Standing::Blocked(why);
     }
 
     fn registered(&mut self, registered: Result<(), RegistrationError>) {

@@ -26,6 +26,14 @@ impl MainLoop {
             _ if is_stale => Some(format!("no new block for {} s", head.age().as_secs())),
             (Standing::Unknown, _) => Some("the worker is starting".to_owned()),
             (Standing::Blocked(why), _) => Some(why.clone()),
+            (Standing::Unregistered, ModelState::Failed(failure)) => {
+                Some(format!("not registered before the model can be loaded: {failure}"))
+            }
+            (Standing::Unregistered, _) => Some(format!(
+                "registering {} in topic {}",
+                self.context.address(),
+                self.context.options.topic_id
+            )),
             _ if self.standby => Some("another instance answers for this wallet".to_owned()),
             (Standing::Good, ModelState::Loading) => Some("the model is loading".to_owned()),
             (Standing::Good, ModelState::Failed(failure)) => {
@@ -43,7 +51,7 @@ impl MainLoop {
             (Some(progress), _) => reporter.progress(progress),
             (None, Standing::Blocked(_)) => reporter.phase(Phase::Blocked, None),
             (None, _) if self.standby => reporter.phase(Phase::Standby, None),
-            (None, Standing::Unknown) => reporter.phase(Phase::Starting, None),
+            (None, Standing::Unknown | Standing::Unregistered) => reporter.phase(Phase::Starting, None),
             (None, Standing::Good) if model.state == ModelState::Loading => {
                 reporter.phase(Phase::Loading, None)
             }

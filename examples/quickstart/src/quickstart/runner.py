@@ -10,6 +10,4 @@ WEIGHTS = json.loads((Path(__file__).parents[2] / "artifacts" / "weights.json").
 def predict(nonce: int) -> float:
     """The prediction for the window that opened at block `nonce`."""
     phase = 2 * math.pi * nonce / WEIGHTS["period"]
-    value = WEIGHTS["mean"] + WEIGHTS["amplitude"] * math.sin(phase)
-    print(f"predicted {value:.4f}")
-    return value
+    return WEIGHTS["mean"] + WEIGHTS["amplitude"] * math.sin(phase)
