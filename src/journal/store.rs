@@ -4,7 +4,8 @@ use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
@@ -13,6 +14,10 @@ use super::{JournalError, OpenError, Reader, reader, schema};
 /// How long a call waits for another program that has the file locked. Only readers of this program are
 /// expected, and they hold it for moments.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// How long a lock that is taken may still be let go, and how often it is tried meanwhile.
+const LOCK_LIMIT: Duration = Duration::from_millis(500);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Whether a change must survive a power cut when the call returns. A crash of the process loses neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +60,7 @@ impl Journal {
             }
             create(state_dir, &path, chain_id, address)?;
         }
-        let lock = lock(&path)?;
+        let lock = lock_soon(&path)?;
         let mut db = check(&path, chain_id, address)?;
 
         let unusable =
@@ -144,6 +149,18 @@ fn create(state_dir: &Path, path: &Path, chain_id: &str, address: &str) -> Resul
         Err(error) => return Err(folder(error.error)),
     }
     File::open(state_dir).and_then(|folder| folder.sync_all()).map_err(folder)
+}
+
+/// Takes the lock, and waits a moment for one that is just being let go: a process that is started by another
+/// thread or was killed this instant has the descriptor until it runs its own program or is gone.
+fn lock_soon(path: &Path) -> Result<File, OpenError> {
+    let end = Instant::now() + LOCK_LIMIT;
+    loop {
+        match lock(path) {
+            Err(OpenError::InUse { .. }) if Instant::now() < end => thread::sleep(LOCK_PAUSE),
+            taken => return taken,
+        }
+    }
 }
 
 /// Takes the lock: `flock` on the journal itself, which ends with the process however it ends and cannot
