@@ -45,6 +45,8 @@ pub struct Supervisor {
     status: watch::Sender<ModelStatus>,
     backoff: Backoff,
     calls: u64,
+    /// Why the module could not be imported the last time.
+    last_import: Option<Failure>,
     /// What cannot be enforced is said once.
     isolation_told: bool,
 }
@@ -100,6 +102,7 @@ impl Supervisor {
             spawner,
             status,
             backoff: Backoff::default(),
+            last_import: None,
             calls: 0,
             isolation_told: false,
         })
@@ -148,8 +151,16 @@ impl Supervisor {
     }
 
     /// Notes that there is no process any more, before anybody is answered on account of it.
-    fn note_death(&self, failure: &Failure) {
-        tracing::warn!(kind = %failure.kind, "the model process is replaced: {failure}");
+    fn note_death(&mut self, failure: &Failure) {
+        match &failure.traceback {
+            // Nobody asks a model that cannot be loaded, so nobody else would show why. Once is enough.
+            Some(traceback) if failure.kind == FailureKind::Import => {
+                let is_new = self.last_import.replace(failure.clone()).as_ref() != Some(failure);
+                let details = if is_new { format!("\n{}", traceback.trim_end()) } else { String::new() };
+                tracing::warn!("the model cannot be loaded, and is tried again: {failure}{details}");
+            }
+            _ => tracing::warn!(kind = %failure.kind, "the model process is replaced: {failure}"),
+        }
         self.status.send_modify(|status| {
             status.state = ModelState::Failed(failure.clone());
             status.pid = None;
@@ -256,7 +267,8 @@ impl Supervisor {
         let deadline = Instant::now() + self.spec.load_limit;
         match hear(process, deadline, self.spec.memory_mb, "was not imported").await? {
             FromHost::Loaded { function, is_async, seconds } => {
-                tracing::info!(function, is_async, seconds, "the model is loaded");
+                let python = self.status.borrow().python.clone();
+                tracing::info!(function, is_async, python, seconds, "the model is loaded");
                 let rss_bytes = process.as_ref().and_then(Process::rss_bytes);
                 self.status.send_modify(|status| {
                     status.load_seconds = Some(seconds);

@@ -21,7 +21,7 @@ use crate::chain::query::{Client, Window};
 use crate::journal::{
     Begin, Ending, Failure, FinishError, JournalError, Prepared, Purpose, RoundKey, RoundState, Timestamp,
 };
-use crate::model::{Answer, Call, Model};
+use crate::model::{Answer, Call, FailureKind, Model};
 
 /// Pauses between tries of a model that fails, doubling.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
@@ -274,8 +274,9 @@ impl Round {
                 Err(unfit) => ("bad_value".to_owned(), unfit.to_string()),
             },
             Err(failure) => {
-                if let Some(traceback) = failure.traceback.filter(|text| self.context.is_new_traceback(text))
-                {
+                // That of an import is shown when it happens, window or not.
+                let shown = failure.traceback.filter(|_| failure.kind != FailureKind::Import);
+                if let Some(traceback) = shown.filter(|text| self.context.is_new_traceback(text)) {
                     tracing::warn!("the model failed:\n{}", traceback.trim_end());
                 }
                 (failure.kind.to_string(), failure.message)
