@@ -141,11 +141,10 @@ impl Context {
         }
         let price = client.gas_price().await?;
         *self.price.lock().unwrap_or_else(PoisonError::into_inner) = Some(price);
-        let mut sequence = self.sequence.lock().await;
-        if sequence.next().is_none()
-            && let Some(account) = client.account(self.address()).await?
-        {
-            sequence.committed(account);
+        // Not held while the chain is asked: a round may need it meanwhile.
+        let is_unknown = self.sequence.lock().await.next().is_none();
+        if is_unknown && let Some(account) = client.account(self.address()).await? {
+            self.sequence.lock().await.committed(account);
         }
         Ok(())
     }
