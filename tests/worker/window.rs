@@ -32,6 +32,7 @@ fn registers_and_answers_windows_until_it_is_asked_to_stop() {
         assert_eq!(round["tx_hash"], stored.tx_hash, "{round}");
         assert_eq!(round["height"], stored.height, "{round}");
     }
+    assert_eq!(bench.log().matches("\"registered\"").count(), 1, "{}", bench.log());
     // A registration, and one transaction for each window.
     assert_eq!(bench.paid().len(), 1 + submissions.len());
     let nonce = submissions[0].nonce;

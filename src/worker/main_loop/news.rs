@@ -149,6 +149,8 @@ impl MainLoop {
         match registered {
             Ok(()) => {
                 tracing::info!(topic_id = self.context.options.topic_id, "registered");
+                // The chain says whether that is all.
+                self.standing = Standing::Unknown;
                 self.schedule.look_now();
             }
             Err(RegistrationError::Interrupted) => {}
