@@ -58,7 +58,6 @@ struct Measured {
     other_chain: Option<String>,
     faults: u32,
     paused_until: Option<Instant>,
-    last_fault: Option<RpcError>,
 }
 
 struct Member {
@@ -80,7 +79,6 @@ impl Member {
         };
         measured.faults = measured.faults.saturating_add(1);
         measured.paused_until = Some(Instant::now() + pause);
-        measured.last_fault = Some(error.clone());
     }
 
     fn answered(&self) {
@@ -108,23 +106,6 @@ impl Broadcast {
             Err(error) => error.is_in_cache(),
         }
     }
-}
-
-/// Health of an endpoint, for people and metrics.
-#[derive(Debug, Clone)]
-pub struct EndpointHealth {
-    /// The address without credentials.
-    pub endpoint: String,
-    /// Latest height it was seen at.
-    pub head: Option<u64>,
-    /// Still syncing.
-    pub catching_up: bool,
-    /// The other chain it belongs to.
-    pub other_chain: Option<String>,
-    /// Faults in a row.
-    pub faults: u32,
-    /// The last fault.
-    pub last_fault: Option<String>,
 }
 
 /// The endpoints of one chain.
@@ -326,21 +307,5 @@ impl Pool {
             }
         }
         answers
-    }
-
-    /// Health of every endpoint, in the user's order.
-    pub fn health(&self) -> Vec<EndpointHealth> {
-        let health = |member: &Member| {
-            let measured = member.measured();
-            EndpointHealth {
-                endpoint: member.endpoint.to_string(),
-                head: measured.head,
-                catching_up: measured.catching_up,
-                other_chain: measured.other_chain.clone(),
-                faults: measured.faults,
-                last_fault: measured.last_fault.as_ref().map(ToString::to_string),
-            }
-        };
-        self.members.iter().map(|member| health(member)).collect()
     }
 }

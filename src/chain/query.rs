@@ -16,7 +16,7 @@ use super::messages::query::{
     GetInferencesAtBlockRequest, GetOpenWorkerSubmissionWindowsRequest, GetParamsRequest, GetTopicRequest,
     GetWorkerSubmissionWindowStatusRequest,
 };
-use super::messages::{EmissionsVersion, Params, Query, Topic};
+use super::messages::{EmissionsVersion, Query, Topic};
 use super::pool::{Pool, PoolError};
 use super::rpc::{AbciAnswer, Endpoint};
 use super::tx::{DENOM, TxHash};
@@ -211,15 +211,6 @@ impl Client {
     pub async fn topic(&self, topic_id: u64) -> Result<Topic, QueryError> {
         let (_, answer) = self.ask(&GetTopicRequest { topic_id }).await?;
         Ok(answer.topic.unwrap_or_default())
-    }
-
-    /// Parameters of the emissions module.
-    ///
-    /// # Errors
-    /// See [`QueryError`].
-    pub async fn params(&self) -> Result<Params, QueryError> {
-        let (_, answer) = self.ask(&GetParamsRequest {}).await?;
-        Ok(answer.params.unwrap_or_default())
     }
 
     /// Whether the chain has an inference of `worker` for a window that is over.

@@ -77,13 +77,6 @@ impl RpcError {
         !matches!(self, Self::Refused { .. })
     }
 
-    /// Whether the request may have reached the node all the same.
-    #[must_use]
-    pub const fn may_have_arrived(&self) -> bool {
-        // An HTML page or a 502 comes from a proxy, which may have passed the request on.
-        !matches!(self, Self::Refused { .. })
-    }
-
     /// `tx already exists in cache`: the node has these bytes, in its mempool or in a block.
     #[must_use]
     pub fn is_in_cache(&self) -> bool {
