@@ -181,7 +181,8 @@ pub struct RoundRow {
     pub nonce: i64,
     /// How far the round has come.
     pub state: RoundState,
-    /// Why it ended, where the state alone does not say.
+    /// Why it ended, where the state alone does not say; otherwise what went wrong last when the model was
+    /// asked, as `kind: message`.
     pub reason: Option<String>,
     /// The prediction as submitted; the text of a JSON object when the topic has several outputs.
     pub value: Option<String>,
@@ -211,8 +212,9 @@ pub struct RoundRow {
 
 impl RoundRow {
     /// Selects what [`RoundRow::read`] reads, in its order.
-    pub(super) const SELECT: &'static str = "SELECT r.topic_id, r.nonce, r.state, r.reason, r.value, t.hash, \
-         t.height, r.fee, t.gas_used, r.attempts, r.opened_at, r.predicted_at, t.prepared_at, t.broadcast_at, \
+    pub(super) const SELECT: &'static str = "SELECT r.topic_id, r.nonce, r.state, \
+         coalesce(r.reason, (SELECT f.kind || ': ' || f.message FROM failures f WHERE f.round_id = r.id \
+         ORDER BY f.id DESC LIMIT 1)), r.value, t.hash, t.height, r.fee, t.gas_used, r.attempts, r.opened_at, r.predicted_at, t.prepared_at, t.broadcast_at, \
          r.finished_at, t.endpoint FROM rounds r LEFT JOIN transactions t ON t.id = r.transaction_id";
 
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {

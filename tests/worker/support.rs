@@ -34,6 +34,7 @@ pub fn manual() -> Options {
 pub struct Bench {
     pub devnet: Devnet,
     pub folder: TempDir,
+    epoch_length: u64,
     settings: Vec<(String, String)>,
 }
 
@@ -46,7 +47,8 @@ impl Bench {
     pub fn with_manifest(options: Options, code: &str, manifest: &str) -> Self {
         let folder = TempDir::new().unwrap();
         write_bundle(&folder.path().join("bundle"), code, manifest);
-        Self { devnet: Devnet::start(options).unwrap(), folder, settings: Vec::new() }
+        let epoch_length = options.epoch_length;
+        Self { devnet: Devnet::start(options).unwrap(), folder, epoch_length, settings: Vec::new() }
     }
 
     /// The same worker on a new chain with the old one's id.
@@ -126,11 +128,11 @@ impl Bench {
         })
     }
 
-    /// Mines until the worker may submit, then to the next opening. Gives the nonce.
+    /// Mines to the next opening. Gives the nonce.
     pub fn mine_to_opening(&self) -> i64 {
         loop {
             let height = self.devnet.mine(1).unwrap();
-            if (height - 1).is_multiple_of(12) {
+            if (height - 1).is_multiple_of(self.epoch_length) {
                 return height.try_into().unwrap();
             }
         }

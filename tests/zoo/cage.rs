@@ -1,0 +1,193 @@
+//! One worker whose model is, from window to window, whatever animal the test names.
+
+use std::fs;
+use std::path::Path;
+
+use bootstrap::devnet::Options;
+use serde_json::Value;
+
+use crate::support::{Bench, Worker, manual};
+
+/// What every bundle of the zoo ends with: the model reads beside itself which animal it is.
+///
+/// An animal whose name begins with `import_` shows itself while the module is imported. The process
+/// that is told to be one has been imported already, so it leaves.
+const KEEPER: &str = r"
+import os, pathlib
+
+def order():
+    return pathlib.Path(__file__).with_name('animal').read_text()
+
+if order().startswith('import_'):
+    globals()[order()]()
+
+def predict(context):
+    animal = order()
+    if animal.startswith('import_'):
+        os._exit(0)
+    return globals()[animal](context) if animal else 1
+";
+
+/// The variable by which every process of a cage is known, whatever became of its parents.
+const MARK: &str = "ZOO_CAGE";
+
+/// A worker, and the model in it.
+pub struct Cage {
+    pub bench: Bench,
+    worker: Worker,
+    /// How many processes there are when all is well.
+    at_rest: usize,
+}
+
+impl Cage {
+    /// Starts a worker with a model that behaves. `animals` is Python: functions of one argument, the
+    /// context, or of none when they are met at the import. `runtime` is the inside of that section of
+    /// `model.yaml`.
+    pub fn new(animals: &str, runtime: &str) -> Self {
+        // Windows open when the test says so, and leave time for many tries.
+        let options =
+            Options { epoch_length: 60, worker_submission_window: 50, ground_truth_lag: 60, ..manual() };
+        let code = format!("{animals}{KEEPER}");
+        let bench = Bench::with_manifest(options, &code, &format!("runtime: {{{runtime}}}\n"));
+        let mark = bench.folder.path().display().to_string();
+        let bench = bench.set(MARK, &mark);
+        order(&bench, "");
+        bench.devnet.mine(2).unwrap();
+        bench.devnet.set_registered(1, &bench.address(), true).unwrap();
+        let worker = bench.run(&[]);
+        let mut cage = Self { bench, worker, at_rest: 0 };
+        cage.bench.until("ready", |bench| (bench.heartbeat()["ready"] == true).then_some(()));
+        cage.at_rest = cage.processes().len();
+        cage
+    }
+
+    /// A window in which the model is this animal: it fails with this kind and these words, and the
+    /// worker takes no harm and answers as soon as the model behaves.
+    pub fn fails(&self, animal: &str, kind: &str, says: &str) {
+        let nonce = self.open(animal);
+        self.names_the_failure(nonce, kind, says);
+        self.is_live();
+        self.answers_when_it_behaves(nonce);
+        self.nothing_is_left();
+    }
+
+    /// A window in which the model is this animal, which is none of the bad ones: it answers `value`.
+    pub fn answers(&self, animal: &str, value: &str) {
+        let nonce = self.open(animal);
+        self.admitted(nonce, value);
+        let round = self.bench.round(nonce).unwrap();
+        assert_eq!(round["attempts"], 1, "{animal}: {round}");
+    }
+
+    /// Turns the model into an animal and opens a window.
+    pub fn open(&self, animal: &str) -> i64 {
+        order(&self.bench, animal);
+        self.bench.mine_to_opening()
+    }
+
+    /// The failure has its name in the journal, in `status` and in the log.
+    pub fn names_the_failure(&self, nonce: i64, kind: &str, says: &str) {
+        let named = |text: &str| text.contains(&format!("{kind}: ")) && text.contains(says);
+        let round = self.bench.until(&format!("{kind} that says {says:?} of {nonce}"), |bench| {
+            bench.round(nonce).filter(|round| round["reason"].as_str().is_some_and(named))
+        });
+        assert_eq!(round["state"], "predicting", "{round}");
+        let status = self.status();
+        assert!(status["last_round"]["reason"].as_str().is_some_and(named), "{status}");
+        self.bench.until("a line of the log", |bench| {
+            log_lines(bench)
+                .any(|line| line["nonce"] == nonce && line["message"].as_str().is_some_and(named))
+                .then_some(())
+        });
+    }
+
+    /// The loop turns: its heartbeat is written again, and the probe says so.
+    pub fn is_live(&self) {
+        let before = self.bench.heartbeat()["instant"]["seconds"].as_f64().unwrap();
+        self.bench.until("another turn", |bench| {
+            (bench.heartbeat()["instant"]["seconds"].as_f64()? > before).then_some(())
+        });
+        let live = self.bench.bootstrap().args(["probe", "live"]).output().unwrap();
+        assert!(live.status.success(), "{live:?}");
+        assert_eq!(self.status()["live"], true);
+    }
+
+    /// From now on the model behaves, and the window, which is still open, gets its answer.
+    pub fn answers_when_it_behaves(&self, nonce: i64) {
+        order(&self.bench, "");
+        self.admitted(nonce, "1");
+        let round = self.bench.round(nonce).unwrap();
+        assert!(round["attempts"].as_u64() >= Some(2), "{round}");
+    }
+
+    fn admitted(&self, nonce: i64, value: &str) {
+        self.bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+        self.bench.devnet.mine(1).unwrap();
+        let round = self.bench.until("the end of the round", |bench| {
+            bench.round(nonce).filter(|round| !round["finished_at"].is_null())
+        });
+        assert_eq!((&round["state"], &round["value"]), (&"admitted".into(), &value.into()), "{round}");
+    }
+
+    /// What the animal started, and its own process, are gone.
+    pub fn nothing_is_left(&self) {
+        self.bench.until("the end of what the model started", |_| {
+            (self.processes().len() <= self.at_rest).then_some(())
+        });
+    }
+
+    /// Stops the worker: in order, and with everything that there was.
+    pub fn close(self) {
+        let Self { bench, worker, .. } = self;
+        assert_eq!(worker.stop(), Some(0), "{}", bench.log());
+        bench.until("the end of every process", |bench| {
+            let left = processes(bench.folder.path());
+            left.is_empty().then_some(())
+        });
+    }
+
+    pub fn status(&self) -> Value {
+        let output = self.bench.bootstrap().args(["status", "--json"]).output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// The worker and what descends from it.
+    fn processes(&self) -> Vec<u32> {
+        processes(self.bench.folder.path())
+    }
+}
+
+/// Tells the model which animal it is; none: it behaves.
+fn order(bench: &Bench, animal: &str) {
+    let source = bench.folder.path().join("bundle/src");
+    // Never half a name.
+    fs::write(source.join("next"), animal).unwrap();
+    fs::rename(source.join("next"), source.join("animal")).unwrap();
+}
+
+/// The lines of the worker's log.
+pub fn log_lines(bench: &Bench) -> impl Iterator<Item = Value> {
+    let lines: Vec<Value> = bench.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    lines.into_iter()
+}
+
+/// Processes that carry a cage's mark. One that has ended and was not reaped has no environment any more:
+/// it counts when its parent carries the mark.
+fn processes(mark: &Path) -> Vec<u32> {
+    let mark = format!("{MARK}={}\0", mark.display()).into_bytes();
+    let all: Vec<(u32, u32, bool)> = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| {
+            let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            Some((pid, parent, environment.windows(mark.len()).any(|part| part == mark)))
+        })
+        .collect();
+    let marked = |pid: u32| all.iter().any(|(other, _, has_mark)| *other == pid && *has_mark);
+    all.iter()
+        .filter(|(_, parent, has_mark)| *has_mark || marked(*parent))
+        .map(|(pid, ..)| *pid)
+        .collect()
+}

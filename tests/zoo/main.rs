@@ -1,0 +1,12 @@
+//! A zoo of bad models, each behind the bars of the real worker, on a real devnet, with a real Python.
+//!
+//! Of each animal it is shown that the worker stays live; that the failure has its name in the log, in
+//! `status` and in the journal; that the window is answered once the model behaves; and that no process
+//! is left behind.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
+
+mod cage;
+mod hang;
+#[allow(dead_code)] // shared with the tests of the worker, which use all of it
+#[path = "../worker/support.rs"]
+mod support;
