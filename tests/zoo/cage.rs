@@ -186,8 +186,5 @@ fn processes(mark: &Path) -> Vec<u32> {
         })
         .collect();
     let marked = |pid: u32| all.iter().any(|(other, _, has_mark)| *other == pid && *has_mark);
-    all.iter()
-        .filter(|(_, parent, has_mark)| *has_mark || marked(*parent))
-        .map(|(pid, ..)| *pid)
-        .collect()
+    all.iter().filter(|(_, parent, has_mark)| *has_mark || marked(*parent)).map(|(pid, ..)| *pid).collect()
 }
