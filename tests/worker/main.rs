@@ -4,5 +4,6 @@
 mod bad_input;
 mod crash;
 mod model;
+#[path = "../support/bench.rs"]
 mod support;
 mod window;

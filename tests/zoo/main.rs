@@ -8,5 +8,5 @@
 mod cage;
 mod hang;
 #[allow(dead_code)] // shared with the tests of the worker, which use all of it
-#[path = "../worker/support.rs"]
+#[path = "../support/bench.rs"]
 mod support;
