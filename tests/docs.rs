@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use bootstrap::bundle::schema::{self, Absent};
 use bootstrap::cli::{Cli, Exit};
+use bootstrap::devnet::FaultKind;
 use bootstrap::settings::{Flag, TABLE, Visibility};
 use clap::CommandFactory;
 
@@ -31,6 +32,11 @@ fn settings_page() {
 #[test]
 fn bundle_page() {
     hold("docs/bundle.md", &BTreeMap::from([("keys".to_owned(), manifest_keys())]));
+}
+
+#[test]
+fn devnet_page() {
+    hold("docs/devnet.md", &BTreeMap::from([("faults".to_owned(), faults())]));
 }
 
 /// A link to a file that was moved or never written helps nobody.
@@ -107,6 +113,15 @@ fn manifest_keys() -> String {
             Absent::Default(text) => format!("`{text}`"),
         };
         writeln!(table, "| `{}` | {} | {absent} | {} |", key.path, key.kind.name(), key.doc).unwrap();
+    }
+    table
+}
+
+fn faults() -> String {
+    let mut table = "| kind | fields | what becomes of the call |\n|---|---|---|\n".to_owned();
+    for (kind, fields, meaning) in FaultKind::MEANINGS {
+        let fields: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
+        writeln!(table, "| `{kind}` | {} | {meaning} |", fields.join(", ")).unwrap();
     }
     table
 }

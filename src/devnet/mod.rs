@@ -38,6 +38,7 @@ pub use self::{
     config::{Config, TopicConfig},
     genesis::{TopicSpec, Whitelist},
     node::{
+        rpc::fault::{Fault, FaultKind, InvalidFault},
         submit_as::{SubmitError, Submitted},
         thread::Stopped,
     },
@@ -47,7 +48,7 @@ use self::{
     app::App,
     node::{
         Node, control,
-        rpc::{self, jsonrpc::RpcError},
+        rpc::{self, faults::Faults, jsonrpc::RpcError},
         thread::{self, NodeHandle},
     },
 };
@@ -115,6 +116,7 @@ pub struct Devnet {
     accounts: Vec<Account>,
     topics: Vec<TopicSpec>,
     block_time: BlockTime,
+    faults: Faults,
     node: Option<NodeHandle>,
     stopping: CancellationToken,
     threads: Vec<JoinHandle<()>>,
@@ -136,9 +138,10 @@ impl Devnet {
         let app = App::new(&options.genesis(&accounts))?;
         let node = Node::new(accounts.clone(), format!("tcp://{address}"), app, options.block_time);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let faults = node.faults.clone();
         let (node, node_thread) = thread::spawn(node)?;
         let stopping = CancellationToken::new();
-        let served = rpc::serve(listener, node.clone(), stopping.clone());
+        let served = rpc::serve(listener, node.clone(), faults.clone(), stopping.clone());
         let rpc_thread = std::thread::Builder::new().name("devnet-rpc".into()).spawn(move || {
             if let Err(error) = runtime.block_on(served) {
                 tracing::error!(%error, "the local chain's RPC server stopped");
@@ -150,6 +153,7 @@ impl Devnet {
             topics: options.topic_specs(),
             block_time: options.block_time,
             chain_id: options.chain_id.clone(),
+            faults,
             node: Some(node),
             stopping,
             threads: vec![rpc_thread, node_thread],
@@ -281,6 +285,16 @@ impl Devnet {
     ) -> Result<Submitted, CallError> {
         let address = address.to_owned();
         self.call(move |node| Ok(node.submit_as(&address, topic_id, nonce, inference)?))
+    }
+
+    /// Lets something go wrong with the next calls.
+    pub fn fault(&self, fault: Fault) -> Result<(), CallError> {
+        Ok(self.faults.arm(fault)?)
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn clear_faults(&self) {
+        self.faults.clear();
     }
 
     fn call<T: Send + 'static>(

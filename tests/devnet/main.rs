@@ -4,6 +4,7 @@
 mod clients;
 mod command;
 mod control;
+mod faults;
 mod methods;
 mod support;
 mod websocket;

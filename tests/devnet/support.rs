@@ -1,6 +1,6 @@
 //! What the tests share: a chain made by hand, transactions, and captures of a real node.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use base64::Engine as _;
 use bootstrap::{
@@ -12,8 +12,14 @@ use cosmrs::{
     Any,
     proto::cosmos::{bank::v1beta1::MsgSend, base::v1beta1::Coin},
 };
+use futures::{SinkExt as _, StreamExt as _};
 use prost::{Message as _, Name as _};
 use serde_json::{Value, json};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Error, Message},
+};
 
 /// A chain whose blocks come only when a test asks for them.
 pub fn manual() -> Devnet {
@@ -103,5 +109,72 @@ pub fn assert_same_shape(ours: &Value, theirs: &Value, at: &str) {
             std::mem::discriminant(theirs),
             "type of {at}: {ours} and {theirs}"
         ),
+    }
+}
+
+/// Longer than any answer takes, shorter than a person waits.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A websocket, frame by frame.
+pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    pub async fn open(devnet: &Devnet) -> Self {
+        Self(connect_async(devnet.websocket_url()).await.unwrap().0)
+    }
+
+    pub async fn send(&mut self, text: impl ToString) {
+        self.0.send(Message::text(text.to_string())).await.unwrap();
+    }
+
+    pub async fn request(&mut self, id: impl Into<Value>, method: &str, params: Value) {
+        let id = id.into();
+        self.send(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await;
+    }
+
+    /// The next frame with text.
+    pub async fn next(&mut self) -> Value {
+        loop {
+            let message = timeout(PATIENCE, self.0.next()).await.unwrap().unwrap().unwrap();
+            if let Message::Text(text) = message {
+                return serde_json::from_str(&text).unwrap();
+            }
+        }
+    }
+
+    pub async fn call(&mut self, id: impl Into<Value>, method: &str, params: Value) -> Value {
+        let id = id.into();
+        self.request(id.clone(), method, params).await;
+        let answer = self.next().await;
+        assert_eq!(answer.get("id"), Some(&id), "{answer}");
+        answer
+    }
+
+    pub async fn subscribe(&mut self, id: impl Into<Value>, query: &str) {
+        let answer = self.call(id, "subscribe", json!({"query": query})).await;
+        assert_eq!(answer["result"], json!({}), "{query}: {answer}");
+    }
+
+    /// The next frame with bytes.
+    pub async fn bytes(&mut self) -> Vec<u8> {
+        loop {
+            let message = timeout(PATIENCE, self.0.next()).await.unwrap().unwrap().unwrap();
+            if let Message::Binary(bytes) = message {
+                return bytes.to_vec();
+            }
+        }
+    }
+
+    /// The connection ends, and no close frame comes.
+    pub async fn ends_without_goodbye(&mut self) {
+        let end = timeout(PATIENCE, self.0.next()).await.unwrap();
+        assert!(matches!(end, None | Some(Err(Error::Protocol(_) | Error::Io(_)))), "{end:?}");
+    }
+
+    /// Nothing comes in this time, and the connection does not end.
+    pub async fn is_silent(&mut self, time: Duration) {
+        if let Ok(heard) = timeout(time, self.0.next()).await {
+            panic!("heard {heard:?}");
+        }
     }
 }

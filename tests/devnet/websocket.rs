@@ -1,55 +1,11 @@
 //! Subscriptions, frame by frame.
 
-use std::time::Duration;
+use futures::StreamExt as _;
+use serde_json::json;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 
-use bootstrap::devnet::Devnet;
-use futures::{SinkExt as _, StreamExt as _};
-use serde_json::{Value, json};
-use tokio::{net::TcpStream, time::timeout};
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Error, Message},
-};
-
-use crate::support::{assert_same_shape, base64, capture, manual, result, transfer};
-
-/// Longer than any answer takes, shorter than a person waits.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
-
-impl Socket {
-    async fn open(devnet: &Devnet) -> Self {
-        Self(connect_async(devnet.websocket_url()).await.unwrap().0)
-    }
-
-    async fn send(&mut self, text: impl ToString) {
-        self.0.send(Message::text(text.to_string())).await.unwrap();
-    }
-
-    /// The next frame with text.
-    async fn next(&mut self) -> Value {
-        loop {
-            let message = timeout(PATIENCE, self.0.next()).await.unwrap().unwrap().unwrap();
-            if let Message::Text(text) = message {
-                return serde_json::from_str(&text).unwrap();
-            }
-        }
-    }
-
-    async fn call(&mut self, id: impl Into<Value>, method: &str, params: Value) -> Value {
-        let id = id.into();
-        self.send(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await;
-        let answer = self.next().await;
-        assert_eq!(answer.get("id"), Some(&id), "{answer}");
-        answer
-    }
-
-    async fn subscribe(&mut self, id: impl Into<Value>, query: &str) {
-        let answer = self.call(id, "subscribe", json!({"query": query})).await;
-        assert_eq!(answer["result"], json!({}), "{query}: {answer}");
-    }
-}
+use crate::support::{PATIENCE, Socket, assert_same_shape, base64, capture, manual, result, transfer};
 
 #[tokio::test]
 async fn frames_have_the_shape_of_a_real_nodes() {
@@ -185,6 +141,5 @@ async fn a_stopping_chain_says_so_and_closes_without_a_close_frame() {
     socket.subscribe("1", "tm.event='NewBlock'").await;
     drop(devnet);
     assert_eq!(socket.next().await, capture("websocket/error_frame_at_stop"));
-    let end = timeout(PATIENCE, socket.0.next()).await.unwrap();
-    assert!(matches!(end, None | Some(Err(Error::Protocol(_) | Error::Io(_)))), "{end:?}");
+    socket.ends_without_goodbye().await;
 }

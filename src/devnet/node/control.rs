@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{
     Node,
     rpc::{
+        fault::Fault,
         jsonrpc::RpcError,
         methods::Method,
         params::{Args, Kind},
@@ -121,6 +122,22 @@ pub(super) const METHODS: &[Method] = &[
                 "codespace": sent.check.codespace,
                 "log": sent.check.log,
             }))
+        },
+    },
+    Method {
+        name: "devnet_fault",
+        params: Fault::PARAMS,
+        call: |node, args| {
+            node.faults.arm(Fault::from_args(args)?)?;
+            done()
+        },
+    },
+    Method {
+        name: "devnet_clearFaults",
+        params: &[],
+        call: |node, _| {
+            node.faults.clear();
+            done()
         },
     },
 ];

@@ -8,7 +8,7 @@
 //! | `mempool` | transactions that wait |
 //! | `block`, `block_store` | blocks, and those that are kept |
 //! | `event_bus`, `query_language` | who hears of what |
-//! | `rpc` | the door: JSON-RPC over HTTP and websocket |
+//! | `rpc` | the door: JSON-RPC over HTTP and websocket, and its faults |
 //! | `cometbft_json` | CometBFT's JSON of all that |
 //! | `control`, `submit_as` | the methods that steer the chain |
 
@@ -36,6 +36,7 @@ use self::{
     event_bus::EventBus,
     mempool::{Mempool, Refused},
     query_language::Attributes,
+    rpc::faults::Faults,
 };
 use super::{
     Account,
@@ -63,6 +64,8 @@ pub(super) struct Node {
     blocks: BlockStore,
     events: EventBus,
     clock: Clock,
+    /// What goes wrong with calls.
+    pub faults: Faults,
 }
 
 /// When the next block is due.
@@ -105,6 +108,7 @@ impl Node {
             blocks: BlockStore::default(),
             events: EventBus::default(),
             clock,
+            faults: Faults::default(),
         }
     }
 

@@ -107,8 +107,11 @@ impl RpcError {
     }
 }
 
+/// What a call comes to.
+pub(in crate::devnet) type Outcome = Result<Value, RpcError>;
+
 /// The whole answer; without `id` when the request could not be read.
-pub(in crate::devnet) fn response(id: Option<&Id>, outcome: Result<Value, RpcError>) -> Value {
+pub(in crate::devnet) fn response(id: Option<&Id>, outcome: Outcome) -> Value {
     let mut response = json!({"jsonrpc": "2.0"});
     if let Some(id) = id {
         response["id"] = id.to_json();

@@ -18,6 +18,13 @@ pub(in crate::devnet::node) struct Method {
     pub call: fn(&mut Node, &Args) -> Result<Value, RpcError>,
 }
 
+impl Method {
+    /// Whether it steers the chain. Faults do not hit those.
+    pub fn is_control(&self) -> bool {
+        self.name.starts_with("devnet_")
+    }
+}
+
 /// Finds a method by its name.
 pub(in crate::devnet::node) fn find(name: &str) -> Option<&'static Method> {
     METHODS.iter().chain(control::METHODS).find(|method| method.name == name)

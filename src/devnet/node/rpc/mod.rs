@@ -1,15 +1,19 @@
-//! The node's door: JSON-RPC over HTTP, by POST and by URI, and the websocket.
+//! The node's door: JSON-RPC over HTTP, by POST and by URI, and the websocket; and what goes wrong
+//! there on request.
 
 mod blocks;
+pub(in crate::devnet) mod fault;
+pub(in crate::devnet) mod faults;
 mod info;
 pub(in crate::devnet) mod jsonrpc;
 pub(super) mod methods;
 mod page;
 pub(super) mod params;
+mod server;
 mod txs;
 mod websocket;
 
-use std::{net::TcpListener, time::Duration};
+use std::time::Duration;
 
 use axum::{
     Router,
@@ -18,14 +22,16 @@ use axum::{
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::get,
-    serve::ListenerExt,
 };
 use serde_json::Value;
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(in crate::devnet) use self::server::serve;
 use self::{
-    jsonrpc::{Id, Incoming, Request, RpcError, response},
+    fault::WEBSOCKET,
+    faults::{Broken, Faults, Strike},
+    jsonrpc::{Id, Incoming, Outcome, Request, RpcError, response},
     methods::{Method, find},
     params::Args,
 };
@@ -43,54 +49,48 @@ const MAX_CLIENTS: usize = 1_000;
 /// Requests of one batch.
 const MAX_BATCH: usize = 100;
 
-/// How long open connections may take to hear that the node stops.
-const GOODBYE: Duration = Duration::from_millis(500);
-
 /// What every connection shares.
 #[derive(Debug, Clone)]
 struct Service {
     node: NodeHandle,
+    faults: Faults,
     stopping: CancellationToken,
-    connections: TaskTracker,
+    websockets: TaskTracker,
 }
 
-/// Serves until `stopping` is cancelled; then websocket clients are told and all is closed.
-pub(in crate::devnet) async fn serve(
-    listener: TcpListener,
-    node: NodeHandle,
-    stopping: CancellationToken,
-) -> std::io::Result<()> {
-    let service = Service { node, stopping: stopping.clone(), connections: TaskTracker::new() };
-    let connections = service.connections.clone();
-    let router = Router::new()
+/// What can be asked for.
+fn router(service: Service) -> Router {
+    Router::new()
         .route("/", get(index).post(post))
         .route("/websocket", get(upgrade))
         .route("/{method}", get(uri))
-        .with_state(service);
-    let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|stream| {
-        // Small frames must not wait for an acknowledgement; without the option they are late, not lost.
-        let _ = stream.set_nodelay(true);
-    });
-    tokio::select! {
-        served = axum::serve(listener, router) => served?,
-        () = stopping.cancelled() => {}
-    }
-    connections.close();
-    let _ = timeout(GOODBYE, connections.wait()).await;
-    Ok(())
+        .with_state(service)
 }
 
 impl Service {
     /// Runs one call of JSON-RPC.
-    async fn call(&self, request: Request) -> Result<Value, RpcError> {
-        let method = find(&request.method).ok_or(RpcError::MethodNotFound)?;
-        let args = Args::from_json(method.params, &request.params)?;
-        self.run(method, args).await
+    async fn call(&self, request: Request) -> Result<Outcome, Broken> {
+        let Some(method) = find(&request.method) else { return Ok(Err(RpcError::MethodNotFound)) };
+        self.run(method, Args::from_json(method.params, &request.params)).await
     }
 
     /// Runs one method: every request passes here, however it came.
-    async fn run(&self, method: &'static Method, args: Args) -> Result<Value, RpcError> {
-        self.on_node(move |node| (method.call)(node, &args)).await?
+    async fn run(&self, method: &'static Method, args: Result<Args, RpcError>) -> Result<Outcome, Broken> {
+        let args = match args {
+            Ok(args) => args,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut strike =
+            if method.is_control() { Strike::default() } else { self.faults.strike(method.name) };
+        let check = strike.check.take();
+        strike
+            .through(async {
+                match check {
+                    Some((code, codespace)) => Ok(txs::refused(&args, code, &codespace)),
+                    None => self.on_node(move |node| (method.call)(node, &args)).await?,
+                }
+            })
+            .await
     }
 
     async fn on_node<T: Send + 'static>(
@@ -115,7 +115,10 @@ async fn post(State(service): State<Service>, body: Body) -> Response {
     for incoming in requests {
         if let Incoming::Call(request) = incoming {
             let id = request.id.clone();
-            responses.push(response(Some(&id), service.call(request).await));
+            match service.call(request).await {
+                Ok(outcome) => responses.push(response(Some(&id), outcome)),
+                Err(broken) => return broken.into_response().await,
+            }
         }
     }
     match responses.as_slice() {
@@ -151,12 +154,14 @@ async fn uri(
     let Some(method) = find(&method) else {
         return (StatusCode::NOT_FOUND, "404 page not found\n").into_response();
     };
-    let outcome = match Args::from_uri(method.params, query.as_deref().unwrap_or_default()) {
-        Ok(args) => service.run(method, args).await,
-        Err(error) => Err(error),
-    };
-    let status = if outcome.is_ok() { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
-    json(status, &response(Some(&Id::URI), outcome))
+    let args = Args::from_uri(method.params, query.as_deref().unwrap_or_default());
+    match service.run(method, args).await {
+        Ok(outcome) => {
+            let status = if outcome.is_ok() { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
+            json(status, &response(Some(&Id::URI), outcome))
+        }
+        Err(broken) => broken.into_response().await,
+    }
 }
 
 async fn index() -> &'static str {
@@ -164,10 +169,15 @@ async fn index() -> &'static str {
 }
 
 async fn upgrade(State(service): State<Service>, upgrade: WebSocketUpgrade) -> Response {
-    if service.connections.len() >= MAX_CLIENTS {
+    if service.websockets.len() >= MAX_CLIENTS {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
-    websocket::accept(service, upgrade)
+    let strike = service.faults.strike(WEBSOCKET);
+    match strike.through(async { Ok(websocket::accept(service, upgrade)) }).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Err(broken) => broken.into_response().await,
+    }
 }
 
 fn json(status: StatusCode, body: &Value) -> Response {

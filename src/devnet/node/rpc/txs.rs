@@ -86,3 +86,14 @@ pub(super) fn broadcast_tx_async(node: &mut Node, args: &Args) -> Result<Value, 
     node.broadcast_tx(tx.to_vec()).map_err(RpcError::internal)?;
     Ok(json!({"code": 0, "data": "", "log": "", "codespace": "", "hash": Hash::of(tx)}))
 }
+
+/// What a node says of a transaction that CheckTx refuses.
+pub(super) fn refused(args: &Args, code: u32, codespace: &str) -> Value {
+    json!({
+        "code": code,
+        "data": "",
+        "log": "refused by a fault of devnet_fault",
+        "codespace": codespace,
+        "hash": Hash::of(args.bytes("tx")),
+    })
+}

@@ -9,7 +9,7 @@ use axum::{
     extract::ws::{Message, WebSocket, WebSocketUpgrade},
     response::Response,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::{
     sync::mpsc,
     time::{Instant, MissedTickBehavior, interval_at, timeout},
@@ -18,7 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     MAX_BODY, Service,
-    jsonrpc::{Id, Incoming, Request, RpcError, response},
+    fault::{EVENT, SUBSCRIPTIONS},
+    faults::Broken,
+    jsonrpc::{Id, Incoming, Outcome, Request, RpcError, response},
     params::{Args, Kind, Param},
 };
 use crate::devnet::node::event_bus::{CLIENT_BUFFER, Client, Frame, SubscriptionError};
@@ -28,6 +30,9 @@ use crate::devnet::node::event_bus::{CLIENT_BUFFER, Client, Frame, SubscriptionE
 const PING_EVERY: Duration = Duration::from_secs(27);
 const PONG_WITHIN: Duration = Duration::from_secs(30);
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a connection that has fallen silent is kept: one whose client has gone is not noticed.
+const SILENCE: Duration = Duration::from_secs(600);
 
 const QUERY: &[Param] = &[("query", Kind::Text)];
 
@@ -44,7 +49,7 @@ struct Connection {
 /// Takes the connection over once it has been upgraded.
 pub(super) fn accept(service: Service, upgrade: WebSocketUpgrade) -> Response {
     static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-    let tracker = service.connections.clone();
+    let tracker = service.websockets.clone();
     upgrade.max_message_size(MAX_BODY).max_frame_size(MAX_BODY).on_upgrade(move |socket| {
         tracker.track_future(async move {
             let (frames, received) = mpsc::channel(CLIENT_BUFFER);
@@ -73,11 +78,7 @@ impl Connection {
                     heard = Instant::now();
                     self.receive(message.ok_or(Gone)?.map_err(|_| Gone)?).await?;
                 }
-                frame = frames.recv() => {
-                    let Frame { id, result } = frame.ok_or(Gone)?;
-                    let id = id.to_json();
-                    self.send(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#)).await?;
-                }
+                frame = frames.recv() => self.deliver(frame.ok_or(Gone)?).await?,
                 _ = ping.tick() => {
                     if heard.elapsed() > PING_EVERY + PONG_WITHIN {
                         return Err(Gone);
@@ -102,14 +103,25 @@ impl Connection {
             Ok(Incoming::Notification) => return Ok(()),
             Ok(Incoming::Call(request)) => {
                 let id = request.id.clone();
-                response(Some(&id), self.call(request).await)
+                match self.call(request).await {
+                    Ok(outcome) => response(Some(&id), outcome),
+                    Err(broken) => return self.suffer(broken).await,
+                }
             }
             Err(error) => response(None, Err(error)),
         };
         self.send(answer.to_string()).await
     }
 
-    async fn call(&mut self, request: Request) -> Result<Value, RpcError> {
+    async fn call(&mut self, request: Request) -> Result<Outcome, Broken> {
+        if !SUBSCRIPTIONS.contains(&request.method.as_str()) {
+            return self.service.call(request).await;
+        }
+        let strike = self.service.faults.strike(&request.method);
+        strike.through(self.change_subscription(request)).await
+    }
+
+    async fn change_subscription(&mut self, request: Request) -> Outcome {
         let client = self.client.clone();
         let done = match request.method.as_str() {
             "subscribe" => {
@@ -120,12 +132,38 @@ impl Connection {
                 let query = query(&request)?;
                 self.service.on_node(move |node| node.events.unsubscribe(client.id, &query)).await?
             }
-            "unsubscribe_all" => {
-                self.service.on_node(move |node| node.events.unsubscribe_all(client.id)).await?
-            }
-            _ => return self.service.call(request).await,
+            _ => self.service.on_node(move |node| node.events.unsubscribe_all(client.id)).await?,
         };
         done.map(|()| json!({})).map_err(|error: SubscriptionError| RpcError::internal(error))
+    }
+
+    /// Sends what a subscription has to tell.
+    async fn deliver(&mut self, Frame { id, result }: Frame) -> Result<(), Gone> {
+        let frame = move || format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, id.to_json());
+        match self.service.faults.strike(EVENT).through(async { Ok(frame) }).await {
+            Ok(Ok(frame)) => self.send(frame()).await,
+            Ok(Err(error)) => self.send(response(None, Err(error)).to_string()).await,
+            Err(broken) => self.suffer(broken).await,
+        }
+    }
+
+    /// Does to the connection what a fault asks for.
+    async fn suffer(&mut self, broken: Broken) -> Result<(), Gone> {
+        match broken {
+            Broken::Closed => Err(Gone),
+            Broken::Silent => self.fall_silent().await,
+            Broken::Page(page) => {
+                let body = page.body().ok_or(Gone)?;
+                self.write(Message::Binary(body.into())).await
+            }
+        }
+    }
+
+    /// Says nothing any more, not even to a ping, as if all packets went nowhere.
+    async fn fall_silent(&mut self) -> Result<(), Gone> {
+        let stopping = self.service.stopping.clone();
+        let _ = timeout(SILENCE, stopping.cancelled()).await;
+        Err(Gone)
     }
 
     /// What CometBFT says to each subscription when it exits. No close frame follows.

@@ -1,0 +1,278 @@
+//! A fault: which calls it hits, and what becomes of them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::{
+    jsonrpc::RpcError,
+    methods,
+    params::{Args, Kind, Param},
+};
+
+/// The method that means all of them.
+const ALL: &str = "*";
+
+/// What is no method but can be hit like one: the handshake of `/websocket`, and a frame that a
+/// subscription is about to send.
+pub(super) const WEBSOCKET: &str = "websocket";
+pub(super) const EVENT: &str = "event";
+
+/// Methods that only a websocket has.
+pub(super) const SUBSCRIPTIONS: [&str; 3] = ["subscribe", "unsubscribe", "unsubscribe_all"];
+
+/// Longest delay.
+const MAX_DELAY: Duration = Duration::from_secs(3600);
+
+/// Something that goes wrong with the next calls of a method.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault {
+    /// Name of a method; `*` is each but `devnet_*`; `websocket` is the handshake of one, `event` a
+    /// frame that a subscription sends.
+    pub method: String,
+    /// What goes wrong.
+    pub kind: FaultKind,
+    /// How many calls it hits; `None`: all until the faults are cleared.
+    pub times: Option<u64>,
+}
+
+/// What becomes of a call. [`FaultKind::MEANINGS`] has the exact words.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum FaultKind {
+    /// An error of JSON-RPC instead of the result.
+    Error,
+    /// A late answer.
+    Delay {
+        /// How late, at most an hour.
+        #[serde(rename = "seconds", deserialize_with = "seconds")]
+        time: Duration,
+    },
+    /// Lost on the way there.
+    DropRequest,
+    /// Lost on the way back.
+    DropReply,
+    /// A proxy's refusal.
+    HttpStatus {
+        /// From 200 to 599.
+        status: u16,
+    },
+    /// A proxy's page.
+    Html,
+    /// An answer that cannot be read.
+    Garbage,
+    /// No answer and no end.
+    HalfOpen,
+    /// A refusal by CheckTx.
+    CheckCode {
+        /// Not 0.
+        code: u32,
+        /// `sdk`, `emissions`, ...
+        codespace: String,
+    },
+}
+
+/// A fault that means nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidFault {
+    /// A typing error would be a fault that never strikes.
+    #[error("method: no method is called `{0}`")]
+    Method(String),
+    /// The control methods always work: they clear the faults.
+    #[error("method: `{0}` steers the chain and has no faults")]
+    Control(String),
+    /// It would hit nothing.
+    #[error("times must be at least 1")]
+    Times,
+    /// Not a final answer of HTTP.
+    #[error("status must be from 200 to 599")]
+    Status,
+    /// Longer than any test.
+    #[error("seconds must be at most 3600")]
+    Delay,
+    /// 0 is no refusal.
+    #[error("code must not be 0")]
+    Code,
+}
+
+impl Fault {
+    /// A fault of every method, until it is cleared.
+    #[must_use]
+    pub fn new(kind: FaultKind) -> Self {
+        Self { method: ALL.into(), kind, times: None }
+    }
+
+    /// Only the calls of one method.
+    #[must_use]
+    pub fn on(self, method: impl Into<String>) -> Self {
+        Self { method: method.into(), ..self }
+    }
+
+    /// Only the next calls, so many of them.
+    #[must_use]
+    pub fn times(self, times: u64) -> Self {
+        Self { times: Some(times), ..self }
+    }
+
+    /// The parameters of `devnet_fault`, in order.
+    pub(in crate::devnet::node) const PARAMS: &[Param] = &[
+        ("method", Kind::Json),
+        ("kind", Kind::Json),
+        ("times", Kind::Json),
+        ("seconds", Kind::Json),
+        ("status", Kind::Json),
+        ("code", Kind::Json),
+        ("codespace", Kind::Json),
+    ];
+
+    /// What a call of `devnet_fault` asks for.
+    pub(in crate::devnet::node) fn from_args(args: &Args) -> Result<Self, RpcError> {
+        let given = Self::PARAMS.iter().filter_map(|(name, _)| {
+            let value = args.json(name);
+            (!value.is_null()).then(|| ((*name).to_owned(), value.clone()))
+        });
+        let given = Value::Object(given.collect());
+        let invalid = |error: serde_json::Error| RpcError::InvalidParams(error.to_string());
+        let Calls { method, times } = Calls::deserialize(&given).map_err(invalid)?;
+        Ok(Self { method, times, kind: FaultKind::deserialize(&given).map_err(invalid)? })
+    }
+
+    /// Whether it can strike at all.
+    pub(super) fn validate(&self) -> Result<(), InvalidFault> {
+        let method = self.method.as_str();
+        if method.starts_with("devnet_") {
+            return Err(InvalidFault::Control(method.into()));
+        }
+        let beside = [ALL, WEBSOCKET, EVENT].contains(&method) || SUBSCRIPTIONS.contains(&method);
+        if !beside && methods::find(method).is_none() {
+            return Err(InvalidFault::Method(method.chars().take(60).collect()));
+        }
+        if self.times == Some(0) {
+            return Err(InvalidFault::Times);
+        }
+        match &self.kind {
+            FaultKind::HttpStatus { status } if !(200..600).contains(status) => Err(InvalidFault::Status),
+            FaultKind::Delay { time } if *time > MAX_DELAY => Err(InvalidFault::Delay),
+            FaultKind::CheckCode { code: 0, .. } => Err(InvalidFault::Code),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it strikes a call of this method.
+    pub(super) fn hits(&self, method: &str) -> bool {
+        let sends = matches!(method, "broadcast_tx_sync" | "broadcast_tx_async" | "check_tx");
+        match &self.kind {
+            FaultKind::CheckCode { .. } if !sends => false,
+            // Frames come by themselves, so that a test could not say which call is the next. Only a
+            // connection that has gone silent takes them with it.
+            FaultKind::HalfOpen if method == EVENT => [ALL, EVENT].contains(&self.method.as_str()),
+            _ if method == EVENT => self.method == EVENT,
+            _ => self.method == ALL || self.method == method,
+        }
+    }
+}
+
+impl FaultKind {
+    /// Each kind as JSON has it, with its fields and what it does: the table of the reference page.
+    pub const MEANINGS: &[(&str, &[&str], &str)] = &[
+        ("error", &[], "not acted on; error -32603 of JSON-RPC"),
+        ("delay", &["seconds"], "acted on at once, answered so much later"),
+        ("drop_request", &[], "not acted on; the connection is closed without an answer"),
+        ("drop_reply", &[], "acted on; the connection is closed without an answer"),
+        (
+            "http_status",
+            &["status"],
+            "not acted on; a short text with this status from 200 to 599, and `Retry-After: 1` for 429 and 503. \
+             A websocket that is open is closed",
+        ),
+        ("html", &[], "not acted on; a page of HTML with status 200"),
+        ("garbage", &[], "acted on; status 200 with bytes that are no JSON"),
+        (
+            "half_open",
+            &[],
+            "not acted on; the connection stays open and nothing comes over it any more. While a fault of `*` \
+             or `event` is in force, websockets that are open fall silent too",
+        ),
+        (
+            "check_code",
+            &["code", "codespace"],
+            "not acted on; CheckTx refuses the transaction with this code. Hits `broadcast_tx_sync`, \
+             `broadcast_tx_async` and `check_tx` only",
+        ),
+    ];
+}
+
+/// The part of the parameters that all kinds have.
+#[derive(Deserialize)]
+struct Calls {
+    method: String,
+    times: Option<u64>,
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    Duration::try_from_secs_f64(f64::deserialize(deserializer)?)
+        .map_err(|error| serde::de::Error::custom(format!("seconds: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(params: &Value) -> Result<Fault, String> {
+        let args = Args::from_json(Fault::PARAMS, params).map_err(|error| error.to_string())?;
+        Fault::from_args(&args).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_kind_of_the_table_can_be_asked_for_and_needs_its_fields() {
+        let values = json!({"seconds": 0.5, "status": 503, "code": 13, "codespace": "sdk"});
+        for (kind, fields, _) in FaultKind::MEANINGS {
+            let mut params = json!({"method": "*", "kind": kind});
+            for field in *fields {
+                let error = parse(&params).unwrap_err();
+                assert!(error.contains(&format!("`{field}`")), "{kind}: {error}");
+                params[field] = values[field].clone();
+            }
+            parse(&params).unwrap().validate().unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (params, text) in [
+            (json!({"method": "*", "kind": "explode"}), "unknown variant `explode`"),
+            (json!({"method": "*"}), "missing field `kind`"),
+            (json!({"kind": "error"}), "missing field `method`"),
+            (json!({"method": "*", "kind": "delay", "seconds": -1}), "seconds: "),
+            (json!({"method": "*", "kind": "error", "times": "3"}), "expected u64"),
+        ] {
+            let error = parse(&params).unwrap_err();
+            assert!(error.contains(text), "{params}: {error}");
+        }
+        let error = FaultKind::Error;
+        for (fault, why) in [
+            (Fault::new(error.clone()).on("sttus"), InvalidFault::Method("sttus".into())),
+            (Fault::new(error.clone()).on("devnet_mine"), InvalidFault::Control("devnet_mine".into())),
+            (Fault::new(error).times(0), InvalidFault::Times),
+            (Fault::new(FaultKind::HttpStatus { status: 101 }), InvalidFault::Status),
+            (Fault::new(FaultKind::Delay { time: MAX_DELAY * 2 }), InvalidFault::Delay),
+            (Fault::new(FaultKind::CheckCode { code: 0, codespace: "sdk".into() }), InvalidFault::Code),
+        ] {
+            assert_eq!(fault.validate(), Err(why));
+        }
+    }
+
+    #[test]
+    fn a_star_means_calls_and_frames_only_when_the_connection_is_dead() {
+        let (error, dead) = (Fault::new(FaultKind::Error), Fault::new(FaultKind::HalfOpen));
+        assert!(error.hits("status") && error.hits("subscribe") && error.hits(WEBSOCKET));
+        assert!(!error.hits(EVENT) && dead.hits(EVENT));
+        assert!(error.clone().on(EVENT).hits(EVENT) && !error.on("status").hits("tx"));
+        assert!(!dead.on("subscribe").hits(EVENT));
+        let code = Fault::new(FaultKind::CheckCode { code: 1, codespace: "sdk".into() });
+        assert!(code.hits("broadcast_tx_sync") && !code.hits("status"));
+    }
+}

@@ -1,0 +1,261 @@
+//! The faults that are armed, and what a call that they hit meets.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    fault::{Fault, FaultKind, InvalidFault},
+    jsonrpc::RpcError,
+};
+
+/// Faults that may be armed at a time; a test that needs more has a loop without an end.
+const MAX_ARMED: usize = 1_000;
+
+/// A page as a proxy shows it.
+const HTML: &str = "<!DOCTYPE html>\n<html><head><title>Just a moment...</title></head>\
+    <body><h1>Checking your browser</h1></body></html>\n";
+
+/// The beginning of an answer, and bytes that are not text.
+const GARBAGE: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\xff\xfe\x00";
+
+/// Those that are armed, oldest first.
+#[derive(Debug, Clone, Default)]
+pub(in crate::devnet) struct Faults(Arc<Mutex<Vec<Fault>>>);
+
+/// What hits one call.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Strike {
+    /// How much later it is answered.
+    pub delay: Duration,
+    /// What CheckTx says instead: code and codespace.
+    pub check: Option<(u32, String)>,
+    /// What becomes of request or reply.
+    pub damage: Option<Damage>,
+}
+
+/// What becomes of the request or the reply of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Damage {
+    Error,
+    DropRequest,
+    DropReply,
+    Page(Page),
+    Garbage,
+    HalfOpen,
+}
+
+/// What comes in place of an answer of JSON-RPC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// Nothing; the connection is closed.
+    Closed,
+    /// Nothing at all.
+    Silent,
+    /// Something else.
+    Page(Page),
+}
+
+/// What is sent in place of JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Page {
+    Status(StatusCode),
+    Html,
+    Garbage,
+}
+
+impl Faults {
+    /// Lets a fault strike from now on.
+    pub fn arm(&self, fault: Fault) -> Result<(), RpcError> {
+        fault.validate()?;
+        let mut armed = self.armed();
+        if armed.len() >= MAX_ARMED {
+            return Err(RpcError::InvalidParams(format!("{MAX_ARMED} faults are armed; clear them first")));
+        }
+        armed.push(fault);
+        Ok(())
+    }
+
+    /// Disarms all.
+    pub fn clear(&self) {
+        self.armed().clear();
+    }
+
+    /// What hits a call of this method: all delays, and of the others the oldest. That counts as one
+    /// hit of each of them.
+    pub(super) fn strike(&self, method: &str) -> Strike {
+        let mut strike = Strike::default();
+        self.armed().retain_mut(|fault| !(fault.hits(method) && strike.take(&fault.kind) && fault.use_up()));
+        strike
+    }
+
+    fn armed(&self) -> MutexGuard<'_, Vec<Fault>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Fault {
+    /// Counts a hit; true after the last one.
+    fn use_up(&mut self) -> bool {
+        match &mut self.times {
+            None => false,
+            Some(left) => {
+                *left -= 1;
+                *left == 0
+            }
+        }
+    }
+}
+
+impl Strike {
+    /// Adds a fault; false when the call has met one of its sort already, and this one must wait for
+    /// another.
+    fn take(&mut self, kind: &FaultKind) -> bool {
+        let damage = match kind {
+            FaultKind::Delay { time } => {
+                self.delay += *time;
+                return true;
+            }
+            _ if self.damage.is_some() || self.check.is_some() => return false,
+            FaultKind::CheckCode { code, codespace } => {
+                self.check = Some((*code, codespace.clone()));
+                return true;
+            }
+            FaultKind::Error => Damage::Error,
+            FaultKind::DropRequest => Damage::DropRequest,
+            FaultKind::DropReply => Damage::DropReply,
+            FaultKind::HttpStatus { status } => Damage::Page(Page::Status(
+                StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            )),
+            FaultKind::Html => Damage::Page(Page::Html),
+            FaultKind::Garbage => Damage::Garbage,
+            FaultKind::HalfOpen => Damage::HalfOpen,
+        };
+        self.damage = Some(damage);
+        true
+    }
+
+    /// Lets the call happen, or not, and spoils its outcome. `Ok` is what is answered.
+    pub async fn through<T>(
+        self,
+        call: impl Future<Output = Result<T, RpcError>>,
+    ) -> Result<Result<T, RpcError>, Broken> {
+        let outcome = match self.damage {
+            None => Ok(call.await),
+            Some(Damage::Error) => Ok(Err(RpcError::internal("a fault of devnet_fault"))),
+            Some(Damage::DropRequest) => Err(Broken::Closed),
+            Some(Damage::DropReply) => {
+                drop(call.await);
+                Err(Broken::Closed)
+            }
+            Some(Damage::Page(page)) => Err(Broken::Page(page)),
+            Some(Damage::Garbage) => {
+                drop(call.await);
+                Err(Broken::Page(Page::Garbage))
+            }
+            Some(Damage::HalfOpen) => Err(Broken::Silent),
+        };
+        if !self.delay.is_zero() {
+            tokio::time::sleep(self.delay).await;
+        }
+        outcome
+    }
+}
+
+/// The connection ends without an answer. A response that carries it is never sent.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the connection is dropped on purpose")]
+pub(super) struct Dropped;
+
+impl Broken {
+    /// What a client of HTTP sees.
+    pub async fn into_response(self) -> Response {
+        match self {
+            Self::Closed => {
+                let mut never_sent = Response::default();
+                never_sent.extensions_mut().insert(Dropped);
+                never_sent
+            }
+            // Ends when the client goes away or the chain stops.
+            Self::Silent => std::future::pending().await,
+            Self::Page(page) => page.into_response(),
+        }
+    }
+}
+
+impl Page {
+    /// What is sent of it over a websocket that is open; `None`: the connection is closed, since
+    /// there is no place for a status.
+    pub fn body(self) -> Option<&'static [u8]> {
+        match self {
+            Self::Status(_) => None,
+            Self::Html => Some(HTML.as_bytes()),
+            Self::Garbage => Some(GARBAGE),
+        }
+    }
+}
+
+impl IntoResponse for Page {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Status(status) => {
+                let mut response = (status, format!("{status}\n")).into_response();
+                if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+                    response.headers_mut().insert(header::RETRY_AFTER, 1.into());
+                }
+                response
+            }
+            Self::Html => ([(header::CONTENT_TYPE, "text/html; charset=UTF-8")], HTML).into_response(),
+            Self::Garbage => ([(header::CONTENT_TYPE, "application/json")], GARBAGE).into_response(),
+        }
+    }
+}
+
+impl From<InvalidFault> for RpcError {
+    fn from(error: InvalidFault) -> Self {
+        Self::InvalidParams(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_strike_as_often_as_they_say_the_oldest_first() {
+        let faults = Faults::default();
+        faults.arm(Fault::new(FaultKind::DropReply).on("tx").times(2)).unwrap();
+        faults.arm(Fault::new(FaultKind::Error)).unwrap();
+        let seen: Vec<_> = (0..4).map(|_| faults.strike("tx").damage).collect();
+        let (dropped, error) = (Some(Damage::DropReply), Some(Damage::Error));
+        assert_eq!(seen, [dropped, dropped, error, error]);
+        faults.clear();
+        assert_eq!(faults.strike("tx"), Strike::default());
+    }
+
+    #[test]
+    fn delays_add_up_and_come_with_the_rest() {
+        let faults = Faults::default();
+        let second = Duration::from_secs(1);
+        faults.arm(Fault::new(FaultKind::Delay { time: second }).times(1)).unwrap();
+        faults.arm(Fault::new(FaultKind::CheckCode { code: 20, codespace: "sdk".into() })).unwrap();
+        faults.arm(Fault::new(FaultKind::Delay { time: second })).unwrap();
+        let strike = faults.strike("broadcast_tx_sync");
+        assert_eq!(strike, Strike { delay: 2 * second, check: Some((20, "sdk".into())), damage: None });
+        assert_eq!(faults.strike("status"), Strike { delay: second, ..Strike::default() });
+    }
+
+    #[test]
+    fn there_is_an_end_of_faults() {
+        let faults = Faults::default();
+        let arm = || faults.arm(Fault::new(FaultKind::Html));
+        (0..MAX_ARMED).for_each(|_| arm().unwrap());
+        assert!(matches!(arm(), Err(RpcError::InvalidParams(_))));
+    }
+}
