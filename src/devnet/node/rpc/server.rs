@@ -19,7 +19,11 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Service, faults::{Dropped, Faults}, router};
+use super::{
+    Service,
+    faults::{Dropped, Faults},
+    router,
+};
 use crate::devnet::node::thread::NodeHandle;
 
 /// How long open connections may take to hear that the node stops.
