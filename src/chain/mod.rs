@@ -15,12 +15,16 @@
 //! | `sequence` | the one owner of the account's sequence |
 //! | `outcome` | the chain's answers, and what each means |
 //! | `networks` | the known networks |
+//! | `faucet` | money for a test network |
+//! | `http` | bodies with an end, causes, `Retry-After` |
 
 pub mod decimal;
 pub mod delivered;
 pub mod events;
+pub mod faucet;
 pub mod fees;
 pub mod gas_price;
+mod http;
 pub mod messages;
 pub mod networks;
 pub mod outcome;

@@ -5,12 +5,13 @@
 //! without end. Every call has a limit.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::CONTENT_TYPE;
 use tendermint_rpc::endpoint::{abci_query, broadcast, status, tx};
 use tendermint_rpc::{Response, SimpleRequest};
 
+use super::http::{self, BodyError, USER_AGENT};
 use super::tx::TxHash;
 use crate::bundle::SensitiveUrl;
 
@@ -47,7 +48,7 @@ pub enum RpcError {
         endpoint: String,
         /// The status.
         status: u16,
-        /// `Retry-After`, where it names seconds.
+        /// The pause that `Retry-After` asks for.
         retry_after: Option<Duration>,
     },
     /// An answer that is not CometBFT's JSON-RPC.
@@ -158,7 +159,7 @@ impl Endpoint {
     /// When the TLS roots of the system cannot be loaded.
     pub fn new(url: SensitiveUrl) -> Result<Self, RpcError> {
         let http = reqwest::Client::builder()
-            .user_agent(concat!("bootstrap/", env!("CARGO_PKG_VERSION")))
+            .user_agent(USER_AGENT)
             // Loading the system's roots takes longer than all other work at start.
             .tls_built_in_root_certs(url.expose().scheme() == "https")
             .connect_timeout(Duration::from_secs(5))
@@ -168,7 +169,7 @@ impl Endpoint {
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::none())
             .build()
-            .map_err(|error| RpcError::Unreachable { endpoint: url.to_string(), cause: causes(&error) })?;
+            .map_err(|error| RpcError::Unreachable { endpoint: url.to_string(), cause: http::causes(&error) })?;
         Ok(Self { url, http })
     }
 
@@ -242,12 +243,12 @@ impl Endpoint {
     async fn exchange(&self, body: String) -> Result<Vec<u8>, RpcError> {
         let unreachable = |error: reqwest::Error| RpcError::Unreachable {
             endpoint: self.to_string(),
-            cause: causes(&error),
+            cause: http::causes(&error),
         };
         // User and password in the URL go out as basic authentication.
         let request =
             self.http.post(self.url.expose().clone()).header(CONTENT_TYPE, "application/json").body(body);
-        let mut response = request.send().await.map_err(unreachable)?;
+        let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
         // CometBFT sends its JSON-RPC errors with status 500.
         let json = response
@@ -256,25 +257,17 @@ impl Endpoint {
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.starts_with("application/json"));
         if !status.is_success() && !json {
-            let retry_after = response
-                .headers()
-                .get(RETRY_AFTER)
-                .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-                .map(Duration::from_secs);
+            let retry_after = http::retry_after(response.headers(), SystemTime::now());
             return Err(RpcError::HttpStatus {
                 endpoint: self.to_string(),
                 status: status.as_u16(),
                 retry_after,
             });
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-            if body.len() + chunk.len() > MAX_BODY {
-                return Err(self.not_rpc(format!("an answer of more than {MAX_BODY} bytes")));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+        http::body(response, MAX_BODY).await.map_err(|error| match error {
+            BodyError::TooLong(_) => self.not_rpc(error.to_string()),
+            BodyError::Broken(error) => unreachable(error),
+        })
     }
 
     fn decode<R: SimpleRequest>(&self, body: &[u8]) -> Result<R::Output, RpcError> {
@@ -307,15 +300,4 @@ fn mean_block_time(sync: &status::SyncInfo) -> Option<Duration> {
 
 fn tendermint_rpc_hash(hash: &TxHash) -> tendermint::Hash {
     tendermint::Hash::Sha256(*hash.as_bytes())
-}
-
-/// The whole chain of causes: reqwest's own text stops at "error sending request".
-fn causes(error: &reqwest::Error) -> String {
-    let mut text = Vec::new();
-    let mut next: Option<&dyn std::error::Error> = std::error::Error::source(error);
-    while let Some(cause) = next {
-        text.push(cause.to_string());
-        next = cause.source();
-    }
-    if text.is_empty() { error.to_string() } else { text.join(": ") }
 }

@@ -1,0 +1,6 @@
+//! The chain's client against servers that misbehave, and against a local chain.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // in tests
+
+mod faucet;
+mod server;
