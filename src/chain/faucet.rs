@@ -184,9 +184,8 @@ impl Faucet {
             }
             if status.is_redirection() {
                 let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-                target = location
-                    .and_then(|location| follow(&target, location))
-                    .ok_or_else(|| self.redirect())?;
+                target =
+                    location.and_then(|location| follow(&target, location)).ok_or_else(|| self.redirect())?;
                 continue;
             }
             let (host, page) = (self.host(), self.page);
@@ -253,7 +252,10 @@ mod tests {
         let followed = |from: &str, to: &str| follow(&from.parse().unwrap(), to).map(|url| url.to_string());
         let http = "http://faucet.example/api/request";
         assert_eq!(followed(http, "/v2/request").as_deref(), Some("http://faucet.example/v2/request"));
-        assert_eq!(followed(http, "http://faucet.example:81/x").as_deref(), Some("http://faucet.example:81/x"));
+        assert_eq!(
+            followed(http, "http://faucet.example:81/x").as_deref(),
+            Some("http://faucet.example:81/x")
+        );
         assert_eq!(followed(http, "https://other.example/x").as_deref(), Some("https://other.example/x"));
         assert_eq!(followed(http, "http://other.example/x"), None);
         assert_eq!(followed("https://faucet.example/", "http://faucet.example/"), None, "away from TLS");

@@ -169,7 +169,10 @@ impl Endpoint {
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::none())
             .build()
-            .map_err(|error| RpcError::Unreachable { endpoint: url.to_string(), cause: http::causes(&error) })?;
+            .map_err(|error| RpcError::Unreachable {
+                endpoint: url.to_string(),
+                cause: http::causes(&error),
+            })?;
         Ok(Self { url, http })
     }
 

@@ -35,7 +35,10 @@ async fn is_asked_by_a_form_with_the_users_key() {
     assert_eq!(with_key.headers["content-type"], "application/x-www-form-urlencoded");
     assert_eq!(with_key.body, format!("chain={CHAIN_ID}&address={}", address()));
     assert_eq!(with_key.headers["x-api-key"], "my key");
-    assert_eq!((without.target.as_str(), without.headers["x-api-key"].as_str()), ("/base/api/request", "None"));
+    assert_eq!(
+        (without.target.as_str(), without.headers["x-api-key"].as_str()),
+        ("/base/api/request", "None")
+    );
 }
 
 #[tokio::test]
@@ -50,7 +53,10 @@ async fn a_redirect_stays_a_post_with_its_form() {
         let requests = server.requests();
         assert_eq!(requests.len(), 2, "{status}");
         assert_eq!((requests[1].method.as_str(), requests[1].target.as_str()), ("POST", "/elsewhere"));
-        assert_eq!((&requests[1].body, &requests[1].headers["x-api-key"]), (&requests[0].body, &"key".to_owned()));
+        assert_eq!(
+            (&requests[1].body, &requests[1].headers["x-api-key"]),
+            (&requests[0].body, &"key".to_owned())
+        );
     }
 }
 

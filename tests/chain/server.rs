@@ -38,9 +38,7 @@ pub enum Reply {
 pub fn answer(status: &str, headers: &[&str], body: &str) -> Reply {
     let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
     let length = body.len();
-    Reply::Bytes(
-        format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}").into_bytes(),
-    )
+    Reply::Bytes(format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}").into_bytes())
 }
 
 /// Stops when it is dropped.
