@@ -1,9 +1,18 @@
 //! The one owner of the account's sequence.
 //!
-//! `AccountInfo` knows committed transactions only, CheckTx counts those in the mempool too. So the
-//! sequence to sign with is the committed one plus ours that wait. It advances with every transaction that a
-//! node took, never with one that it refused, and stays where it is while an outcome is unknown: two
-//! transactions with one sequence can never both land.
+//! `AccountInfo` knows committed transactions only, CheckTx counts those in the node's mempool too. So there
+//! are three kinds of knowledge, and they are kept apart:
+//!
+//! | known | from | may turn out wrong |
+//! |---|---|---|
+//! | the committed sequence | a block: `AccountInfo`, or a transaction of ours that was included | no: it only grows |
+//! | ours that wait | what a node took, or may have taken | each ends: included, or provably dead |
+//! | others' that wait | a node's word, `expected N` | yes: a mempool forgets |
+//!
+//! A transaction is signed with the lowest sequence behind all three. It advances with every transaction
+//! that a node took, never with one that all refused, and stays where it is while an outcome is unknown: two
+//! transactions with one sequence can never both land. Where a node contradicts what is known, the chain is
+//! asked before anything is signed.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +22,34 @@ use super::tx::TxHash;
 /// Account number and sequence of the wallet. Nothing of it is kept on disk: the chain is asked at start.
 #[derive(Debug, Default)]
 pub struct Sequence {
-    account: Option<Account>,
+    known: Known,
     /// Ours that a node took, or may have taken, by sequence.
     pending: BTreeMap<u64, TxHash>,
+}
+
+/// What is known of the account.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The account as of some block.
+    Committed(Account),
+    /// Transactions that are not ours wait before `next`, by the word of a node.
+    Ahead { committed: Account, next: u64 },
+    /// A node lacks what we counted on: it was forgotten, or the node is behind. The chain must be asked.
+    Doubted(Account),
+}
+
+impl Known {
+    const fn committed(self) -> Option<Account> {
+        match self {
+            Self::Nothing => None,
+            Self::Committed(committed) | Self::Ahead { committed, .. } | Self::Doubted(committed) => {
+                Some(committed)
+            }
+        }
+    }
 }
 
 /// What to do about `account sequence mismatch, expected N, got M`.
@@ -25,28 +59,37 @@ pub enum Mismatch {
     Advance,
     /// The node is behind us: ask another one, or wait for its next block.
     NodeBehind,
+    /// What we counted on may be gone: the sequence is unknown until the chain was asked for the account.
+    AskChain,
 }
 
 impl Sequence {
-    /// Takes the committed account over. Older answers than what is known are not taken: a node that is
-    /// behind would make us sign with a used sequence.
+    /// Takes the account over as a node has it committed. An older answer than what is known changes nothing:
+    /// a node that is behind would make us sign with a used sequence.
     pub fn committed(&mut self, account: Account) {
-        let known = self.account.map_or(0, |known| known.sequence);
-        if account.sequence >= known {
-            self.account = Some(account);
-            self.pending = self.pending.split_off(&account.sequence);
-        }
+        let newest = match self.known.committed() {
+            Some(known) if known.sequence > account.sequence => known,
+            _ => account,
+        };
+        self.known = match self.known {
+            Known::Ahead { next, .. } if next > newest.sequence => Known::Ahead { committed: newest, next },
+            _ => Known::Committed(newest),
+        };
+        self.pending = self.pending.split_off(&newest.sequence);
     }
 
-    /// Account number and the sequence of the next transaction; `None` before the chain was asked.
+    /// Account number and the sequence of the next transaction; `None` while the chain must be asked first.
     #[must_use]
     pub fn next(&self) -> Option<Account> {
-        let account = self.account?;
-        let mut sequence = account.sequence;
+        let (number, mut sequence) = match self.known {
+            Known::Nothing | Known::Doubted(_) => return None,
+            Known::Committed(committed) => (committed.number, committed.sequence),
+            Known::Ahead { committed, next } => (committed.number, next),
+        };
         while self.pending.contains_key(&sequence) {
             sequence += 1;
         }
-        Some(Account { number: account.number, sequence })
+        Some(Account { number, sequence })
     }
 
     /// A node took the transaction, or may have.
@@ -56,87 +99,36 @@ impl Sequence {
 
     /// The transaction is in a block and used its sequence.
     pub fn used(&mut self, sequence: u64) {
-        if let Some(account) = self.account.as_mut().filter(|account| account.sequence <= sequence) {
-            account.sequence = sequence + 1;
-            self.pending = self.pending.split_off(&account.sequence);
+        if let Some(account) = self.known.committed()
+            && let Some(next) = sequence.checked_add(1)
+        {
+            self.committed(Account { sequence: next, ..account });
         }
     }
 
-    /// The transaction can never be in a block, and its sequence is free.
+    /// The transaction can never be in a block, or no node has it: its sequence is free.
     pub fn freed(&mut self, hash: &TxHash) {
         self.pending.retain(|_, pending| pending != hash);
     }
 
     /// CheckTx or a simulation expects another sequence than `got`.
     pub fn mismatch(&mut self, expected: u64, got: u64) -> Mismatch {
-        if expected < got {
+        let Some(committed) = self.known.committed() else { return Mismatch::AskChain };
+        if expected < committed.sequence {
             return Mismatch::NodeBehind;
         }
-        // `expected` counts what is in the node's mempool, which may be another program's.
-        if let Some(account) = self.account.as_mut().filter(|account| account.sequence < expected) {
-            account.sequence = expected;
-            self.pending = self.pending.split_off(&expected);
+        if expected > got {
+            self.known = Known::Ahead { committed, next: expected };
+            return Mismatch::Advance;
         }
-        Mismatch::Advance
+        if self.pending.contains_key(&expected) {
+            // Ours waits elsewhere, and is sent again by who waits for it.
+            return Mismatch::NodeBehind;
+        }
+        self.known = Known::Doubted(committed);
+        Mismatch::AskChain
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hash(n: u8) -> TxHash {
-        TxHash::of(&[n])
-    }
-
-    fn at(sequence: u64) -> Sequence {
-        let mut state = Sequence::default();
-        state.committed(Account { number: 5, sequence });
-        state
-    }
-
-    fn next(state: &Sequence) -> Option<u64> {
-        state.next().map(|account| account.sequence)
-    }
-
-    #[test]
-    fn unknown_before_the_chain_was_asked() {
-        assert_eq!(next(&Sequence::default()), None);
-    }
-
-    #[test]
-    fn advances_with_each_transaction_that_was_taken() {
-        let mut state = at(7);
-        state.sent(7, hash(1));
-        assert_eq!(next(&state), Some(8));
-        state.sent(8, hash(2));
-        assert_eq!(next(&state), Some(9));
-        state.used(7);
-        assert_eq!(next(&state), Some(9), "the second one still waits");
-    }
-
-    #[test]
-    fn a_dead_transaction_gives_its_sequence_back() {
-        let mut state = at(7);
-        state.sent(7, hash(1));
-        state.freed(&hash(1));
-        assert_eq!(next(&state), Some(7));
-    }
-
-    #[test]
-    fn a_node_that_is_behind_does_not_take_us_back() {
-        let mut state = at(7);
-        state.used(7);
-        state.committed(Account { number: 5, sequence: 7 });
-        assert_eq!(next(&state), Some(8));
-        assert_eq!(state.mismatch(6, 8), Mismatch::NodeBehind);
-        assert_eq!(next(&state), Some(8));
-    }
-
-    #[test]
-    fn a_foreign_transaction_moves_us_on() {
-        let mut state = at(7);
-        assert_eq!(state.mismatch(9, 7), Mismatch::Advance);
-        assert_eq!(next(&state), Some(9));
-    }
-}
+mod tests;

@@ -228,7 +228,8 @@ impl Transaction<'_> {
             None => match self.account().await {
                 Ok(account) => {
                     sequence.committed(account);
-                    account
+                    // Not the answer itself: it may be of a node that is behind.
+                    sequence.next().unwrap_or(account)
                 }
                 Err(step) => return Ok(step),
             },
@@ -372,7 +373,7 @@ impl Transaction<'_> {
         let (why, when) = match refusal.obstacle {
             Obstacle::Chain(Verdict::SequenceMismatch { expected: Some(expected) }) => {
                 match sequence.mismatch(expected, account.sequence) {
-                    Mismatch::Advance => (refusal.text, When::AtOnce),
+                    Mismatch::Advance | Mismatch::AskChain => (refusal.text, When::AtOnce),
                     Mismatch::NodeBehind => (refusal.text, When::NextBlock),
                 }
             }
