@@ -151,7 +151,8 @@ impl World {
     /// Looks every open transaction up, as who waits for it does: included, dead, or sent again.
     fn settle(&mut self, state: &mut Sequence) {
         for (sequence, hash) in std::mem::take(&mut self.open) {
-            let waits = self.mempool.iter().any(|tx| tx.is_some_and(|number| super::tests::hash(number) == hash));
+            let waits =
+                self.mempool.iter().any(|tx| tx.is_some_and(|number| super::tests::hash(number) == hash));
             if waits {
                 self.open.insert(sequence, hash);
             } else if sequence < self.committed {
