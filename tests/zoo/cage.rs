@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::support::{Bench, Worker, manual};
 
-/// What every bundle of the zoo ends with: the model reads beside itself which animal it is.
+/// What every bundle of the zoo ends with: the model reads beside itself which animal it is, and with
+/// which argument.
 ///
 /// An animal whose name begins with `import_` shows itself while the module is imported. The process
 /// that is told to be one has been imported already, so it leaves.
@@ -22,14 +23,17 @@ if order().startswith('import_'):
     globals()[order()]()
 
 def predict(context):
-    animal = order()
+    animal, *argument = order().split(' ', 1)
     if animal.startswith('import_'):
         os._exit(0)
-    return globals()[animal](context) if animal else 1
+    return globals()[animal](context, *argument) if animal else 1
 ";
 
 /// The variable by which every process of a cage is known, whatever became of its parents.
 const MARK: &str = "ZOO_CAGE";
+
+/// Blocks from one window to the next.
+pub const EPOCH: i64 = 60;
 
 /// A worker, and the model in it.
 pub struct Cage {
@@ -40,73 +44,98 @@ pub struct Cage {
 }
 
 impl Cage {
-    /// Starts a worker with a model that behaves. `animals` is Python: functions of one argument, the
-    /// context, or of none when they are met at the import. `runtime` is the inside of that section of
-    /// `model.yaml`.
+    /// Starts a worker with a model that behaves, and waits until it is ready.
+    ///
+    /// `animals` is Python: functions of the context and, where they are ordered with one, an argument; of
+    /// nothing when they are met at the import. `runtime` is the inside of that section of `model.yaml`.
     pub fn new(animals: &str, runtime: &str) -> Self {
-        // Windows open when the test says so, and leave time for many tries.
-        let options =
-            Options { epoch_length: 60, worker_submission_window: 50, ground_truth_lag: 60, ..manual() };
-        let code = format!("{animals}{KEEPER}");
-        let bench = Bench::with_manifest(options, &code, &format!("runtime: {{{runtime}}}\n"));
-        let mark = bench.folder.path().display().to_string();
-        let bench = bench.set(MARK, &mark);
-        order(&bench, "");
-        bench.devnet.mine(2).unwrap();
-        bench.devnet.set_registered(1, &bench.address(), true).unwrap();
-        let worker = bench.run(&[]);
-        let mut cage = Self { bench, worker, at_rest: 0 };
+        let mut cage = Self::begin_with("", animals, runtime);
         cage.bench.until("ready", |bench| (bench.heartbeat()["ready"] == true).then_some(()));
         cage.at_rest = cage.processes().len();
         cage
     }
 
+    /// Starts a worker whose model is an animal from the start.
+    pub fn begin_with(animal: &str, animals: &str, runtime: &str) -> Self {
+        // Windows open when the test says so, and leave time for many tries.
+        let epoch = EPOCH.unsigned_abs();
+        let options = Options {
+            epoch_length: epoch,
+            worker_submission_window: epoch - 10,
+            ground_truth_lag: epoch,
+            ..manual()
+        };
+        let code = format!("{animals}{KEEPER}");
+        let bench = Bench::with_manifest(options, &code, &format!("runtime: {{{runtime}}}\n"));
+        let mark = bench.folder.path().display().to_string();
+        let bench = bench.set(MARK, &mark);
+        order(&bench, animal);
+        // Between two windows.
+        bench.devnet.mine(epoch - 2).unwrap();
+        bench.devnet.set_registered(1, &bench.address(), true).unwrap();
+        let worker = bench.run(&[]);
+        Self { bench, worker, at_rest: 0 }
+    }
+
     /// A window in which the model is this animal: it fails with this kind and these words, and the
-    /// worker takes no harm and answers as soon as the model behaves.
-    pub fn fails(&self, animal: &str, kind: &str, says: &str) {
+    /// worker takes no harm and answers as soon as the model behaves. Gives the nonce.
+    pub fn fails(&self, animal: &str, kind: &str, says: &str) -> i64 {
+        let before = self.last_turn();
         let nonce = self.open(animal);
         self.names_the_failure(nonce, kind, says);
-        self.is_live();
+        self.is_live_after(before);
         self.answers_when_it_behaves(nonce);
         self.nothing_is_left();
+        nonce
     }
 
     /// A window in which the model is this animal, which is none of the bad ones: it answers `value`.
     pub fn answers(&self, animal: &str, value: &str) {
         let nonce = self.open(animal);
-        self.admitted(nonce, value);
+        self.admits(nonce, value);
         let round = self.bench.round(nonce).unwrap();
         assert_eq!(round["attempts"], 1, "{animal}: {round}");
     }
 
+    /// Turns the model into an animal; none: it behaves.
+    pub fn order(&self, animal: &str) {
+        order(&self.bench, animal);
+    }
+
     /// Turns the model into an animal and opens a window.
     pub fn open(&self, animal: &str) -> i64 {
-        order(&self.bench, animal);
+        self.order(animal);
         self.bench.mine_to_opening()
     }
 
     /// The failure has its name in the journal, in `status` and in the log.
     pub fn names_the_failure(&self, nonce: i64, kind: &str, says: &str) {
-        let named = |text: &str| text.contains(&format!("{kind}: ")) && text.contains(says);
-        let round = self.bench.until(&format!("{kind} that says {says:?} of {nonce}"), |bench| {
-            bench.round(nonce).filter(|round| round["reason"].as_str().is_some_and(named))
-        });
+        let round = self.has_reason(nonce, kind, says);
         assert_eq!(round["state"], "predicting", "{round}");
         let status = self.status();
-        assert!(status["last_round"]["reason"].as_str().is_some_and(named), "{status}");
+        assert!(is_named(&status["last_round"]["reason"], kind, says), "{status}");
         self.bench.until("a line of the log", |bench| {
-            log_lines(bench)
-                .any(|line| line["nonce"] == nonce && line["message"].as_str().is_some_and(named))
-                .then_some(())
+            let lines = log_lines(bench).into_iter();
+            let mut of_window = lines.filter(|line| line["nonce"] == nonce);
+            of_window.any(|line| is_named(&line["message"], kind, says)).then_some(())
         });
     }
 
-    /// The loop turns: its heartbeat is written again, and the probe says so.
-    pub fn is_live(&self) {
-        let before = self.bench.heartbeat()["instant"]["seconds"].as_f64().unwrap();
-        self.bench.until("another turn", |bench| {
-            (bench.heartbeat()["instant"]["seconds"].as_f64()? > before).then_some(())
-        });
+    /// The failure has its name in the journal. Gives the round.
+    pub fn has_reason(&self, nonce: i64, kind: &str, says: &str) -> Value {
+        self.bench.until(&format!("{kind} that says {says:?} of {nonce}"), |bench| {
+            bench.round(nonce).filter(|round| is_named(&round["reason"], kind, says))
+        })
+    }
+
+    /// When the worker's loop completed a turn, in seconds of the clock that probes go by.
+    pub fn last_turn(&self) -> f64 {
+        self.bench.heartbeat()["instant"]["seconds"].as_f64().unwrap()
+    }
+
+    /// The loop has turned since, and the probe says so.
+    pub fn is_live_after(&self, before: f64) {
+        self.bench.until("another turn", |_| (self.last_turn() > before).then_some(()));
         let live = self.bench.bootstrap().args(["probe", "live"]).output().unwrap();
         assert!(live.status.success(), "{live:?}");
         assert_eq!(self.status()["live"], true);
@@ -114,13 +143,14 @@ impl Cage {
 
     /// From now on the model behaves, and the window, which is still open, gets its answer.
     pub fn answers_when_it_behaves(&self, nonce: i64) {
-        order(&self.bench, "");
-        self.admitted(nonce, "1");
+        self.order("");
+        self.admits(nonce, "1");
         let round = self.bench.round(nonce).unwrap();
         assert!(round["attempts"].as_u64() >= Some(2), "{round}");
     }
 
-    fn admitted(&self, nonce: i64, value: &str) {
+    /// The transaction that is on its way is admitted, with this value.
+    pub fn admits(&self, nonce: i64, value: &str) {
         self.bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
         self.bench.devnet.mine(1).unwrap();
         let round = self.bench.until("the end of the round", |bench| {
@@ -157,7 +187,6 @@ impl Cage {
     }
 }
 
-/// Tells the model which animal it is; none: it behaves.
 fn order(bench: &Bench, animal: &str) {
     let source = bench.folder.path().join("bundle/src");
     // Never half a name.
@@ -165,10 +194,14 @@ fn order(bench: &Bench, animal: &str) {
     fs::rename(source.join("next"), source.join("animal")).unwrap();
 }
 
-/// The lines of the worker's log.
-pub fn log_lines(bench: &Bench) -> impl Iterator<Item = Value> {
-    let lines: Vec<Value> = bench.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    lines.into_iter()
+/// Whether a text names a failure of this kind in these words.
+fn is_named(text: &Value, kind: &str, says: &str) -> bool {
+    text.as_str().is_some_and(|text| text.contains(&format!("{kind}: ")) && text.contains(says))
+}
+
+/// The lines of the worker's log. One that is being written is no line yet.
+pub fn log_lines(bench: &Bench) -> Vec<Value> {
+    bench.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// Processes that carry a cage's mark. One that has ended and was not reaped has no environment any more:

@@ -6,7 +6,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
 
 mod cage;
+mod death;
 mod hang;
+mod raise;
 #[allow(dead_code)] // shared with the tests of the worker, which use all of it
 #[path = "../support/bench.rs"]
 mod support;
+mod value;
