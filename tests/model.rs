@@ -197,7 +197,7 @@ def expected(nonce):
             }
         }
         // All by one process: a bad value is no reason to replace it.
-        assert_eq!(model.watch().borrow().restarts, 0);
+        assert_eq!(model.watch().borrow().restarts.failures(), 0);
     });
 }
 
@@ -287,7 +287,7 @@ def predict(nonce):
             assert!(told.message.contains(says) && told.message.len() < 10_000, "{nonce}: {told:?}");
         }
         assert_eq!(value(&model, 10).await, "10");
-        assert_eq!(model.watch().borrow().restarts, 0);
+        assert_eq!(model.watch().borrow().restarts.failures(), 0);
     });
 }
 
@@ -330,7 +330,7 @@ def predict(nonce):
             assert!(told.message.contains(says) || nonce == 7, "{nonce}: {told:?}");
         }
         assert_eq!(value(&model, 8).await, "8");
-        assert!(model.watch().borrow().restarts >= 7);
+        assert!(model.watch().borrow().restarts.failures() >= 7);
     });
 }
 
@@ -375,12 +375,13 @@ def predict(nonce):
         let mut status = model.watch();
         let first = status.borrow().pid.unwrap();
         // That it had failed may be over before anybody looks; that it was replaced stays.
-        let replaced = |status: &ModelStatus| status.restarts == 1 && status.state == ModelState::Ready;
+        let replaced =
+            |status: &ModelStatus| status.restarts.failures() == 1 && status.state == ModelState::Ready;
         let replaced = tokio::time::timeout(Duration::from_secs(60), status.wait_for(replaced)).await;
         let second = replaced.expect("nobody noticed").unwrap().pid.unwrap();
         assert!(!is_alive(first) && is_alive(second));
         assert_eq!(value(&model, 2).await, "2");
-        assert_eq!(status.borrow().restarts, 1);
+        assert_eq!(status.borrow().restarts.failures(), 1);
     });
 }
 
@@ -406,7 +407,7 @@ def predict(context: RunContext):
         assert_eq!(value(&model, 2).await, "312");
         let skipped = model.predict(call(3)).await;
         assert_eq!(skipped, Ok(Answer::Skipped { why: "three".into() }));
-        assert_eq!(model.watch().borrow().restarts, 0);
+        assert_eq!(model.watch().borrow().restarts.failures(), 0);
     });
 }
 

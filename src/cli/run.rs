@@ -18,7 +18,7 @@ use crate::chain::pool::Pool;
 use crate::devnet::{self, Devnet};
 use crate::health::HeartbeatFile;
 use crate::journal;
-use crate::model::{Interpreter, Model, ModelSpec};
+use crate::model::{self, Interpreter, Model, ModelSpec};
 use crate::settings::{self, Flags, KeySource, Settings, Worker};
 use crate::wallet::{OpenedWallet, Wallet};
 use crate::worker::{self, Broadcasting, Ended, Goal, Options, Rules, Setup, WorkerError};
@@ -122,6 +122,7 @@ impl Args {
 
     async fn work(self, manifest: &Manifest, settings: Settings, python: Interpreter) -> Outcome {
         let stopping = stop_on_signals()?;
+        model::adopt_orphans().map_err(|error| Report::new(Exit::Internal, error))?;
         let chain = Chain::of(&settings)?;
         let topic_id = settings.topic_id.or(chain.topic_id()).ok_or(CannotRun::NoTopic)?;
         // Runs as long as this function.

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use bootstrap_frames::{FrameError, FromHost, ToHost};
+use bootstrap_frames::{FromHost, ToHost};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::memory::MIB;
 use super::process::{Event, Process, describe};
 use super::spec::{Failure, FailureKind};
 
@@ -15,8 +16,6 @@ use super::spec::{Failure, FailureKind};
 const READING_LIMIT: Duration = Duration::from_secs(20);
 /// How long it may take to leave in order.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
-/// How often its memory is looked at while it works.
-const MEMORY_PERIOD: Duration = Duration::from_millis(50);
 
 /// Sends a message to a process; an error means that the process is gone.
 pub async fn say(process: &mut Option<Process>, message: &ToHost) -> Result<(), Failure> {
@@ -32,45 +31,44 @@ pub async fn say(process: &mut Option<Process>, message: &ToHost) -> Result<(), 
 
 /// The next message of a process, unless its time or memory runs out or it ends: then it is killed
 /// and gone.
-pub async fn hear(
-    process: &mut Option<Process>,
-    deadline: Instant,
-    memory_mb: Option<u64>,
-    what: &str,
-) -> Result<FromHost, Failure> {
+pub async fn hear(process: &mut Option<Process>, deadline: Instant, what: &str) -> Result<FromHost, Failure> {
     let start = Instant::now();
     let Some(running) = process.as_mut() else {
         return Err(Failure::new(FailureKind::Crash, "the process is gone"));
     };
-    let most = memory_mb.map(|limit| limit.saturating_mul(1024 * 1024));
-    loop {
-        let look = Instant::now() + MEMORY_PERIOD;
-        tokio::select! {
-            biased;
-            event = running.next() => return match event {
-                Event::Said(message) => Ok(message),
-                Event::Ended | Event::Closed => Err(died(process.take()).await),
-                Event::Garbage(error) => Err(garbage(process.take(), &error).await),
-            },
-            () = sleep_until(deadline) => {
-                let seconds = start.elapsed().as_secs_f64();
-                let message = format!("the model {what} within {seconds:.1} s and was killed");
-                return Err(killed(process.take(), FailureKind::Timeout, message).await);
-            }
-            () = sleep_until(look), if most.is_some() => {
-                let most = most.unwrap_or(u64::MAX);
-                if let Some(used) = running.rss_bytes().filter(|&used| used > most) {
-                    let used = used / (1024 * 1024);
-                    let message = format!("the model used {used} MiB of memory, more than runtime.memory_mb, and was killed");
-                    return Err(killed(process.take(), FailureKind::Memory, message).await);
-                }
-            }
+    tokio::select! {
+        biased;
+        event = running.next() => match event {
+            Event::Said(message) => Ok(message),
+            end => Err(ended(process.take(), end).await),
+        },
+        () = sleep_until(deadline) => {
+            let seconds = start.elapsed().as_secs_f64();
+            let message = format!("the model {what} within {seconds:.1} s and was killed");
+            Err(killed(process.take(), FailureKind::Timeout, message).await)
+        }
+    }
+}
+
+/// What an event that ends a process, or has to, comes to.
+pub async fn ended(process: Option<Process>, event: Event) -> Failure {
+    match event {
+        Event::Said(_) => broke(process, "it spoke unasked").await,
+        Event::Ended | Event::Closed => died(process).await,
+        Event::Garbage(error) => broke(process, &format!("it sent what is no message: {error}")).await,
+        Event::Overgrown { used, limit } => {
+            let (used, limit) = (used.div_ceil(MIB), limit.bytes() / MIB);
+            let message = format!(
+                "the model used {used} MiB of memory, more than the {limit} MiB of runtime.memory_mb, and was \
+                 killed; raise the limit, or hold less at a time"
+            );
+            killed(process, FailureKind::Memory, message).await
         }
     }
 }
 
 /// Kills a process for a reason of ours.
-async fn killed(process: Option<Process>, kind: FailureKind, message: String) -> Failure {
+pub async fn killed(process: Option<Process>, kind: FailureKind, message: String) -> Failure {
     if let Some(process) = process {
         process.end().await;
     }
@@ -78,7 +76,7 @@ async fn killed(process: Option<Process>, kind: FailureKind, message: String) ->
 }
 
 /// The evidence of a process that ended by itself.
-pub async fn died(process: Option<Process>) -> Failure {
+async fn died(process: Option<Process>) -> Failure {
     let Some(process) = process else { return Failure::new(FailureKind::Crash, "the process is gone") };
     // A connection closes a moment before its process ends; the status tells why, so wait for it.
     if timeout(GOODBYE_LIMIT, process.ended()).await.is_err() {
@@ -97,11 +95,6 @@ pub async fn broke(process: Option<Process>, problem: &str) -> Failure {
     };
     let message = format!("the model process was killed: {problem}");
     Failure { kind: FailureKind::Crash, message, traceback: last_lines }
-}
-
-/// One that sends what is no message.
-pub async fn garbage(process: Option<Process>, error: &FrameError) -> Failure {
-    broke(process, &format!("it sent what is no message: {error}")).await
 }
 
 /// One that answers another question.

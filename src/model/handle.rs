@@ -8,7 +8,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::spec::{Answer, Call, Failure, FailureKind, ModelSpec, ModelState, ModelStatus, StartError};
+use super::spec::{Answer, Call, Failure, FailureKind, ModelSpec, StartError};
+use super::status::{ModelState, ModelStatus};
 use super::supervise::Supervisor;
 
 /// Calls that may wait for the one that runs.
@@ -62,11 +63,11 @@ impl Model {
     /// # Errors
     /// [`StartError`]: this system or these paths cannot have a model at all.
     pub fn start(spec: ModelSpec) -> Result<Self, StartError> {
-        let supervisor = Supervisor::new(spec)?;
-        let (orders, queue) = mpsc::channel(QUEUE);
         let stop = CancellationToken::new();
+        let supervisor = Supervisor::new(spec, stop.clone())?;
+        let (orders, queue) = mpsc::channel(QUEUE);
         let status = supervisor.status();
-        tokio::spawn(supervisor.run(queue, stop.clone()));
+        tokio::spawn(supervisor.run(queue));
         Ok(Self { orders, status, stop })
     }
 

@@ -1,7 +1,7 @@
 //! The inside of the model process until Python takes over: `bootstrap host PLAN`.
 //!
-//! The process puts its walls up, says on descriptor 3 which of them stand, and becomes the
-//! interpreter: by loading its libpython, or, where the interpreter is a static executable, by
+//! The process forks: its parent stays as the keeper. The child puts its walls up, says on
+//! descriptor 3 which of them stand, and becomes the interpreter: by loading its libpython, or, where the interpreter is a static executable, by
 //! executing it. Either way Python gets our module from memory and runs the same two lines.
 
 use std::convert::Infallible;
@@ -21,6 +21,7 @@ use nix::libc::{MADV_DONTNEED, PF_W, PT_LOAD, dl_iterate_phdr, dl_phdr_info, mad
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
 
+use super::keeper::fork_under_keeper;
 use super::sandbox::Sandbox;
 
 /// Our module for Python.
@@ -73,19 +74,26 @@ pub enum HostError {
 pub fn run(plan: &str) -> Result<u8, HostError> {
     let plan: Plan = serde_json::from_str(plan).map_err(HostError::NotStartedByUs)?;
     take_wire(plan.wire)?;
+    // The keeper must not hold open what the worker waits to see closed.
+    fork_under_keeper(&[1, 2, WIRE_FD]).map_err(|error| HostError::System("forking", error))?;
+    say(&FromHost::Started { pid: std::process::id() })?;
     let module = module_in_memory()?;
-    let confinement = plan.sandbox.enter();
-    let frame = bootstrap_frames::encode(&FromHost::Confined(confinement));
-    let frame = frame.map_err(|error| HostError::System("greeting", io::Error::other(error)))?;
-    // SAFETY: descriptor 3 is the wire from here on; `forget` leaves it open for Python.
-    let mut wire = unsafe { File::from_raw_fd(WIRE_FD) };
-    let sent = wire.write_all(&frame);
-    std::mem::forget(wire);
-    sent.map_err(|error| HostError::System("greeting", error))?;
+    say(&FromHost::Confined(plan.sandbox.enter()))?;
     match &plan.libpython {
         Some(libpython) => embed(&plan.python, libpython, module),
         None => exec(&plan.python, module).map(|never| match never {}),
     }
+}
+
+/// Sends a frame, as long as there is no interpreter that could.
+fn say(message: &FromHost) -> Result<(), HostError> {
+    let failed = |error| HostError::System("greeting", error);
+    let frame = bootstrap_frames::encode(message).map_err(|error| failed(io::Error::other(error)))?;
+    // SAFETY: descriptor 3 is the wire; `forget` leaves it open for Python.
+    let mut wire = unsafe { File::from_raw_fd(WIRE_FD) };
+    let sent = wire.write_all(&frame);
+    std::mem::forget(wire);
+    sent.map_err(failed)
 }
 
 /// Puts the wire on its agreed number. The number that it had is free afterwards.

@@ -32,6 +32,13 @@ impl Sandbox {
     }
 }
 
+/// For a process of ours that stays beside the model: no rights that the model does not have.
+pub fn give_up_rights() {
+    // What cannot be given up is told of the model, which has the same fate.
+    let _ = nix::sys::prctl::set_no_new_privs();
+    drop_capabilities();
+}
+
 /// When memory runs out, the kernel is to take the model and not the worker; and a model that dies
 /// leaves no image of its memory on the disk.
 fn prefer_as_victim() {

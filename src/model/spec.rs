@@ -12,6 +12,11 @@ use crate::bundle::Manifest;
 /// The program that is running, whatever became of its file since it was started.
 pub const THIS_PROGRAM: &str = "/proc/self/exe";
 
+/// How long a process may give no sign of life between two calls. A thread of a model may keep the
+/// interpreter to itself for some time, in a library's C code, and is not dead for it; one that does so
+/// for longer than a call usually has would cost a window.
+pub const SILENCE_LIMIT: Duration = Duration::from_secs(30);
+
 /// A model: whose function, in which interpreter, within which limits.
 #[derive(Debug, Clone)]
 pub struct ModelSpec {
@@ -31,11 +36,14 @@ pub struct ModelSpec {
     pub function: String,
     /// Deadline of importing the module.
     pub load_limit: Duration,
-    /// Limit of resident memory in MiB.
+    /// How long a process may give no sign of life between two calls: [`SILENCE_LIMIT`], except in
+    /// tests.
+    pub silence_limit: Duration,
+    /// Limit of resident memory in MiB, of a process with all that it starts.
     pub memory_mb: Option<u64>,
     /// Threads that numeric libraries are told to use; by default the processors we may use.
     pub cpu_cores: Option<f64>,
-    /// Keep a second, loaded process.
+    /// Keep a second, loaded process that takes over when the first is gone.
     pub spare: bool,
     /// Files and folders that the model may write to, absolute.
     pub writable: Vec<PathBuf>,
@@ -69,6 +77,7 @@ impl ModelSpec {
             module: entrypoint.module.clone(),
             function: entrypoint.function.clone(),
             load_limit: runtime.load_seconds,
+            silence_limit: SILENCE_LIMIT,
             memory_mb: runtime.memory_mb,
             cpu_cores: runtime.cpu_cores,
             spare: runtime.spare,
@@ -172,78 +181,6 @@ impl From<Fault> for Failure {
                 )
             }
         }
-    }
-}
-
-/// Where a model is in its life.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ModelState {
-    /// A process starts and imports the module.
-    Loading,
-    /// It waits for a call.
-    Ready,
-    /// It answers a call.
-    Busy,
-    /// There is no process; the next attempt waits for its back-off.
-    Failed(Failure),
-    /// It was asked to stop.
-    Stopped,
-}
-
-/// What is known of a model.
-#[derive(Debug, Clone)]
-pub struct ModelStatus {
-    /// Where it is in its life.
-    pub state: ModelState,
-    /// The process, when there is one.
-    pub pid: Option<u32>,
-    /// Processes that were replaced.
-    pub restarts: u64,
-    /// Resident memory when last looked at.
-    pub rss_bytes: Option<u64>,
-    /// Version of the interpreter that answered.
-    pub python: Option<String>,
-    /// How long importing took, the last time it succeeded.
-    pub load_seconds: Option<f64>,
-    /// Which walls stand around it.
-    pub isolation: Isolation,
-}
-
-/// The walls around the model; false means that this system could not enforce it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-pub struct Isolation {
-    /// The worker's memory cannot be read through `/proc` or a debugger.
-    pub undumpable: bool,
-    /// The model can gain no rights by starting programs.
-    pub no_new_privs: bool,
-    /// It has no capabilities.
-    pub capabilities_dropped: bool,
-    /// It is killed as a whole, with what it started.
-    pub session: bool,
-    /// It does not see the worker's settings and secrets.
-    pub environment: bool,
-    /// It cannot read what is protected nor write outside of its folders.
-    pub landlock: bool,
-    /// It cannot send signals outside of itself.
-    pub signals: bool,
-}
-
-impl Isolation {
-    /// Names of the walls that do not stand.
-    #[must_use]
-    pub fn missing(self) -> Vec<&'static str> {
-        let Self { undumpable, no_new_privs, capabilities_dropped, session, environment, landlock, signals } =
-            self;
-        let walls = [
-            ("undumpable", undumpable),
-            ("no_new_privs", no_new_privs),
-            ("capabilities_dropped", capabilities_dropped),
-            ("session", session),
-            ("environment", environment),
-            ("landlock", landlock),
-            ("signals", signals),
-        ];
-        walls.into_iter().filter(|(_, stands)| !stands).map(|(name, _)| name).collect()
     }
 }
 

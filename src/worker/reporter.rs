@@ -92,7 +92,7 @@ impl Reporter {
         self.beat.model = Some(ModelHealth {
             pid: status.pid,
             state: word(&status.state).to_owned(),
-            restarts: status.restarts,
+            restarts: status.restarts.failures(),
             rss_bytes: status.rss_bytes,
         });
         let walls = status.isolation;

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use bootstrap::model::{Call, Interpreter, ModelSpec};
+use bootstrap::model::{Call, Interpreter, ModelSpec, SILENCE_LIMIT};
 
 /// The program under test.
 pub const BOOTSTRAP: &str = env!("CARGO_BIN_EXE_bootstrap");
@@ -77,6 +77,7 @@ impl Bundle {
             module: "model".into(),
             function: function.into(),
             load_limit: Duration::from_secs(60),
+            silence_limit: SILENCE_LIMIT,
             memory_mb: None,
             cpu_cores: None,
             spare: false,

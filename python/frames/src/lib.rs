@@ -12,7 +12,7 @@ pub use messages::{Confinement, Context, Fault, FromHost, Load, Prediction, ToHo
 
 /// Number of this set of messages. The interpreter names it in its first frame; the
 /// worker refuses any other.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Which build speaks, for logs; compatibility is decided by [`PROTOCOL`] alone.
 pub const BUILD: &str = env!("CARGO_PKG_VERSION");

@@ -6,6 +6,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum FromHost {
+    /// Sent first, by the process that becomes the interpreter; the worker started its parent.
+    Started {
+        /// Its number.
+        pid: u32,
+    },
     /// Sent before there is an interpreter: which walls stand around it.
     Confined(Confinement),
     /// The first frame of the interpreter: it runs and speaks this protocol.
@@ -181,6 +186,7 @@ mod tests {
         let confinement =
             Confinement { no_new_privs: true, capabilities_dropped: true, landlock: false, signals: false };
         vec![
+            FromHost::Started { pid: 4711 },
             FromHost::Confined(confinement),
             FromHost::Hello { protocol: PROTOCOL, build: "0.1.0".into(), python: "3.11.7".into() },
             FromHost::Loaded { function: "src.runner:run".into(), is_async: false, seconds: 0.25 },

@@ -1,0 +1,170 @@
+//! What all processes of a model share, and how one of them begins.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bootstrap_frames::{Confinement, FromHost, Load, PROTOCOL, ToHost};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::conversation::{broke, hear, killed, say, unexpected};
+use super::environment::Environment;
+use super::host::Plan;
+use super::landlock::real;
+use super::memory::MemoryLimit;
+use super::process::{Launch, Process};
+use super::replica::Replica;
+use super::sandbox::Sandbox;
+use super::scratch::Scratch;
+use super::spawner::Spawner;
+use super::spec::{Failure, FailureKind, ModelSpec, StartError};
+
+/// How long a process may take from its start to its greeting.
+const GREETING_LIMIT: Duration = Duration::from_secs(20);
+
+/// Where processes come from.
+#[derive(Debug)]
+pub struct Nursery {
+    /// What they are to run.
+    pub spec: ModelSpec,
+    load: Load,
+    scratch: Scratch,
+    spawner: Spawner,
+}
+
+impl Nursery {
+    /// Prepares what they share.
+    pub fn new(spec: ModelSpec) -> Result<Self, StartError> {
+        let text = |path: &Path| {
+            path.to_str().map(str::to_owned).ok_or_else(|| StartError::NotUtf8(path.to_owned()))
+        };
+        let load = Load {
+            bundle_root: text(&spec.bundle_root)?,
+            workdir: text(&spec.workdir)?,
+            artifacts_dir: text(&spec.artifacts_dir)?,
+            module: spec.module.clone(),
+            function: spec.function.clone(),
+        };
+        for path in spec.writable.iter().chain(&spec.protected) {
+            text(path)?;
+        }
+        let scratch = Scratch::new().map_err(|error| StartError::Scratch(std::env::temp_dir(), error))?;
+        let folders = [&*spec.bundle_root, scratch.path()];
+        for folder in folders.into_iter().chain(spec.writable.iter().map(PathBuf::as_path)) {
+            let real_folder = real(folder);
+            if let Some(exposed) = spec.protected.iter().find(|path| real(path).starts_with(&real_folder)) {
+                let (protected, folder) = (exposed.clone(), folder.to_owned());
+                return Err(StartError::Exposed { protected, folder });
+            }
+        }
+        let spawner = Spawner::start().map_err(StartError::Thread)?;
+        Ok(Self { spec, load, scratch, spawner })
+    }
+
+    /// What each of them may use.
+    pub fn memory_limit(&self) -> Option<MemoryLimit> {
+        self.spec.memory_mb.map(MemoryLimit::of_mib)
+    }
+
+    /// Spawns a process, and waits until it says its number.
+    pub async fn spawn(&self) -> Result<(Process, u32), Failure> {
+        let spawned = Process::spawn(&self.spawner, self.launch()).await;
+        let cannot =
+            |error| Failure::new(FailureKind::Crash, format!("the model process cannot be started: {error}"));
+        let mut process = Some(spawned.map_err(cannot)?);
+        let greeted = Instant::now() + GREETING_LIMIT;
+        match (hear(&mut process, greeted, "did not start").await?, process) {
+            (FromHost::Started { pid }, Some(mut process)) => match process.started(pid) {
+                Ok(()) => Ok((process, pid)),
+                Err(error) => Err(broke(Some(process), &format!("it is not there: {error}")).await),
+            },
+            (_, process) => Err(unexpected(process).await),
+        }
+    }
+
+    /// Has a process import the module. `stop` ends it before.
+    pub async fn load(
+        &self,
+        process: Process,
+        pid: u32,
+        stop: CancellationToken,
+    ) -> Result<Replica, Failure> {
+        let mut process = Some(process);
+        tokio::select! {
+            loaded = self.bring_up(&mut process, pid) => loaded,
+            () = stop.cancelled() => Err(killed(process, FailureKind::Crash, "the model was stopped".into()).await),
+        }
+    }
+
+    async fn bring_up(&self, process: &mut Option<Process>, pid: u32) -> Result<Replica, Failure> {
+        let greeted = Instant::now() + GREETING_LIMIT;
+        let mut confinement = None;
+        let python = loop {
+            match hear(process, greeted, "did not start").await? {
+                FromHost::Confined(walls) if confinement.is_none() => confinement = Some(walls),
+                FromHost::Hello { protocol: PROTOCOL, build, python } => {
+                    tracing::debug!(build, python, "the model process speaks");
+                    break python;
+                }
+                FromHost::Hello { protocol, build, .. } => {
+                    let message =
+                        format!("build {build} of it speaks protocol {protocol}, this is {PROTOCOL}");
+                    return Err(broke(process.take(), &message).await);
+                }
+                _ => return Err(unexpected(process.take()).await),
+            }
+        };
+        say(process, &ToHost::Load(self.load.clone())).await?;
+        let deadline = Instant::now() + self.spec.load_limit;
+        match hear(process, deadline, "was not imported").await? {
+            FromHost::Loaded { function, is_async, seconds } => {
+                tracing::info!(function, is_async, python, seconds, "the model is loaded");
+                let facts = Facts { pid, python, load_seconds: seconds, confinement };
+                Ok(Replica::new(process.take(), facts, self).await)
+            }
+            FromHost::LoadFailed { fault } => {
+                if let Some(process) = process.take() {
+                    process.end().await;
+                }
+                Err(fault.into())
+            }
+            _ => Err(unexpected(process.take()).await),
+        }
+    }
+
+    fn launch(&self) -> Launch {
+        let spec = &self.spec;
+        let environment = Environment {
+            withheld: &spec.withheld,
+            scratch: self.scratch.path(),
+            python_path: &self.scratch.python_path(),
+            cpu_cores: spec.cpu_cores,
+            topic_id: spec.topic_id,
+            network: &spec.network,
+        };
+        let writable = std::iter::once(self.scratch.path().to_owned()).chain(spec.writable.iter().cloned());
+        let sandbox = Sandbox { writable: writable.collect(), protected: spec.protected.clone() };
+        let plan = Plan {
+            wire: -1,
+            python: spec.python.executable.clone(),
+            libpython: spec.python.libpython.clone(),
+            sandbox,
+        };
+        let environment: Vec<(OsString, OsString)> = environment.build(std::env::vars_os());
+        Launch { program: spec.program.clone(), plan, environment, memory_limit: self.memory_limit() }
+    }
+}
+
+/// What became known of a process while it was loaded.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Its number.
+    pub pid: u32,
+    /// Version of its interpreter.
+    pub python: String,
+    /// How long importing took.
+    pub load_seconds: f64,
+    /// The walls that it could put up.
+    pub confinement: Option<Confinement>,
+}

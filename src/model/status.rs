@@ -1,0 +1,266 @@
+//! What is known of a model, for everybody who watches.
+
+use std::collections::BTreeMap;
+
+use bootstrap_frames::Confinement;
+use tokio::sync::watch;
+
+use super::nursery::Facts;
+use super::replica::Replica;
+use super::spec::{Failure, FailureKind};
+
+/// Where a model is in its life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelState {
+    /// A process starts and imports the module.
+    Loading,
+    /// It waits for a call.
+    Ready,
+    /// It answers a call.
+    Busy,
+    /// It could not be loaded. The next attempt waits for its back-off or is under way.
+    Failed(Failure),
+    /// It was asked to stop.
+    Stopped,
+}
+
+/// What is known of a model.
+#[derive(Debug, Clone)]
+pub struct ModelStatus {
+    /// Where it is in its life.
+    pub state: ModelState,
+    /// The process, when there is one.
+    pub pid: Option<u32>,
+    /// The loaded process that takes over from it, when there is one.
+    pub spare: Option<u32>,
+    /// Processes that were replaced, by cause.
+    pub restarts: Restarts,
+    /// Memory of it and what it started when last looked at, in bytes; pages that they share count
+    /// once where the sum comes near the limit.
+    pub rss_bytes: Option<u64>,
+    /// Version of the interpreter that answered.
+    pub python: Option<String>,
+    /// How long importing took, the last time it succeeded.
+    pub load_seconds: Option<f64>,
+    /// Which walls stand around it.
+    pub isolation: Isolation,
+}
+
+/// The walls around the model; false means that this system could not enforce it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Isolation {
+    /// The worker's memory cannot be read through `/proc` or a debugger.
+    pub undumpable: bool,
+    /// The model can gain no rights by starting programs.
+    pub no_new_privs: bool,
+    /// It has no capabilities.
+    pub capabilities_dropped: bool,
+    /// It is killed as a whole, with what it started.
+    pub session: bool,
+    /// It does not see the worker's settings and secrets.
+    pub environment: bool,
+    /// It cannot read what is protected nor write outside of its folders.
+    pub landlock: bool,
+    /// It cannot send signals outside of itself.
+    pub signals: bool,
+}
+
+impl Isolation {
+    /// Names of the walls that do not stand.
+    #[must_use]
+    pub fn missing(self) -> Vec<&'static str> {
+        let Self { undumpable, no_new_privs, capabilities_dropped, session, environment, landlock, signals } =
+            self;
+        let walls = [
+            ("undumpable", undumpable),
+            ("no_new_privs", no_new_privs),
+            ("capabilities_dropped", capabilities_dropped),
+            ("session", session),
+            ("environment", environment),
+            ("landlock", landlock),
+            ("signals", signals),
+        ];
+        walls.into_iter().filter(|(_, stands)| !stands).map(|(name, _)| name).collect()
+    }
+}
+
+/// Why a process was replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RestartCause {
+    /// It could not be loaded.
+    Load,
+    /// It ended by itself or broke the protocol.
+    Crash,
+    /// It did not answer in time.
+    Timeout,
+    /// It gave no sign of life between two calls.
+    Silence,
+    /// It took more memory than it may.
+    Memory,
+    /// It came near its memory limit and was replaced while nobody waited for it. No failure.
+    Recycled,
+}
+
+impl RestartCause {
+    /// Of a failed call that left no process.
+    pub(super) const fn of(kind: FailureKind) -> Self {
+        match kind {
+            FailureKind::Timeout => Self::Timeout,
+            FailureKind::Memory => Self::Memory,
+            FailureKind::Import => Self::Load,
+            FailureKind::Exception | FailureKind::Crash | FailureKind::BadValue => Self::Crash,
+        }
+    }
+}
+
+/// How often processes were replaced.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Restarts(BTreeMap<RestartCause, u64>);
+
+impl Restarts {
+    /// For this cause.
+    #[must_use]
+    pub fn of(&self, cause: RestartCause) -> u64 {
+        self.0.get(&cause).copied().unwrap_or(0)
+    }
+
+    /// On account of a failure: all but the recycled.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.0.iter().filter(|(cause, _)| **cause != RestartCause::Recycled).map(|(_, count)| count).sum()
+    }
+
+    fn count(&mut self, cause: RestartCause) {
+        *self.0.entry(cause).or_default() += 1;
+    }
+}
+
+/// Where the supervisor writes what it knows.
+#[derive(Debug)]
+pub struct Board {
+    status: watch::Sender<ModelStatus>,
+    /// Why the module could not be imported the last time.
+    last_import: Option<Failure>,
+    /// What cannot be enforced is said once.
+    isolation_told: bool,
+}
+
+impl Board {
+    /// Of a model that begins to load.
+    pub fn new() -> Self {
+        let isolation = Isolation {
+            undumpable: nix::sys::prctl::get_dumpable().is_ok_and(|dumpable| !dumpable),
+            session: true,
+            environment: true,
+            ..Isolation::default()
+        };
+        let status = watch::Sender::new(ModelStatus {
+            state: ModelState::Loading,
+            pid: None,
+            spare: None,
+            restarts: Restarts::default(),
+            rss_bytes: None,
+            python: None,
+            load_seconds: None,
+            isolation,
+        });
+        Self { status, last_import: None, isolation_told: false }
+    }
+
+    /// For everybody who wants to know.
+    pub fn watch(&self) -> watch::Receiver<ModelStatus> {
+        self.status.subscribe()
+    }
+
+    /// Where the model is in its life from now on.
+    pub fn is(&self, state: ModelState) {
+        self.status.send_modify(|status| status.state = state);
+    }
+
+    /// A process begins, and nobody answers meanwhile.
+    pub fn begins(&self, pid: u32) {
+        self.status.send_modify(|status| status.pid = Some(pid));
+    }
+
+    /// A process is loaded and answers from now on.
+    pub fn answers(&mut self, replica: &Replica) {
+        let Facts { pid, ref python, load_seconds, confinement } = replica.facts;
+        self.status.send_modify(|status| {
+            status.state = ModelState::Ready;
+            status.pid = Some(pid);
+            status.python = Some(python.clone());
+            status.load_seconds = Some(load_seconds);
+            status.rss_bytes = Some(replica.memory);
+        });
+        if let Some(confinement) = confinement {
+            self.confined(confinement);
+        }
+    }
+
+    /// It was looked at while nobody asked.
+    pub fn weighed(&self, replica: &Replica) {
+        let news = Some(replica.memory);
+        self.status.send_if_modified(|status| std::mem::replace(&mut status.rss_bytes, news) != news);
+    }
+
+    /// A process is at hand, or no longer.
+    pub fn spare(&self, pid: Option<u32>) {
+        self.status.send_if_modified(|status| std::mem::replace(&mut status.spare, pid) != pid);
+    }
+
+    /// The process that answered is gone, or the one that was to answer could not be loaded. To be said
+    /// before anybody is answered on account of it.
+    pub fn died(&mut self, failure: &Failure, cause: RestartCause) {
+        match &failure.traceback {
+            // Nobody asks a model that cannot be loaded, so nobody else would show why. Once is enough.
+            Some(traceback) if failure.kind == FailureKind::Import => {
+                let is_new = self.last_import.replace(failure.clone()).as_ref() != Some(failure);
+                let details = if is_new { format!("\n{}", traceback.trim_end()) } else { String::new() };
+                tracing::warn!("the model cannot be loaded, and is tried again: {failure}{details}");
+            }
+            _ => tracing::warn!(kind = %failure.kind, "the model process is replaced: {failure}"),
+        }
+        self.gone(cause, ModelState::Failed(failure.clone()));
+    }
+
+    /// The process that answered is gone, and it is nobody's fault.
+    pub fn recycled(&self) {
+        self.gone(RestartCause::Recycled, ModelState::Loading);
+    }
+
+    /// The spare process is gone.
+    pub fn spare_died(&self, failure: &Failure, cause: RestartCause) {
+        tracing::warn!(kind = %failure.kind, "the spare model process is replaced: {failure}");
+        self.status.send_modify(|status| {
+            status.spare = None;
+            status.restarts.count(cause);
+        });
+    }
+
+    /// There is no model any more.
+    pub fn stopped(&self) {
+        self.status.send_modify(|status| {
+            status.state = ModelState::Stopped;
+            (status.pid, status.spare, status.rss_bytes) = (None, None, None);
+        });
+    }
+
+    fn gone(&self, cause: RestartCause, state: ModelState) {
+        self.status.send_modify(|status| {
+            status.state = state;
+            (status.pid, status.rss_bytes) = (None, None);
+            status.restarts.count(cause);
+        });
+    }
+
+    fn confined(&mut self, confinement: Confinement) {
+        let Confinement { no_new_privs, capabilities_dropped, landlock, signals } = confinement;
+        let before = self.status.borrow().isolation;
+        let isolation = Isolation { no_new_privs, capabilities_dropped, landlock, signals, ..before };
+        self.status.send_modify(|status| status.isolation = isolation);
+        let missing = isolation.missing();
+        if !missing.is_empty() && !std::mem::replace(&mut self.isolation_told, true) {
+            tracing::warn!("this system does not keep the model apart by: {}", missing.join(", "));
+        }
+    }
+}
