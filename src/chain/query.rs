@@ -17,6 +17,7 @@ use super::messages::query::{
     GetWorkerSubmissionWindowStatusRequest,
 };
 use super::messages::{EmissionsVersion, Query, Topic};
+use super::outcome::{Refusal, Stage, Verdict};
 use super::pool::{Pool, PoolError};
 use super::rpc::{AbciAnswer, Endpoint};
 use super::tx::{DENOM, TxHash};
@@ -62,15 +63,23 @@ pub enum QueryError {
 }
 
 impl QueryError {
-    /// Whether the application refused with this code of the `sdk` codespace.
-    fn is_sdk(&self, wanted: u32) -> bool {
-        matches!(self, Self::Refused { code, codespace, .. } if codespace == "sdk" && *code == wanted)
+    /// What the table of the chain's answers says; `None` for faults of endpoints and of answers.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        match self {
+            Self::Refused { code, codespace, log, .. } => {
+                let (code, text) = (i64::from(*code), log.as_str());
+                Some(Refusal { stage: Stage::Query, codespace, code, text }.verdict())
+            }
+            Self::Pool(PoolError::Refused(refused)) => refused.verdict(),
+            _ => None,
+        }
     }
 
     /// `unknown query path`: the chain runs no such module or version.
     #[must_use]
     pub fn is_unknown_path(&self) -> bool {
-        self.is_sdk(6) && matches!(self, Self::Refused { log, .. } if log.contains("unknown query path"))
+        self.verdict() == Some(Verdict::UnknownPath)
     }
 
     /// Whether the fault lies with the endpoints and not with what was asked.
@@ -246,7 +255,7 @@ impl Client {
                 let info = answer.info.unwrap_or_default();
                 Ok(Some(Account { number: info.account_number, sequence: info.sequence }))
             }
-            Err(error) if error.is_sdk(22) => Ok(None),
+            Err(error) if error.verdict() == Some(Verdict::NotFound) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -317,7 +326,7 @@ impl Client {
                     events: result.events.into_iter().filter_map(TypedEvent::from_abci).collect(),
                 }))
             }
-            Err(PoolError::Refused(refused)) if refused.is_tx_not_found() => Ok(None),
+            Err(PoolError::Refused(refused)) if refused.verdict() == Some(Verdict::NotFound) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -341,7 +350,7 @@ impl Client {
             };
             match endpoint.tx(&hash, self.limit).await {
                 Ok(_) => return Ok(None),
-                Err(error) if error.is_tx_not_found() => absent = absent.max(Some(head)),
+                Err(error) if error.verdict() == Some(Verdict::NotFound) => absent = absent.max(Some(head)),
                 Err(error) => faults.push(error),
             }
         }

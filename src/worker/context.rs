@@ -129,16 +129,13 @@ impl Context {
         *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
     }
 
-    /// Asks beforehand for what a transaction will need: the price of gas, the account where it is not known,
-    /// and which endpoints are fresh where there are several.
+    /// Asks beforehand for what a transaction will need: the price of gas, and the account where it is not
+    /// known.
     ///
     /// # Errors
     /// See [`QueryError`]; what was known stays.
     pub async fn prepare_ahead(&self, limit: Duration) -> Result<(), QueryError> {
         let client = self.client().within(limit);
-        if client.pool().is_choice() {
-            client.pool().refresh(limit).await?;
-        }
         let price = client.gas_price().await?;
         *self.price.lock().unwrap_or_else(PoisonError::into_inner) = Some(price);
         // Not held while the chain is asked: a round may need it meanwhile.

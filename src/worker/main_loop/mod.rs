@@ -72,7 +72,10 @@ pub async fn run(setup: Setup) -> Result<Ended, WorkerError> {
 
 async fn drive(setup: Setup, reporter: &mut Reporter) -> Result<Ended, WorkerError> {
     let (client, clock) = match onboarding::connect(&setup, reporter).await? {
-        Connection::Made(client, clock) => (client, clock),
+        Connection::Made(client, clock) => {
+            client.pool().keep_ranked();
+            (client, clock)
+        }
         Connection::Stopped => return Ok(Ended::Stopped),
         Connection::None(why) => return Ok(Ended::NoEndpoint(why)),
     };

@@ -16,7 +16,7 @@ use super::context::{Broadcasting, Context};
 use crate::chain::delivered::DeliveredTx;
 use crate::chain::fees::{self, GasEvidence, GasKind};
 use crate::chain::outcome::{self, Stage, Verdict};
-use crate::chain::pool::Broadcast;
+use crate::chain::pool::{Broadcast, Durable};
 use crate::chain::query::{Account, Simulation};
 use crate::chain::rpc::CheckTxAnswer;
 use crate::chain::sequence::{Mismatch, Sequence};
@@ -54,6 +54,12 @@ impl Intent {
 
     fn timeout(&self) -> u64 {
         u64::try_from(self.timeout_height).unwrap_or(0)
+    }
+}
+
+impl Durable for Prepared {
+    fn tx_bytes(&self) -> &[u8] {
+        self.bytes()
     }
 }
 
@@ -419,7 +425,7 @@ impl Transaction<'_> {
             // These very bytes are good: they are sent again after the next block.
             return Ok(Ok(Fate::Unknown));
         }
-        if answers.iter().all(|sent| sent.answer.is_ok()) {
+        if answers.iter().all(Broadcast::is_certainly_not_there) {
             // No node has it. Where one said nothing, it stays live, and only one with the same sequence can
             // be signed beside it: the chain takes one of the two.
             let refusal = crate::journal::Refusal {
@@ -440,7 +446,7 @@ impl Transaction<'_> {
         let pool = Arc::clone(self.context.client().pool());
         let first = pool.ranked().first().map(ToString::to_string).unwrap_or_default();
         self.note_endpoint(tx, first.clone()).await?;
-        let answers = pool.broadcast(tx.bytes(), self.call_limit()).await;
+        let answers = pool.broadcast(tx, self.call_limit()).await;
         if let Some(accepted) = answers.iter().find(|sent| sent.is_accepted() && sent.endpoint != first) {
             self.note_endpoint(tx, accepted.endpoint.clone()).await?;
         }

@@ -4,13 +4,18 @@
 //! that client hides: the status of a refused request and its `Retry-After`, a page of HTML, a body
 //! without end. Every call has a limit.
 
+mod error;
+
 use std::fmt;
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::CONTENT_TYPE;
+use reqwest::{StatusCode, header::CONTENT_TYPE};
 use tendermint_rpc::endpoint::{abci_query, broadcast, status, tx};
 use tendermint_rpc::{Response, SimpleRequest};
 
+pub use self::error::RpcError;
 use super::http::{self, BodyError, USER_AGENT};
 use super::tx::TxHash;
 use crate::bundle::SensitiveUrl;
@@ -19,77 +24,17 @@ use crate::bundle::SensitiveUrl;
 /// inference with its one-out values, stays far below.
 const MAX_BODY: usize = 8 << 20;
 
-/// JSON-RPC: internal error. CometBFT uses it for everything that a method itself refuses.
-const INTERNAL_ERROR: i64 = -32603;
-
-/// Why a call brought no answer of the chain.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum RpcError {
-    /// No connection, or it broke. The request may have arrived.
-    #[error("cannot reach {endpoint}: {cause}")]
-    Unreachable {
-        /// Host of the endpoint.
-        endpoint: String,
-        /// What the connection said.
-        cause: String,
-    },
-    /// No answer within the limit. The request may have arrived.
-    #[error("{endpoint} gave no answer within {limit:?}")]
-    TimedOut {
-        /// Host of the endpoint.
-        endpoint: String,
-        /// How long we waited.
-        limit: Duration,
-    },
-    /// An HTTP status other than 200 from something in front of the node.
-    #[error("{endpoint} answered with HTTP status {status}")]
-    HttpStatus {
-        /// Host of the endpoint.
-        endpoint: String,
-        /// The status.
-        status: u16,
-        /// The pause that `Retry-After` asks for.
-        retry_after: Option<Duration>,
-    },
-    /// An answer that is not CometBFT's JSON-RPC.
-    #[error("{endpoint} does not speak CometBFT JSON-RPC: {cause}")]
-    NotRpc {
-        /// Host of the endpoint.
-        endpoint: String,
-        /// What was wrong with the answer.
-        cause: String,
-    },
-    /// The node's own JSON-RPC error.
-    #[error("{endpoint} refused the call: {message} ({code})")]
-    Refused {
-        /// Host of the endpoint.
-        endpoint: String,
-        /// JSON-RPC error code, -32603 for most.
-        code: i64,
-        /// Message and data of the error.
-        message: String,
-    },
-}
-
-impl RpcError {
-    /// Whether the fault lies with the endpoint, so that another one may do better.
-    #[must_use]
-    pub const fn is_endpoint_fault(&self) -> bool {
-        !matches!(self, Self::Refused { .. })
-    }
-
-    /// `tx already exists in cache`: the node has these bytes, in its mempool or in a block.
-    #[must_use]
-    pub fn is_in_cache(&self) -> bool {
-        matches!(self, Self::Refused { code: INTERNAL_ERROR, message, .. } if message.contains("already exists in cache"))
-    }
-
-    /// `tx (HASH) not found`: not in a block that this node knows.
-    #[must_use]
-    pub fn is_tx_not_found(&self) -> bool {
-        matches!(self, Self::Refused { message, .. } if message.contains("not found"))
-    }
-}
+/// Connecting, TLS included.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// Idle connections are closed after this. What a NAT has dropped must not be found out in a window.
+const IDLE_LIMIT: Duration = Duration::from_secs(60);
+/// Idle connections that are kept.
+const MAX_IDLE: usize = 2;
+/// Silence on a connection that was kept open after which the call is made on a new one too. What a NAT or a
+/// proxy has dropped looks just like a node that is slow.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Share of a call's limit that is waited for the kept connection at most.
+const PATIENCE_SHARE: u32 = 4;
 
 /// A node's answer to `abci_query`.
 #[derive(Debug, Clone)]
@@ -122,6 +67,10 @@ pub struct CheckTxAnswer {
 pub struct NodeStatus {
     /// `node_info.network`.
     pub chain_id: String,
+    /// `node_info.id`: which node it is, whatever name it was reached by.
+    pub node_id: String,
+    /// Where the connection led.
+    pub peer: Option<SocketAddr>,
     /// Latest committed height.
     pub height: u64,
     /// Time of the latest block.
@@ -136,7 +85,16 @@ pub struct NodeStatus {
 #[derive(Clone)]
 pub struct Endpoint {
     url: SensitiveUrl,
-    http: reqwest::Client,
+    /// Keeps connections open, so that a window does not begin with handshakes.
+    kept: reqwest::Client,
+    /// Connects anew each time.
+    fresh: reqwest::Client,
+}
+
+/// A body and where it came from.
+struct Answer {
+    body: Vec<u8>,
+    peer: Option<SocketAddr>,
 }
 
 impl fmt::Debug for Endpoint {
@@ -158,22 +116,24 @@ impl Endpoint {
     /// # Errors
     /// When the TLS roots of the system cannot be loaded.
     pub fn new(url: SensitiveUrl) -> Result<Self, RpcError> {
-        let http = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            // Loading the system's roots takes longer than all other work at start.
-            .tls_built_in_root_certs(url.expose().scheme() == "https")
-            .connect_timeout(Duration::from_secs(5))
-            // Connections that a NAT or a proxy has dropped must not be found out in a window.
-            .pool_idle_timeout(Duration::from_secs(60))
-            .tcp_keepalive(Duration::from_secs(15))
-            .tcp_nodelay(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| RpcError::Unreachable {
-                endpoint: url.to_string(),
-                cause: http::causes(&error),
-            })?;
-        Ok(Self { url, http })
+        let client = || {
+            reqwest::Client::builder()
+                .user_agent(USER_AGENT)
+                // Loading the system's roots takes longer than all other work at start.
+                .tls_built_in_root_certs(url.expose().scheme() == "https")
+                .connect_timeout(CONNECT_LIMIT)
+                .tcp_keepalive(Duration::from_secs(15))
+                .tcp_nodelay(true)
+                .redirect(reqwest::redirect::Policy::none())
+        };
+        let unusable = |error: reqwest::Error| RpcError::Unconnected {
+            endpoint: url.to_string(),
+            cause: http::causes(&error),
+        };
+        let kept = client().pool_idle_timeout(IDLE_LIMIT).pool_max_idle_per_host(MAX_IDLE);
+        let fresh = client().pool_max_idle_per_host(0);
+        let (kept, fresh) = (kept.build().map_err(unusable)?, fresh.build().map_err(unusable)?);
+        Ok(Self { url, kept, fresh })
     }
 
     /// The URL with its credentials, for the websocket.
@@ -187,10 +147,12 @@ impl Endpoint {
     /// # Errors
     /// See [`RpcError`].
     pub async fn status(&self, limit: Duration) -> Result<NodeStatus, RpcError> {
-        let answer = self.call(status::Request, limit).await?;
+        let (answer, peer) = self.call_peer(status::Request, limit).await?;
         let sync = answer.sync_info;
         Ok(NodeStatus {
             chain_id: answer.node_info.network.to_string(),
+            node_id: answer.node_info.id.to_string(),
+            peer,
             height: sync.latest_block_height.value(),
             time: offset_date_time(sync.latest_block_time),
             block_time: mean_block_time(&sync),
@@ -222,8 +184,8 @@ impl Endpoint {
     /// `broadcast_tx_sync`: what CheckTx says of these bytes.
     ///
     /// # Errors
-    /// See [`RpcError`]; [`RpcError::is_in_cache`] is a success.
-    pub async fn broadcast(&self, bytes: Vec<u8>, limit: Duration) -> Result<CheckTxAnswer, RpcError> {
+    /// See [`RpcError`]; [`Verdict::InCache`](super::outcome::Verdict::InCache) is a success.
+    pub(super) async fn broadcast(&self, bytes: Vec<u8>, limit: Duration) -> Result<CheckTxAnswer, RpcError> {
         let answer = self.call(broadcast::tx_sync::Request::new(bytes), limit).await?;
         Ok(CheckTxAnswer { code: answer.code.value(), codespace: answer.codespace, log: answer.log })
     }
@@ -231,35 +193,76 @@ impl Endpoint {
     /// `tx`: the transaction with this hash, once it is in a block.
     ///
     /// # Errors
-    /// See [`RpcError`]; [`RpcError::is_tx_not_found`] when it is in no block.
+    /// See [`RpcError`]; [`Verdict::NotFound`](super::outcome::Verdict::NotFound) when it is in no block.
     pub async fn tx(&self, hash: &TxHash, limit: Duration) -> Result<tx::Response, RpcError> {
         self.call(tx::Request::new(tendermint_rpc_hash(hash), false), limit).await
     }
 
     async fn call<R: SimpleRequest>(&self, request: R, limit: Duration) -> Result<R::Output, RpcError> {
-        match tokio::time::timeout(limit, self.exchange(request.into_json())).await {
-            Ok(body) => self.decode::<R>(&body?),
+        Ok(self.call_peer(request, limit).await?.0)
+    }
+
+    async fn call_peer<R: SimpleRequest>(
+        &self,
+        request: R,
+        limit: Duration,
+    ) -> Result<(R::Output, Option<SocketAddr>), RpcError> {
+        let body = request.into_json();
+        match tokio::time::timeout(limit, self.exchange(&body, limit)).await {
+            Ok(answer) => {
+                let Answer { body, peer } = answer?;
+                Ok((self.decode::<R>(&body)?, peer))
+            }
             Err(_) => Err(RpcError::TimedOut { endpoint: self.to_string(), limit }),
         }
     }
 
-    async fn exchange(&self, body: String) -> Result<Vec<u8>, RpcError> {
-        let unreachable = |error: reqwest::Error| RpcError::Unreachable {
-            endpoint: self.to_string(),
-            cause: http::causes(&error),
+    /// On a kept connection, and where that stays silent or breaks, on a new one. To ask twice is harmless:
+    /// our calls read, or bring bytes that the chain takes once.
+    async fn exchange(&self, body: &str, limit: Duration) -> Result<Answer, RpcError> {
+        let mut kept = pin!(self.post(&self.kept, body));
+        let patience = (limit / PATIENCE_SHARE).min(PATIENCE);
+        match tokio::time::timeout(patience, &mut kept).await {
+            // The first failure counts: only it tells whether the request may have arrived.
+            Ok(Err(broken @ RpcError::Broken { .. })) => {
+                self.post(&self.fresh, body).await.map_err(|error| match error {
+                    RpcError::Unconnected { .. } => broken,
+                    error => error,
+                })
+            }
+            Ok(answered) => answered,
+            Err(_) => {
+                let fresh = pin!(self.post(&self.fresh, body));
+                let answered = futures::future::select_ok([kept, fresh]).await;
+                answered.map(|(answer, _)| answer).map_err(|error| match error {
+                    // The other one of the two may have arrived.
+                    RpcError::Unconnected { endpoint, cause } => RpcError::Broken { endpoint, cause },
+                    error => error,
+                })
+            }
+        }
+    }
+
+    async fn post(&self, client: &reqwest::Client, body: &str) -> Result<Answer, RpcError> {
+        let lost = |error: reqwest::Error| {
+            let (endpoint, cause) = (self.to_string(), http::causes(&error));
+            if error.is_connect() {
+                RpcError::Unconnected { endpoint, cause }
+            } else {
+                RpcError::Broken { endpoint, cause }
+            }
         };
         // User and password in the URL go out as basic authentication.
-        let request =
-            self.http.post(self.url.expose().clone()).header(CONTENT_TYPE, "application/json").body(body);
-        let response = request.send().await.map_err(unreachable)?;
-        let status = response.status();
-        // CometBFT sends its JSON-RPC errors with status 500.
-        let json = response
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| value.starts_with("application/json"));
-        if !status.is_success() && !json {
+        let request = client
+            .post(self.url.expose().clone())
+            .header(CONTENT_TYPE, "application/json")
+            .body(body.to_owned());
+        let response = request.send().await.map_err(lost)?;
+        let (status, peer) = (response.status(), response.remote_addr());
+        let content = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let json = content.is_some_and(|content| content.starts_with("application/json"));
+        // CometBFT sends its JSON-RPC errors with status 500; what limits rates in front of it may speak JSON too.
+        if !(status.is_success() || status == StatusCode::INTERNAL_SERVER_ERROR && json) {
             let retry_after = http::retry_after(response.headers(), SystemTime::now());
             return Err(RpcError::HttpStatus {
                 endpoint: self.to_string(),
@@ -267,10 +270,11 @@ impl Endpoint {
                 retry_after,
             });
         }
-        http::body(response, MAX_BODY).await.map_err(|error| match error {
+        let body = http::body(response, MAX_BODY).await.map_err(|error| match error {
             BodyError::TooLong(_) => self.not_rpc(error.to_string()),
-            BodyError::Broken(error) => unreachable(error),
-        })
+            BodyError::Broken(error) => lost(error),
+        })?;
+        Ok(Answer { body, peer })
     }
 
     fn decode<R: SimpleRequest>(&self, body: &[u8]) -> Result<R::Output, RpcError> {

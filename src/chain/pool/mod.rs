@@ -1,0 +1,383 @@
+//! Several endpoints of one chain, ranked before they are needed.
+//!
+//! A background poll measures; a call only walks the order. Healthy endpoints keep the order in which the
+//! user named them, so nothing flaps. What the application of the chain answers, an error too, never moves
+//! an endpoint: only silence, faults of the connection, lag and a wrong chain do.
+
+mod alias;
+mod member;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::future::join_all;
+use futures::stream::FuturesUnordered;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+pub use self::member::Standing;
+use self::{
+    alias::Aliases,
+    member::{Head, Member},
+};
+use super::outcome::Verdict;
+use super::rpc::{CheckTxAnswer, Endpoint, NodeStatus, RpcError};
+use crate::bundle::SensitiveUrl;
+
+/// Pause between two polls.
+const POLL_INTERVAL: Duration = Duration::from_secs(10);
+/// One poll.
+const POLL_LIMIT: Duration = Duration::from_secs(5);
+/// Silence after which the next endpoint is asked too.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why no endpoint could be used.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum PoolError {
+    /// Each endpoint failed; the faults as they came.
+    #[error("no endpoint answered: {}", list(.0))]
+    Unusable(Vec<RpcError>),
+    /// Every endpoint belongs to another chain.
+    #[error("expected chain id `{expected}`, but {}", found.iter().map(|(e, c)| format!("{e} is on `{c}`")).collect::<Vec<_>>().join(", "))]
+    WrongChain {
+        /// The chain id that was asked for.
+        expected: String,
+        /// Endpoint and its chain id.
+        found: Vec<(String, String)>,
+    },
+    /// The node refused the call itself; another would too.
+    #[error(transparent)]
+    Refused(RpcError),
+}
+
+fn list(errors: &[RpcError]) -> String {
+    if errors.is_empty() {
+        return "there was no time".to_owned();
+    }
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Bytes that are on disk, and so may leave: whatever becomes of the broadcast and of this process, it is
+/// known what was sent. Signed bytes alone are not:
+///
+/// ```compile_fail,E0277
+/// # use std::time::Duration;
+/// # use bootstrap::chain::{pool::Pool, tx::SignedTx};
+/// async fn send(pool: &Pool, signed: &SignedTx) {
+///     pool.broadcast(signed, Duration::from_secs(1)).await; // `SignedTx` is not `Durable`
+/// }
+/// ```
+pub trait Durable {
+    /// The transaction, as it was signed.
+    fn tx_bytes(&self) -> &[u8];
+}
+
+/// What one endpoint said to a broadcast.
+#[derive(Debug, Clone)]
+pub struct Broadcast {
+    /// The address without credentials.
+    pub endpoint: String,
+    /// CheckTx's answer, or why there is none.
+    pub answer: Result<CheckTxAnswer, RpcError>,
+}
+
+impl Broadcast {
+    /// Whether the bytes are in this node's mempool, or were.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        match &self.answer {
+            Ok(check) => check.code == 0,
+            Err(error) => error.verdict() == Some(Verdict::InCache),
+        }
+    }
+
+    /// Whether this node certainly has not got the bytes from this broadcast: CheckTx refused them, or they
+    /// never left.
+    #[must_use]
+    pub fn is_certainly_not_there(&self) -> bool {
+        match &self.answer {
+            Ok(check) => check.code != 0,
+            Err(error) => error.is_unsent(),
+        }
+    }
+}
+
+/// What is known of one endpoint, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointReport {
+    /// The address without credentials.
+    pub endpoint: String,
+    /// How good it is.
+    pub standing: Standing,
+    /// Its newest block, at the last poll that it answered.
+    pub height: Option<u64>,
+    /// Another endpoint of the list that leads to the same node.
+    pub same_as: Option<String>,
+}
+
+/// The endpoints of one chain.
+pub struct Pool {
+    members: Vec<Arc<Member>>,
+    chain_id: OnceLock<String>,
+    aliases: Mutex<Aliases>,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.members.iter().map(|member| &member.endpoint)).finish()
+    }
+}
+
+impl Pool {
+    /// A pool of `urls`, in the user's order. Without an expected chain id, that of the first
+    /// endpoint of the list that answers counts.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn new(urls: &[SensitiveUrl], expected_chain_id: Option<String>) -> Result<Self, RpcError> {
+        let member = |url: &SensitiveUrl| Ok(Arc::new(Member::new(Endpoint::new(url.clone())?)));
+        let members = urls.iter().map(member).collect::<Result<_, RpcError>>()?;
+        let chain_id = OnceLock::new();
+        if let Some(expected) = expected_chain_id {
+            chain_id.get_or_init(|| expected);
+        }
+        Ok(Self { members, chain_id, aliases: Mutex::default() })
+    }
+
+    /// The chain id, once it is known.
+    pub fn chain_id(&self) -> Option<&str> {
+        self.chain_id.get().map(String::as_str)
+    }
+
+    /// Polls the endpoints from now on, until the pool is dropped. A single endpoint needs no ranking, and
+    /// is spared.
+    pub fn keep_ranked(self: &Arc<Self>) {
+        if self.members.len() < 2 {
+            return;
+        }
+        let pool = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(POLL_INTERVAL).await;
+                let Some(pool) = pool.upgrade() else { return };
+                if let Err(error) = pool.refresh(POLL_LIMIT).await {
+                    tracing::debug!(%error, "no endpoint could be measured");
+                }
+            }
+        });
+    }
+
+    /// Asks the endpoints for their status and ranks them anew. Those that asked to be left alone are, unless
+    /// there is no other. Returns the best head.
+    ///
+    /// # Errors
+    /// When no endpoint of this chain answered.
+    pub async fn refresh(&self, limit: Duration) -> Result<NodeStatus, PoolError> {
+        let awake = |member: &&Arc<Member>| member.standing() < Standing::Resting;
+        let mut asked: Vec<_> = self.members.iter().filter(awake).collect();
+        if asked.is_empty() {
+            asked = self.order();
+        }
+        let answers = join_all(asked.iter().map(|member| member.endpoint.status(limit))).await;
+        // In the user's order, so that the first endpoint that answers decides on the chain id.
+        for status in answers.iter().flatten() {
+            self.chain_id.get_or_init(|| status.chain_id.clone());
+        }
+        let (mut statuses, mut faults) = (Vec::new(), Vec::new());
+        for (member, answer) in asked.into_iter().zip(answers) {
+            match answer {
+                Ok(status) if Some(status.chain_id.as_str()) != self.chain_id() => {
+                    self.exclude(member, &status.chain_id);
+                }
+                Ok(status) => {
+                    member.answered();
+                    statuses.push((member, status));
+                }
+                Err(error) => {
+                    member.failed(&error);
+                    faults.push(error);
+                }
+            }
+        }
+        self.aliases.lock().unwrap_or_else(PoisonError::into_inner).learn(&statuses);
+        let best = statuses
+            .iter()
+            .map(|(_, status)| status)
+            .max_by_key(|status| (!status.catching_up, status.height));
+        let best_head = best.map(|best| Head { height: best.height, time: best.time });
+        for (member, status) in &statuses {
+            member.measure(status, best_head);
+        }
+        best.cloned().ok_or_else(|| self.unusable(faults))
+    }
+
+    /// The endpoint turned out to be on another chain: it is not used any more.
+    pub fn is_on_other_chain(&self, endpoint: &Endpoint, chain_id: &str) {
+        let named = endpoint.to_string();
+        for member in self.members.iter().filter(|member| member.endpoint.to_string() == named) {
+            self.exclude(member, chain_id);
+        }
+    }
+
+    fn exclude(&self, member: &Member, chain_id: &str) {
+        if member.is_on(chain_id) {
+            let expected = self.chain_id();
+            tracing::error!(endpoint = %member.endpoint, chain_id, expected,
+                "endpoint is on another chain and will not be used");
+        }
+    }
+
+    /// Nobody answered: since all are on another chain, or for these faults.
+    fn unusable(&self, faults: Vec<RpcError>) -> PoolError {
+        let found = |member: &Arc<Member>| Some((member.endpoint.to_string(), member.other_chain()?));
+        match self.members.iter().map(found).collect::<Option<Vec<_>>>() {
+            Some(found) if !found.is_empty() => {
+                PoolError::WrongChain { expected: self.chain_id().unwrap_or_default().to_owned(), found }
+            }
+            _ => PoolError::Unusable(faults),
+        }
+    }
+
+    /// Endpoints of this chain, best first.
+    pub fn ranked(&self) -> Vec<&Endpoint> {
+        self.order().into_iter().map(|member| &member.endpoint).collect()
+    }
+
+    /// What is known of each endpoint, in the user's order.
+    #[must_use]
+    pub fn report(&self) -> Vec<EndpointReport> {
+        let aliases = self.aliases.lock().unwrap_or_else(PoisonError::into_inner);
+        let report = |member: &Arc<Member>| {
+            let endpoint = member.endpoint.to_string();
+            EndpointReport {
+                standing: member.standing(),
+                height: member.head().map(|head| head.height),
+                same_as: aliases.of(&endpoint).map(ToOwned::to_owned),
+                endpoint,
+            }
+        };
+        self.members.iter().map(report).collect()
+    }
+
+    fn order(&self) -> Vec<&Arc<Member>> {
+        let mut order: Vec<_> = self.members.iter().map(|member| (member.standing(), member)).collect();
+        order.retain(|(standing, _)| *standing != Standing::OtherChain);
+        // Stable: among equals the user's order stands.
+        order.sort_by_key(|(standing, _)| *standing);
+        order.into_iter().map(|(_, member)| member).collect()
+    }
+
+    /// Runs `call` against the best endpoint. Where that fails, or stays silent for its share of `limit`, the
+    /// next is asked too; the first answer counts.
+    ///
+    /// # Errors
+    /// [`PoolError::Refused`] at once when a node refuses the call itself, otherwise
+    /// [`PoolError::Unusable`] with each fault.
+    pub async fn first<T, F, Fut>(&self, limit: Duration, call: F) -> Result<T, PoolError>
+    where
+        F: Fn(Endpoint, Duration) -> Fut,
+        Fut: Future<Output = Result<T, RpcError>>,
+    {
+        let end = Instant::now() + limit;
+        let order = self.order();
+        let patience = (limit / u32::try_from(order.len() + 1).unwrap_or(u32::MAX)).min(PATIENCE);
+        let mut next = order.into_iter();
+        let mut tries = FuturesUnordered::new();
+        let mut running: Vec<(&Arc<Member>, Instant)> = Vec::new();
+        let mut faults = Vec::new();
+        loop {
+            let now = Instant::now();
+            if let Some(member) = next.next().filter(|_| now < end) {
+                let tried = call(member.endpoint.clone(), end - now);
+                tries.push(async move { (member, tried.await) });
+                running.push((member, now));
+            }
+            // Each call keeps the limit by itself.
+            let answered = if next.len() == 0 {
+                tries.next().await
+            } else {
+                match tokio::time::timeout_at(now + patience, tries.next()).await {
+                    Ok(answered) => answered,
+                    Err(_) => continue,
+                }
+            };
+            let Some((member, answer)) = answered else { return Err(self.unusable(faults)) };
+            running.retain(|(other, _)| !Arc::ptr_eq(other, member));
+            match answer {
+                Err(error) if error.is_endpoint_fault() => {
+                    member.failed(&error);
+                    faults.push(error);
+                }
+                answer => {
+                    member.answered();
+                    for (silent, since) in running {
+                        // It was given its time, and somebody else had to answer.
+                        let waited = since.elapsed();
+                        if waited >= patience {
+                            let endpoint = silent.endpoint.to_string();
+                            silent.failed(&RpcError::TimedOut { endpoint, limit: waited });
+                        }
+                    }
+                    return answer.map_err(PoolError::Refused);
+                }
+            }
+        }
+    }
+
+    /// Sends the same bytes to every fresh endpoint at once, and to the others where none of those answers.
+    /// Returns the answers up to the first that has them in its mempool; the slower ones are left to finish by
+    /// themselves. Identical bytes can be in a block only once.
+    pub async fn broadcast(&self, tx: &impl Durable, limit: Duration) -> Vec<Broadcast> {
+        let end = Instant::now() + limit;
+        let order = self.order();
+        let best = order.first().map(|member| member.standing());
+        let (first, mut rest): (Vec<_>, Vec<_>) =
+            order.into_iter().partition(|member| Some(member.standing()) == best);
+        let mut sends = JoinSet::new();
+        let send = |sends: &mut JoinSet<Broadcast>, members: Vec<&Arc<Member>>| {
+            for member in members {
+                sends.spawn(send(Arc::clone(member), tx.tx_bytes().to_vec(), end));
+            }
+        };
+        send(&mut sends, first);
+        let mut answers: Vec<Broadcast> = Vec::new();
+        loop {
+            // Each send keeps the limit by itself.
+            let sent = if rest.is_empty() {
+                sends.join_next().await
+            } else if let Ok(Some(sent)) = tokio::time::timeout_at(end - limit / 2, sends.join_next()).await {
+                Some(sent)
+            } else {
+                let others = std::mem::take(&mut rest);
+                if answers.iter().all(|sent| sent.answer.is_err()) {
+                    send(&mut sends, others);
+                }
+                continue;
+            };
+            match sent {
+                None => return answers,
+                Some(Ok(sent)) => answers.push(sent),
+                Some(Err(error)) => {
+                    tracing::error!(%error, "a broadcast failed; this is a fault of this program")
+                }
+            }
+            if answers.last().is_some_and(Broadcast::is_accepted) {
+                sends.detach_all();
+                return answers;
+            }
+        }
+    }
+}
+
+async fn send(member: Arc<Member>, bytes: Vec<u8>, end: Instant) -> Broadcast {
+    let limit = end.saturating_duration_since(Instant::now());
+    let answer = member.endpoint.broadcast(bytes, limit).await;
+    match &answer {
+        Err(error) if error.is_endpoint_fault() => member.failed(error),
+        _ => member.answered(),
+    }
+    Broadcast { endpoint: member.endpoint.to_string(), answer }
+}
