@@ -13,7 +13,7 @@
 //! | [`app`] | what the chain executes: transactions, topics, queries |
 //! | [`abci`] | how the node speaks with the application |
 //! | `node` | the validator around it: mempool, blocks, JSON-RPC, control |
-//! | `config` | what a client must know of it |
+//! | `config`, `endpoint` | what a client must know of it, and where it is reached |
 //! | `encoding` | bytes as text |
 
 pub mod abci;
@@ -21,21 +21,21 @@ mod accounts;
 pub mod app;
 mod config;
 mod encoding;
+mod endpoint;
 pub mod genesis;
 mod node;
 mod options;
 
-use std::{
-    net::{SocketAddr, TcpListener},
-    thread::JoinHandle,
-};
+use std::{net::SocketAddr, thread::JoinHandle};
 
-use tokio_util::sync::CancellationToken;
+use tokio::{runtime::Handle, sync::mpsc::unbounded_channel};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
     accounts::Account,
     app::{ControlError, Payment, Submission},
     config::{Config, TopicConfig},
+    endpoint::Endpoint,
     genesis::{TopicSpec, Whitelist},
     node::{
         rpc::fault::{Fault, FaultKind, InvalidFault},
@@ -48,12 +48,16 @@ use self::{
     app::App,
     node::{
         Node, control,
-        rpc::{self, faults::Faults, jsonrpc::RpcError},
+        rpc::{
+            faults::Faults,
+            jsonrpc::RpcError,
+            server::{Port, Server},
+        },
         thread::{self, NodeHandle},
     },
 };
 use crate::{
-    chain::{gas_price::GasPrice, payload::Inference},
+    chain::{gas_price::GasPrice, messages::EmissionsVersion, payload::Inference},
     wallet::MnemonicError,
 };
 
@@ -94,6 +98,9 @@ pub enum CallError {
     /// An argument is out of range.
     #[error("{0}")]
     Invalid(String),
+    /// An endpoint cannot listen.
+    #[error("the endpoint cannot listen")]
+    Listen(#[from] std::io::Error),
     /// The chain's thread is gone.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -112,12 +119,13 @@ impl From<RpcError> for CallError {
 #[derive(Debug)]
 pub struct Devnet {
     chain_id: String,
-    address: SocketAddr,
+    endpoint: Endpoint,
     accounts: Vec<Account>,
     topics: Vec<TopicSpec>,
     block_time: BlockTime,
-    faults: Faults,
     node: Option<NodeHandle>,
+    runtime: Handle,
+    servers: TaskTracker,
     stopping: CancellationToken,
     threads: Vec<JoinHandle<()>>,
 }
@@ -130,34 +138,46 @@ impl Devnet {
         if !problems.is_empty() {
             return Err(StartError::Options(problems));
         }
-        let listen = |source| StartError::Listen { address: options.listen, source };
-        let listener = TcpListener::bind(options.listen).map_err(listen)?;
-        listener.set_nonblocking(true).map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
         let accounts = accounts::derive(options.accounts)?;
         let app = App::new(&options.genesis(&accounts))?;
-        let node = Node::new(accounts.clone(), format!("tcp://{address}"), app, options.block_time);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let faults = node.faults.clone();
-        let (node, node_thread) = thread::spawn(node)?;
-        let stopping = CancellationToken::new();
-        let served = rpc::serve(listener, node.clone(), faults.clone(), stopping.clone());
+        let handle = runtime.handle().clone();
+        let (node, node_thread) = thread::spawn(Node::new(accounts.clone(), app, options.block_time))?;
+        let (stopping, servers) = (CancellationToken::new(), TaskTracker::new());
+        let endpoint = serve(options.listen, &node, &handle, &servers, &stopping)?;
+        let (stop, ended) = (stopping.clone(), servers.clone());
         let rpc_thread = std::thread::Builder::new().name("devnet-rpc".into()).spawn(move || {
-            if let Err(error) = runtime.block_on(served) {
-                tracing::error!(%error, "the local chain's RPC server stopped");
-            }
+            runtime.block_on(async {
+                stop.cancelled().await;
+                ended.close();
+                ended.wait().await;
+            });
         })?;
         Ok(Self {
-            address,
+            endpoint,
             accounts,
             topics: options.topic_specs(),
             block_time: options.block_time,
             chain_id: options.chain_id.clone(),
-            faults,
             node: Some(node),
+            runtime: handle,
+            servers,
             stopping,
             threads: vec![rpc_thread, node_thread],
         })
+    }
+
+    /// The endpoint that it started with: the validator's own.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Opens a further endpoint of this chain, on a free port of the same address.
+    pub fn open_endpoint(&self) -> Result<Endpoint, StartError> {
+        let node = self.node.as_ref().ok_or_else(|| std::io::Error::other(Stopped))?;
+        let address = SocketAddr::new(self.address().ip(), 0);
+        serve(address, node, &self.runtime, &self.servers, &self.stopping)
     }
 
     /// `localnet`, or with a suffix of its own.
@@ -169,19 +189,19 @@ impl Devnet {
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.endpoint.address()
     }
 
     /// `http://127.0.0.1:PORT`
     #[must_use]
     pub fn rpc_url(&self) -> String {
-        format!("http://{}", self.address)
+        self.endpoint.rpc_url()
     }
 
     /// `ws://127.0.0.1:PORT/websocket`
     #[must_use]
     pub fn websocket_url(&self) -> String {
-        format!("ws://{}/websocket", self.address)
+        self.endpoint.websocket_url()
     }
 
     /// The funded accounts, always the same ones.
@@ -287,14 +307,23 @@ impl Devnet {
         self.call(move |node| Ok(node.submit_as(&address, topic_id, nonce, inference)?))
     }
 
-    /// Lets something go wrong with the next calls.
+    /// Lets something go wrong at the first endpoint.
     pub fn fault(&self, fault: Fault) -> Result<(), CallError> {
-        Ok(self.faults.arm(fault)?)
+        self.endpoint.fault(fault)
     }
 
-    /// Nothing goes wrong any more.
+    /// Nothing goes wrong any more at the first endpoint.
     pub fn clear_faults(&self) {
-        self.faults.clear();
+        self.endpoint.clear_faults();
+    }
+
+    /// Restarts the chain with another version of the emissions module. All nodes restart; the state is
+    /// kept.
+    pub fn upgrade(&self, version: EmissionsVersion) -> Result<(), CallError> {
+        self.call(move |node| {
+            node.upgrade(version);
+            Ok(())
+        })
     }
 
     fn call<T: Send + 'static>(
@@ -303,6 +332,30 @@ impl Devnet {
     ) -> Result<T, CallError> {
         self.node.as_ref().ok_or(Stopped)?.run_blocking(job)?
     }
+}
+
+/// Opens an endpoint of the chain.
+fn serve(
+    address: SocketAddr,
+    node: &NodeHandle,
+    runtime: &Handle,
+    servers: &TaskTracker,
+    stopping: &CancellationToken,
+) -> Result<Endpoint, StartError> {
+    let listen = |source| StartError::Listen { address, source };
+    let port = Port::reserve(address).map_err(listen)?;
+    let _entered = runtime.enter();
+    let listener = port.listen().map_err(listen)?;
+    let address = port.address();
+    let (faults, (orders, received)) = (Faults::default(), unbounded_channel());
+    let endpoint = Endpoint::new(address, faults.clone(), orders.clone());
+    let (of_follower, rpc_address) = (faults.clone(), format!("tcp://{address}"));
+    let follower = node
+        .run_blocking(move |node| node.add_follower(rpc_address, of_follower, orders))
+        .map_err(std::io::Error::other)?;
+    let server = Server { port, node: node.clone(), follower, faults, orders: received };
+    servers.spawn_on(server.run(listener, stopping.clone()), runtime);
+    Ok(endpoint)
 }
 
 impl Drop for Devnet {

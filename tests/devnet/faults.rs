@@ -6,7 +6,7 @@ use bootstrap::devnet::{CallError, Devnet, Fault, FaultKind};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, Socket, base64, call, manual, result, transfer};
+use crate::support::{PATIENCE, Socket, base64, call, manual, request, result, send, transfer};
 
 /// Nothing comes in this time: short, since a correct chain makes a test wait for all of it.
 const SILENCE: Duration = Duration::from_millis(300);
@@ -17,8 +17,7 @@ async fn fault(devnet: &Devnet, params: Value) {
 }
 
 async fn post(devnet: &Devnet, method: &str, params: Value) -> reqwest::Result<reqwest::Response> {
-    let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-    reqwest::Client::new().post(devnet.rpc_url()).body(request.to_string()).send().await
+    send(devnet.endpoint(), request(method, params)).await
 }
 
 async fn waiting(devnet: &Devnet) -> Value {

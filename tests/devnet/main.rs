@@ -4,6 +4,7 @@
 mod clients;
 mod command;
 mod control;
+mod endpoints;
 mod faults;
 mod methods;
 mod support;

@@ -4,8 +4,11 @@ use std::{path::Path, time::Duration};
 
 use base64::Engine as _;
 use bootstrap::{
-    chain::tx::{Fee, SignedTx, SignerData, UnsignedTx},
-    devnet::{BlockTime, Devnet, Options},
+    chain::{
+        messages::{EmissionsVersion, Query},
+        tx::{Fee, SignedTx, SignerData, UnsignedTx},
+    },
+    devnet::{BlockTime, Devnet, Endpoint, Options},
     wallet::Wallet,
 };
 use cosmrs::{
@@ -32,12 +35,17 @@ pub fn start(options: Options) -> Devnet {
 
 /// A transfer from one funded account to the next.
 pub fn transfer(devnet: &Devnet, from: usize, sequence: u64) -> SignedTx {
+    transfer_of(devnet, from, sequence, 5)
+}
+
+/// A transfer of so many uallo.
+pub fn transfer_of(devnet: &Devnet, from: usize, sequence: u64, uallo: u64) -> SignedTx {
     let accounts = devnet.accounts();
     let wallet = Wallet::from_private_key(&accounts[from].private_key).unwrap();
     let message = MsgSend {
         from_address: accounts[from].address.clone(),
         to_address: accounts[from + 1].address.clone(),
-        amount: vec![Coin { denom: "uallo".into(), amount: "5".into() }],
+        amount: vec![Coin { denom: "uallo".into(), amount: uallo.to_string() }],
     };
     let message = Any { type_url: MsgSend::type_url(), value: message.encode_to_vec() };
     let signer = SignerData { chain_id: devnet.chain_id().into(), account_number: from as u64, sequence };
@@ -57,24 +65,53 @@ pub fn capture(name: &str) -> Value {
     .unwrap()
 }
 
+/// One POST over a connection of its own.
+pub async fn send(endpoint: &Endpoint, body: impl Into<reqwest::Body>) -> reqwest::Result<reqwest::Response> {
+    reqwest::Client::new().post(endpoint.rpc_url()).body(body).send().await
+}
+
 /// One POST: the status and the body.
 pub async fn post(devnet: &Devnet, body: impl Into<reqwest::Body>) -> (u16, Value) {
-    let response = reqwest::Client::new().post(devnet.rpc_url()).body(body).send().await.unwrap();
+    let response = send(devnet.endpoint(), body).await.unwrap();
     let status = response.status().as_u16();
     (status, response.json().await.unwrap())
 }
 
+/// The body of a call.
+pub fn request(method: &str, params: Value) -> String {
+    json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string()
+}
+
 /// One call: the whole answer.
 pub async fn call(devnet: &Devnet, method: &str, params: Value) -> Value {
-    let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-    post(devnet, request.to_string()).await.1
+    post(devnet, request(method, params)).await.1
 }
 
 /// One call that must succeed: its result.
 pub async fn result(devnet: &Devnet, method: &str, params: Value) -> Value {
-    let answer = call(devnet, method, params).await;
+    result_at(devnet.endpoint(), method, params).await
+}
+
+/// The same at any endpoint.
+pub async fn result_at(endpoint: &Endpoint, method: &str, params: Value) -> Value {
+    let answer: Value = send(endpoint, request(method, params)).await.unwrap().json().await.unwrap();
     assert!(answer.get("error").is_none(), "{method}: {answer}");
     answer["result"].clone()
+}
+
+/// A query of the application: what came back, or the error's text.
+pub async fn query<Q: Query>(
+    endpoint: &Endpoint,
+    version: EmissionsVersion,
+    query: Q,
+) -> Result<Q::Response, String> {
+    let params = json!({"path": Q::path(version), "data": hex::encode(query.encode_to_vec())});
+    let answer = result_at(endpoint, "abci_query", params).await["response"].take();
+    if answer["code"] != 0 {
+        return Err(answer["log"].as_str().unwrap().into());
+    }
+    let value = base64::engine::general_purpose::STANDARD.decode(answer["value"].as_str().unwrap()).unwrap();
+    Ok(Q::Response::decode(value.as_slice()).unwrap())
 }
 
 /// Asserts that two values have the same keys, and the same types at each of them. Lists must agree
@@ -120,7 +157,11 @@ pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
     pub async fn open(devnet: &Devnet) -> Self {
-        Self(connect_async(devnet.websocket_url()).await.unwrap().0)
+        Self::open_at(devnet.endpoint()).await
+    }
+
+    pub async fn open_at(endpoint: &Endpoint) -> Self {
+        Self(connect_async(endpoint.websocket_url()).await.unwrap().0)
     }
 
     pub async fn send(&mut self, text: impl ToString) {

@@ -9,6 +9,7 @@ use super::{
     error::{AbciError, feemarket, sdk},
     gas::{self, GasMeter},
     signature,
+    standpoint::Uptime,
     state::State,
 };
 use crate::{
@@ -30,15 +31,6 @@ pub enum Mode {
     Simulate,
     /// In a block.
     Deliver,
-}
-
-/// Whether the check state is that of a node that has just started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Uptime {
-    /// No block since the start: the check state takes itself for the genesis.
-    JustStarted,
-    /// There was one.
-    Running,
 }
 
 /// What the node knows of itself while a transaction runs.
@@ -146,7 +138,7 @@ fn verify_signer(
     if matches!(environment.mode, Mode::Check | Mode::Deliver) {
         // Genesis transactions are signed with account number 0.
         let account_number = match environment.uptime {
-            Uptime::JustStarted => 0,
+            Uptime::Starting | Uptime::JustStarted => 0,
             Uptime::Running => account.number,
         };
         let document = SignDoc {

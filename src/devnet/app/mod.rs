@@ -10,6 +10,7 @@
 //! | `execute`, `error` | what becomes of it |
 //! | `state`, `ledger`, `address`, `emissions` | what transactions change |
 //! | `query`, `node_service` | what is answered about the state, and about transactions |
+//! | `standpoint` | from where: nodes that are behind or have just started |
 //! | `history`, `submission` | transactions of the past, inferences as users see them |
 //! | `control` | what is changed without a transaction |
 
@@ -27,6 +28,7 @@ mod node_service;
 mod query;
 mod schema;
 mod signature;
+mod standpoint;
 mod state;
 mod submission;
 
@@ -35,8 +37,9 @@ use std::collections::VecDeque;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
+pub(super) use self::standpoint::{Standpoint, Uptime};
 use self::{
-    ante::{Environment, Mode, Uptime},
+    ante::{Environment, Mode},
     control::parse,
     decode::Tx,
     error::{AbciError, sdk},
@@ -66,7 +69,6 @@ pub struct App {
     state: State,
     /// The committed state with the fees and sequences of the mempool's transactions.
     check: State,
-    uptime: Uptime,
     /// Committed states, oldest first, the last one too.
     past: VecDeque<State>,
     history: History,
@@ -91,7 +93,6 @@ impl App {
             check: state.clone(),
             past: VecDeque::from([state.clone()]),
             state,
-            uptime: Uptime::Running,
             history: History::default(),
             app_hash: [0; 32],
         })
@@ -136,21 +137,40 @@ impl App {
     }
 
     fn run_check(&mut self, tx: &[u8], mode: Mode) -> ExecTxResult {
-        let (height, uptime) = (self.check_height(), self.uptime);
-        execute::run(&mut self.check, tx, Environment { chain_id: &self.chain_id, height, uptime, mode })
+        let (chain_id, height) = (&self.chain_id, self.check.height);
+        let environment = Environment { chain_id, height, uptime: Uptime::Running, mode };
+        execute::run(&mut self.check, tx, environment)
+    }
+
+    /// What a node says of a new transaction. It changes nothing here.
+    pub fn check_tx_from(&self, standpoint: Standpoint<'_>, tx: &[u8]) -> ExecTxResult {
+        self.try_from(standpoint, tx, Mode::Check)
     }
 
     /// What a transaction would do in the check state, which stays as it is.
     pub fn simulate(&self, tx: &[u8]) -> ExecTxResult {
-        let (height, uptime) = (self.check_height(), self.uptime);
-        let environment = Environment { chain_id: &self.chain_id, height, uptime, mode: Mode::Simulate };
-        execute::run(&mut self.check.clone(), tx, environment)
+        self.simulate_from(self.standpoint(), tx)
     }
 
-    fn check_height(&self) -> u64 {
-        match self.uptime {
-            Uptime::JustStarted => 0,
-            Uptime::Running => self.check.height,
+    /// The same for the check state of a node.
+    pub fn simulate_from(&self, standpoint: Standpoint<'_>, tx: &[u8]) -> ExecTxResult {
+        self.try_from(standpoint, tx, Mode::Simulate)
+    }
+
+    fn try_from(&self, standpoint: Standpoint<'_>, tx: &[u8], mode: Mode) -> ExecTxResult {
+        let newest = standpoint.height == self.state.height;
+        let old = if newest { None } else { self.state_at(standpoint.height) };
+        let mut state = old.unwrap_or(&self.check).clone();
+        execute::run(&mut state, tx, standpoint.environment(mode))
+    }
+
+    /// What the validator itself knows.
+    fn standpoint(&self) -> Standpoint<'_> {
+        Standpoint {
+            chain_id: &self.chain_id,
+            height: self.state.height,
+            uptime: Uptime::Running,
+            catching_up: false,
         }
     }
 
@@ -177,7 +197,6 @@ impl App {
         digest.update(height.to_be_bytes());
         self.app_hash = digest.finalize().into();
         self.check = self.state.clone();
-        self.uptime = Uptime::Running;
         self.past.push_back(self.state.clone());
         if self.past.len() > KEPT_STATES {
             self.past.pop_front();
@@ -209,6 +228,17 @@ impl App {
 
     /// Answers a gRPC method. `height` 0 is the last committed state.
     pub fn query(&self, path: &str, data: &[u8], height: u64) -> QueryResponse {
+        self.query_from(self.standpoint(), path, data, height)
+    }
+
+    /// What a node answers. `height` 0 is the last state that it has.
+    pub fn query_from(
+        &self,
+        standpoint: Standpoint<'_>,
+        path: &str,
+        data: &[u8],
+        height: u64,
+    ) -> QueryResponse {
         let refuse = |error: AbciError, height: u64| QueryResponse {
             code: error.code,
             codespace: error.codespace.into(),
@@ -216,21 +246,20 @@ impl App {
             value: None,
             height,
         };
-        if height > self.state.height {
+        if height > standpoint.height {
             let text = "cannot query with height in the future; please provide a valid height";
             return refuse(sdk::INVALID_HEIGHT.wrap(text), 0);
         }
-        let Some(state) = self.state_at(height) else {
+        let Some(state) = self.state_at(if height == 0 { standpoint.height } else { height }) else {
             let text = format!("failed to load state at height {height}; version does not exist");
             return refuse(sdk::INVALID_REQUEST.wrap(text), 0);
         };
         let (service, method) = path.trim_start_matches('/').rsplit_once('/').unwrap_or_default();
-        let answer =
-            if matches!(service, "cosmos.tx.v1beta1.Service" | "cosmos.base.tendermint.v1beta1.Service") {
-                self.node_query(service, method, data, state)
-            } else {
-                state.query(service, method, data)
-            };
+        let answer = match (node_service::has(service), standpoint.uptime) {
+            (true, Uptime::Starting) => unknown_path(),
+            (true, _) => self.node_query(standpoint, service, method, data, state),
+            (false, _) => state.query(service, method, data),
+        };
         match answer {
             Ok(value) => {
                 QueryResponse { value: Some(value), height: state.height, ..QueryResponse::default() }
@@ -241,15 +270,10 @@ impl App {
         }
     }
 
-    /// A committed state; height 0 is the last one.
+    /// A committed state.
     fn state_at(&self, height: u64) -> Option<&State> {
-        match height {
-            0 => self.past.back(),
-            height => {
-                let first = self.past.front()?.height;
-                self.past.get(usize::try_from(height.checked_sub(first)?).ok()?)
-            }
-        }
+        let first = self.past.front()?.height;
+        self.past.get(usize::try_from(height.checked_sub(first)?).ok()?)
     }
 
     /// A transaction that is in a block. The last 10,000 are kept, 64 MiB of them at most.
@@ -264,11 +288,17 @@ impl App {
         Ok(self.history.payments(address).cloned().collect())
     }
 
-    /// The check state of a node that has just started: until the next block, account numbers
-    /// count as 0 in CheckTx and no worker window is open for Simulate.
+    /// The validator starts again: what its mempool held has left no trace.
     pub fn restart(&mut self) {
         self.check = self.state.clone();
-        self.uptime = Uptime::JustStarted;
+    }
+
+    /// From now on another version of the emissions module runs; the state is kept. It answers for the
+    /// states of the past too.
+    pub fn upgrade(&mut self, version: EmissionsVersion) {
+        for state in self.past.iter_mut().chain([&mut self.state, &mut self.check]) {
+            state.emissions.version = version;
+        }
     }
 }
 

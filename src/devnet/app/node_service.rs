@@ -23,7 +23,7 @@ use prost::{Message as _, Name as _};
 use time::format_description::well_known::Rfc3339;
 
 use super::{
-    App, Delivered,
+    App, Delivered, Standpoint,
     query::{Answer, answer, not_found, unknown, unknown_path},
     state::State,
 };
@@ -32,12 +32,24 @@ use crate::{
     devnet::abci::{Event, ExecTxResult},
 };
 
+/// Whether this module answers for a service.
+pub(super) fn has(service: &str) -> bool {
+    matches!(service, "cosmos.tx.v1beta1.Service" | "cosmos.base.tendermint.v1beta1.Service")
+}
+
 impl App {
     /// Answers a service of the node.
-    pub(super) fn node_query(&self, service: &str, method: &str, data: &[u8], state: &State) -> Answer {
+    pub(super) fn node_query(
+        &self,
+        standpoint: Standpoint<'_>,
+        service: &str,
+        method: &str,
+        data: &[u8],
+        state: &State,
+    ) -> Answer {
         match (service, method) {
             ("cosmos.tx.v1beta1.Service", "Simulate") => answer(data, |request: SimulateRequest| {
-                let result = self.simulate(&tx_bytes(request));
+                let result = self.simulate_from(standpoint, &tx_bytes(request));
                 if result.code != 0 {
                     let (log, gas) = (result.log, result.gas_used);
                     return Err(unknown(format!(
@@ -48,16 +60,20 @@ impl App {
             }),
             ("cosmos.tx.v1beta1.Service", "GetTx") => answer(data, |request: GetTxRequest| {
                 let hash = request.hash.parse::<TxHash>().ok();
-                let delivered = hash.and_then(|hash| self.delivered(&hash));
+                let delivered = hash
+                    .and_then(|hash| self.delivered(&hash))
+                    .filter(|delivered| delivered.height <= standpoint.height);
                 let delivered =
                     delivered.ok_or_else(|| not_found(format!("tx not found: {}", request.hash)))?;
                 Ok(get_tx(&request.hash, delivered))
             }),
             ("cosmos.base.tendermint.v1beta1.Service", "GetNodeInfo") => {
-                answer(data, |_: GetNodeInfoRequest| Ok(self.node_info()))
+                answer(data, |_: GetNodeInfoRequest| Ok(self.node_info(standpoint)))
             }
             ("cosmos.base.tendermint.v1beta1.Service", "GetSyncing") => {
-                answer(data, |_: GetSyncingRequest| Ok(GetSyncingResponse { syncing: false }))
+                answer(data, |_: GetSyncingRequest| {
+                    Ok(GetSyncingResponse { syncing: standpoint.catching_up })
+                })
             }
             ("cosmos.base.tendermint.v1beta1.Service", "GetLatestBlock") => {
                 answer(data, |_: GetLatestBlockRequest| {
@@ -70,7 +86,9 @@ impl App {
             ("cosmos.base.tendermint.v1beta1.Service", "GetBlockByHeight") => {
                 answer(data, |request: GetBlockByHeightRequest| {
                     let height = u64::try_from(request.height).ok();
-                    let state = height.and_then(|height| self.state_at(height));
+                    let state = height
+                        .filter(|height| *height <= standpoint.height)
+                        .and_then(|height| self.state_at(height));
                     let state =
                         state.ok_or_else(|| not_found(format!("no block at height {}", request.height)))?;
                     Ok(GetBlockByHeightResponse {
@@ -83,14 +101,14 @@ impl App {
         }
     }
 
-    fn node_info(&self) -> GetNodeInfoResponse {
+    fn node_info(&self, standpoint: Standpoint<'_>) -> GetNodeInfoResponse {
         let version = match self.emissions_version() {
             EmissionsVersion::V9 => "v0.16.0",
             EmissionsVersion::V10 => "v0.17.0",
         };
         GetNodeInfoResponse {
             default_node_info: Some(tendermint::p2p::DefaultNodeInfo {
-                network: self.chain_id().into(),
+                network: standpoint.chain_id.into(),
                 version: "0.38.19".into(),
                 moniker: "local".into(),
                 ..Default::default()

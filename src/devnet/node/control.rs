@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     Node,
     rpc::{
-        fault::Fault,
+        fault::{Fault, FaultKind},
         jsonrpc::RpcError,
         methods::Method,
         params::{Args, Kind},
@@ -27,81 +27,85 @@ pub(super) const METHODS: &[Method] = &[
     Method {
         name: "devnet_mine",
         params: &[("blocks", Kind::Json)],
-        call: |node, args| {
+        call: |view, args| {
             let blocks = if args.json("blocks").is_null() { 1 } else { number(args, "blocks")? };
-            mine(node, blocks)?;
+            mine(view.node, blocks)?;
             done()
         },
     },
     Method {
         name: "devnet_setBlockTime",
         params: &[("seconds", Kind::Json)],
-        call: |node, args| {
-            set_block_time(node, block_time(args.json("seconds"))?)?;
+        call: |view, args| {
+            set_block_time(view.node, block_time(args.json("seconds"))?)?;
             done()
         },
     },
     Method {
         name: "devnet_setBalance",
         params: &[("address", Kind::Text), ("amount", Kind::Json)],
-        call: |node, args| {
-            node.app.set_balance(args.text("address"), number(args, "amount")?)?;
+        call: |view, args| {
+            view.node.app.set_balance(args.text("address"), number(args, "amount")?)?;
             done()
         },
     },
     Method {
         name: "devnet_setSequence",
         params: &[("address", Kind::Text), ("sequence", Kind::Json)],
-        call: |node, args| {
-            node.app.set_sequence(args.text("address"), number(args, "sequence")?)?;
+        call: |view, args| {
+            view.node.app.set_sequence(args.text("address"), number(args, "sequence")?)?;
             done()
         },
     },
     Method {
         name: "devnet_setWhitelisted",
         params: &[("topic_id", Kind::Json), ("address", Kind::Text), ("whitelisted", Kind::Bool)],
-        call: |node, args| {
+        call: |view, args| {
             let on = flag(args, "whitelisted")?;
-            node.app.set_whitelisted(number(args, "topic_id")?, args.text("address"), on)?;
+            view.node.app.set_whitelisted(number(args, "topic_id")?, args.text("address"), on)?;
             done()
         },
     },
     Method {
         name: "devnet_setRegistered",
         params: &[("topic_id", Kind::Json), ("address", Kind::Text), ("registered", Kind::Bool)],
-        call: |node, args| {
+        call: |view, args| {
             let on = flag(args, "registered")?;
-            node.app.set_registered(number(args, "topic_id")?, args.text("address"), on)?;
+            view.node.app.set_registered(number(args, "topic_id")?, args.text("address"), on)?;
             done()
         },
     },
     Method {
         name: "devnet_setTopicActive",
         params: &[("topic_id", Kind::Json), ("active", Kind::Bool)],
-        call: |node, args| {
-            node.app.set_topic_active(number(args, "topic_id")?, flag(args, "active")?)?;
+        call: |view, args| {
+            view.node.app.set_topic_active(number(args, "topic_id")?, flag(args, "active")?)?;
             done()
         },
     },
     Method {
         name: "devnet_setGasPrice",
         params: &[("price", Kind::Text)],
-        call: |node, args| {
-            node.app.set_gas_price(args.text("price").parse().map_err(invalid)?);
+        call: |view, args| {
+            view.node.app.set_gas_price(args.text("price").parse().map_err(invalid)?);
             done()
         },
     },
     Method {
         name: "devnet_submissions",
         params: &[("topic_id", Kind::Json)],
-        call: |node, args| {
-            Ok(node.app.submissions(number(args, "topic_id")?)?.iter().map(submission).collect())
+        call: |view, args| {
+            let submissions = view.node.app.submissions(number(args, "topic_id")?)?;
+            Ok(submissions.iter().map(submission).collect())
         },
     },
     Method {
         name: "devnet_payments",
         params: &[("address", Kind::Text)],
-        call: |node, args| Ok(node.app.payments(args.text("address"))?.iter().map(payment).collect()),
+        call: |view, args| {
+            let payments = view.node.app.payments(args.text("address"))?;
+            Ok(payments.iter().map(payment).collect())
+        },
     },
     Method {
         name: "devnet_submitAs",
@@ -111,11 +115,12 @@ pub(super) const METHODS: &[Method] = &[
             ("nonce", Kind::Json),
             ("value", Kind::Json),
         ],
-        call: |node, args| {
+        call: |view, args| {
             let inference = parse_inference(args.json("value"))
                 .ok_or_else(|| invalid("value must be a number as text, or an object of them by label"))?;
             let (topic_id, nonce) = (number(args, "topic_id")?, number(args, "nonce")?);
-            let sent = node.submit_as(args.text("address"), topic_id, nonce, inference).map_err(invalid)?;
+            let sent =
+                view.node.submit_as(args.text("address"), topic_id, nonce, inference).map_err(invalid)?;
             Ok(json!({
                 "tx_hash": sent.tx_hash.to_string(),
                 "code": sent.check.code,
@@ -127,16 +132,20 @@ pub(super) const METHODS: &[Method] = &[
     Method {
         name: "devnet_fault",
         params: Fault::PARAMS,
-        call: |node, args| {
-            node.faults.arm(Fault::from_args(args)?)?;
+        call: |view, args| {
+            let fault = Fault::from_args(args)?;
+            match fault.kind {
+                FaultKind::Restart => view.restart(),
+                _ => view.faults().arm(fault)?,
+            }
             done()
         },
     },
     Method {
         name: "devnet_clearFaults",
         params: &[],
-        call: |node, _| {
-            node.faults.clear();
+        call: |view, _| {
+            view.faults().clear();
             done()
         },
     },

@@ -121,6 +121,11 @@ impl EventBus {
         Ok(())
     }
 
+    /// Whether nobody listens.
+    pub fn is_empty(&self) -> bool {
+        self.queries.is_empty()
+    }
+
     /// The ids of a client's subscriptions.
     pub fn subscriptions_of(&self, client: u64) -> impl Iterator<Item = &Id> {
         self.queries

@@ -7,6 +7,7 @@
 //! | `thread` | the thread that owns the node |
 //! | `mempool` | transactions that wait |
 //! | `block`, `block_store` | blocks, and those that are kept |
+//! | `follower`, `view` | the node behind an endpoint, and what it shows, which may be old |
 //! | `event_bus`, `query_language` | who hears of what |
 //! | `rpc` | the door: JSON-RPC over HTTP and websocket, and its faults |
 //! | `cometbft_json` | CometBFT's JSON of all that |
@@ -17,33 +18,43 @@ mod block_store;
 mod cometbft_json;
 pub(super) mod control;
 mod event_bus;
+pub(super) mod follower;
 mod mempool;
 mod query_language;
 pub(super) mod rpc;
 pub(super) mod submit_as;
 pub(super) mod thread;
+mod view;
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use time::OffsetDateTime;
+use tokio::sync::mpsc::UnboundedSender;
 
 use self::{
     block::{Block, Hash},
     block_store::BlockStore,
     event_bus::EventBus,
+    follower::{Follower, FollowerId},
     mempool::{Mempool, Refused},
     query_language::Attributes,
-    rpc::faults::Faults,
+    rpc::{faults::Faults, server::Order},
 };
 use super::{
     Account,
     abci::{Event, ExecTxResult},
-    app::App,
+    app::{App, Uptime},
     options::BlockTime,
 };
+use crate::chain::messages::EmissionsVersion;
+
+/// How long a node that restarts is away: a block time, a second at most, or this with blocks by hand.
+const DOWN_AT_MOST: Duration = Duration::from_secs(1);
+const DOWN_BY_HAND: Duration = Duration::from_millis(100);
 
 /// Bytes of transactions in one block; the public networks' consensus parameter.
 const MAX_BLOCK_BYTES: usize = 22_020_096;
@@ -55,17 +66,15 @@ pub(super) struct Node {
     chain_id: String,
     /// When it was started.
     genesis_time: OffsetDateTime,
-    /// Where `status` says that it listens.
-    rpc_address: String,
     /// The funded accounts, with their keys.
     accounts: Vec<Account>,
     pub app: App,
     mempool: Mempool,
     blocks: BlockStore,
-    events: EventBus,
     clock: Clock,
-    /// What goes wrong with calls.
-    pub faults: Faults,
+    /// Who serves the endpoints.
+    followers: BTreeMap<FollowerId, Follower>,
+    next_follower: u64,
 }
 
 /// When the next block is due.
@@ -84,6 +93,13 @@ impl Clock {
         Self { block_time, due }
     }
 
+    /// Starts again after a pause.
+    fn delay(&mut self, pause: Duration) {
+        if let (BlockTime::Every(interval), Some(due)) = (self.block_time, &mut self.due) {
+            *due = Instant::now() + pause + interval;
+        }
+    }
+
     /// Sets the next tick after one; a node that was late does not try to catch up.
     fn advance(&mut self) {
         if let (BlockTime::Every(interval), Some(due)) = (self.block_time, self.due) {
@@ -94,7 +110,7 @@ impl Clock {
 
 impl Node {
     /// A node before its first block.
-    pub fn new(accounts: Vec<Account>, rpc_address: String, app: App, block_time: BlockTime) -> Self {
+    pub fn new(accounts: Vec<Account>, app: App, block_time: BlockTime) -> Self {
         let mut clock = Clock::new(block_time);
         // The first block at once: before it a node has little to say.
         clock.due = clock.due.map(|_| Instant::now());
@@ -102,14 +118,57 @@ impl Node {
             chain_id: app.chain_id().into(),
             accounts,
             genesis_time: OffsetDateTime::now_utc(),
-            rpc_address,
             app,
             mempool: Mempool::default(),
             blocks: BlockStore::default(),
-            events: EventBus::default(),
             clock,
-            faults: Faults::default(),
+            followers: BTreeMap::new(),
+            next_follower: FollowerId::VALIDATOR.0,
         }
+    }
+
+    /// Gives a new endpoint a node of its own. The first one is the validator's.
+    pub fn add_follower(
+        &mut self,
+        rpc_address: String,
+        faults: Faults,
+        orders: UnboundedSender<Order>,
+    ) -> FollowerId {
+        let id = FollowerId(self.next_follower);
+        self.next_follower += 1;
+        self.followers.insert(id, Follower::new(rpc_address, faults, orders, self.app.height()));
+        id
+    }
+
+    /// Its endpoint is closed for good.
+    fn remove_follower(&mut self, id: FollowerId) {
+        self.followers.remove(&id);
+    }
+
+    /// Restarts the node behind an endpoint. The validator makes no block while it is down, and the
+    /// transactions of its mempool are lost.
+    pub fn restart(&mut self, id: FollowerId) {
+        let down = match self.clock.block_time {
+            BlockTime::Every(interval) => interval.min(DOWN_AT_MOST),
+            BlockTime::Manual => DOWN_BY_HAND,
+        };
+        if let Some(follower) = self.followers.get_mut(&id) {
+            follower.uptime = Uptime::Starting;
+            // Without a server there is nothing to close.
+            let _ = follower.orders.send(Order::Restart { down });
+        }
+        if id == FollowerId::VALIDATOR {
+            self.app.restart();
+            self.mempool = Mempool::default();
+            self.clock.delay(down);
+        }
+    }
+
+    /// Restarts the chain with another version of the emissions module.
+    pub fn upgrade(&mut self, version: EmissionsVersion) {
+        self.app.upgrade(version);
+        let all: Vec<_> = self.followers.keys().copied().collect();
+        all.into_iter().for_each(|id| self.restart(id));
     }
 
     /// Time until the next block; `None` when none is due by the clock.
@@ -156,21 +215,31 @@ impl Node {
         let Self { mempool, app, .. } = self;
         mempool.recheck(|tx| app.recheck_tx(tx).code == 0);
         let block = Arc::new(Block::new(&self.chain_id, previous.as_deref(), executed));
-        self.blocks.push(Arc::clone(&block));
-        self.publish(&block);
-    }
-
-    fn publish(&mut self, block: &Block) {
-        let flat = block_attributes(&block.executed.events);
-        self.events.publish(&with_event(flat.clone(), "NewBlock"), || cometbft_json::new_block_event(block));
-        self.events.publish(&with_event(Attributes::new(), "NewBlockHeader"), || {
-            cometbft_json::new_block_header_event(block)
-        });
-        self.events
-            .publish(&with_event(flat, "NewBlockEvents"), || cometbft_json::new_block_events_event(block));
-        for index in 0..block.executed.txs.len() {
-            self.events.publish(&tx_attributes(block, index), || cometbft_json::tx_event(block, index));
+        let latest = block.header.height;
+        self.blocks.push(block);
+        for follower in self.followers.values_mut() {
+            for height in follower.advance(latest) {
+                if let Some(block) = self.blocks.at(height) {
+                    publish(&mut follower.events, block);
+                }
+            }
         }
+    }
+}
+
+/// Tells the subscribers of an endpoint of a block.
+fn publish(events: &mut EventBus, block: &Block) {
+    if events.is_empty() {
+        return;
+    }
+    let flat = block_attributes(&block.executed.events);
+    events.publish(&with_event(flat.clone(), "NewBlock"), || cometbft_json::new_block_event(block));
+    events.publish(&with_event(Attributes::new(), "NewBlockHeader"), || {
+        cometbft_json::new_block_header_event(block)
+    });
+    events.publish(&with_event(flat, "NewBlockEvents"), || cometbft_json::new_block_events_event(block));
+    for index in 0..block.executed.txs.len() {
+        events.publish(&tx_attributes(block, index), || cometbft_json::tx_event(block, index));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sequences, timeouts, fees: what a transaction passes before its messages.
 
+use super::super::standpoint::{Standpoint, Uptime};
 use super::*;
 use crate::chain::messages::query::IsWorkerRegisteredInTopicIdRequest;
 
@@ -97,11 +98,11 @@ fn a_node_that_has_just_started_refuses_what_it_takes_a_block_later() {
     let mut chain = Chain::at(&genesis(), 11);
     let payload = chain.version.any(&chain.payload("w1", 1, 11, "1"));
     let tx = chain.sign("w1", payload);
-    chain.app.restart();
-    let refused = chain.app.check_tx(&tx);
+    let just_started = Standpoint { uptime: Uptime::JustStarted, ..chain.app.standpoint() };
+    let refused = chain.app.check_tx_from(just_started, &tx);
     assert_eq!(refused.code, 4);
     assert!(refused.log.contains("please verify account number (0) and chain-id (localnet)"));
-    let simulated = chain.app.simulate(&tx);
+    let simulated = chain.app.simulate_from(just_started, &tx);
     assert_eq!((simulated.code, simulated.codespace.as_str()), (67, "emissions"));
     assert!(simulated.log.contains("current block 0, start window: 11, end window: 19"), "{}", simulated.log);
     chain.block(vec![]);

@@ -22,6 +22,9 @@ pub(super) const EVENT: &str = "event";
 /// Methods that only a websocket has.
 pub(super) const SUBSCRIPTIONS: [&str; 3] = ["subscribe", "unsubscribe", "unsubscribe_all"];
 
+/// Largest lag: within the states that the chain keeps, with some that may be made meanwhile.
+const MAX_LAG: u64 = 900;
+
 /// Longest delay.
 const MAX_DELAY: Duration = Duration::from_secs(3600);
 
@@ -71,6 +74,17 @@ pub enum FaultKind {
         /// `sdk`, `emissions`, ...
         codespace: String,
     },
+    /// Answers of a node that is behind.
+    Lag {
+        /// How far, at most 900.
+        blocks: u64,
+    },
+    /// Answers of a node of another chain.
+    WrongChainId,
+    /// Answers of a node that has just begun to follow the chain.
+    CatchingUp,
+    /// The node stops and starts again, once and now.
+    Restart,
 }
 
 /// A fault that means nothing.
@@ -91,6 +105,9 @@ pub enum InvalidFault {
     /// Longer than any test.
     #[error("seconds must be at most 3600")]
     Delay,
+    /// A state that is not kept any more.
+    #[error("blocks must be from 1 to 900")]
+    Lag,
     /// 0 is no refusal.
     #[error("code must not be 0")]
     Code,
@@ -124,6 +141,7 @@ impl Fault {
         ("status", Kind::Json),
         ("code", Kind::Json),
         ("codespace", Kind::Json),
+        ("blocks", Kind::Json),
     ];
 
     /// What a call of `devnet_fault` asks for.
@@ -134,8 +152,12 @@ impl Fault {
         });
         let given = Value::Object(given.collect());
         let invalid = |error: serde_json::Error| RpcError::InvalidParams(error.to_string());
+        let kind = FaultKind::deserialize(&given).map_err(invalid)?;
+        if kind == FaultKind::Restart {
+            return Ok(Self::new(kind));
+        }
         let Calls { method, times } = Calls::deserialize(&given).map_err(invalid)?;
-        Ok(Self { method, times, kind: FaultKind::deserialize(&given).map_err(invalid)? })
+        Ok(Self { method, kind, times })
     }
 
     /// Whether it can strike at all.
@@ -155,8 +177,14 @@ impl Fault {
             FaultKind::HttpStatus { status } if !(200..600).contains(status) => Err(InvalidFault::Status),
             FaultKind::Delay { time } if *time > MAX_DELAY => Err(InvalidFault::Delay),
             FaultKind::CheckCode { code: 0, .. } => Err(InvalidFault::Code),
+            FaultKind::Lag { blocks } if !(1..=MAX_LAG).contains(blocks) => Err(InvalidFault::Lag),
             _ => Ok(()),
         }
+    }
+
+    /// Whether it strikes what subscriptions send by themselves.
+    pub(super) fn is_of_frames(&self) -> bool {
+        [ALL, EVENT].contains(&self.method.as_str())
     }
 
     /// Whether it strikes a call of this method.
@@ -166,7 +194,10 @@ impl Fault {
             FaultKind::CheckCode { .. } if !sends => false,
             // Frames come by themselves, so that a test could not say which call is the next. Only a
             // connection that has gone silent takes them with it.
-            FaultKind::HalfOpen if method == EVENT => [ALL, EVENT].contains(&self.method.as_str()),
+            FaultKind::HalfOpen if method == EVENT => self.is_of_frames(),
+            FaultKind::Lag { .. } | FaultKind::CatchingUp | FaultKind::WrongChainId if method == EVENT => {
+                false
+            }
             _ if method == EVENT => self.method == EVENT,
             _ => self.method == ALL || self.method == method,
         }
@@ -200,6 +231,34 @@ impl FaultKind {
             "not acted on; CheckTx refuses the transaction with this code. Hits `broadcast_tx_sync`, \
              `broadcast_tx_async` and `check_tx` only",
         ),
+        (
+            "lag",
+            &["blocks"],
+            "answered by a node that is so many blocks behind, from 1 to 900: heights, states, CheckTx and Simulate \
+             are those of then. A transaction that only such a node takes is answered with code 0 and comes into no \
+             block. While a fault of `*` or `event` is in force, subscriptions hear of blocks so much later; a larger \
+             lag tells of blocks again",
+        ),
+        (
+            "wrong_chain_id",
+            &[],
+            "answered by a node of another chain: `status`, `genesis` and node info say so, and CheckTx holds \
+             signatures to it",
+        ),
+        (
+            "catching_up",
+            &[],
+            "answered by a node that says `catching_up` and begins 100 blocks behind. While a fault of `*` or `event` \
+             is in force it takes 5 blocks with each block of the chain, and subscriptions hear of all of them",
+        ),
+        (
+            "restart",
+            &[],
+            "once and now, without `method` and `times`: subscribers are told, all connections are cut, and new ones \
+             are refused for a block time, a second at most. Until the next block CheckTx takes account numbers for 0 \
+             (sdk 4) and Simulate the height; at first Simulate is an unknown query path. The node of the first \
+             endpoint is the validator: it makes no block meanwhile and forgets its mempool",
+        ),
     ];
 }
 
@@ -228,7 +287,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_the_table_can_be_asked_for_and_needs_its_fields() {
-        let values = json!({"seconds": 0.5, "status": 503, "code": 13, "codespace": "sdk"});
+        let values = json!({"seconds": 0.5, "status": 503, "code": 13, "codespace": "sdk", "blocks": 3});
         for (kind, fields, _) in FaultKind::MEANINGS {
             let mut params = json!({"method": "*", "kind": kind});
             for field in *fields {

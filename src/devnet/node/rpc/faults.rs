@@ -36,8 +36,34 @@ pub(super) struct Strike {
     pub delay: Duration,
     /// What CheckTx says instead: code and codespace.
     pub check: Option<(u32, String)>,
+    /// How the node is that answers.
+    pub outlook: Outlook,
     /// What becomes of request or reply.
     pub damage: Option<Damage>,
+}
+
+/// How a node differs from one that is up to date.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(in crate::devnet::node) struct Outlook {
+    /// Blocks that it is behind.
+    pub lag: u64,
+    /// Whether it catches up.
+    pub catching_up: bool,
+    /// Whether it belongs to another chain.
+    pub wrong_chain_id: bool,
+}
+
+impl Outlook {
+    /// Adds a fault; false when it is none of the node's state.
+    fn take(&mut self, kind: &FaultKind) -> bool {
+        match kind {
+            FaultKind::Lag { blocks } => self.lag = self.lag.max(*blocks),
+            FaultKind::CatchingUp => self.catching_up = true,
+            FaultKind::WrongChainId => self.wrong_chain_id = true,
+            _ => return false,
+        }
+        true
+    }
 }
 
 /// What becomes of the request or the reply of a call.
@@ -95,6 +121,15 @@ impl Faults {
         strike
     }
 
+    /// How the node is that makes the frames of subscriptions. That hits nothing.
+    pub(in crate::devnet::node) fn outlook(&self) -> Outlook {
+        let mut outlook = Outlook::default();
+        for fault in self.armed().iter().filter(|fault| fault.is_of_frames()) {
+            outlook.take(&fault.kind);
+        }
+        outlook
+    }
+
     fn armed(&self) -> MutexGuard<'_, Vec<Fault>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -117,6 +152,9 @@ impl Strike {
     /// Adds a fault; false when the call has met one of its sort already, and this one must wait for
     /// another.
     fn take(&mut self, kind: &FaultKind) -> bool {
+        if self.outlook.take(kind) {
+            return true;
+        }
         let damage = match kind {
             FaultKind::Delay { time } => {
                 self.delay += *time;
@@ -136,6 +174,10 @@ impl Strike {
             FaultKind::Html => Damage::Page(Page::Html),
             FaultKind::Garbage => Damage::Garbage,
             FaultKind::HalfOpen => Damage::HalfOpen,
+            // Taken above, or never armed.
+            FaultKind::Lag { .. } | FaultKind::CatchingUp | FaultKind::WrongChainId | FaultKind::Restart => {
+                return false;
+            }
         };
         self.damage = Some(damage);
         true
@@ -247,7 +289,10 @@ mod tests {
         faults.arm(Fault::new(FaultKind::CheckCode { code: 20, codespace: "sdk".into() })).unwrap();
         faults.arm(Fault::new(FaultKind::Delay { time: second })).unwrap();
         let strike = faults.strike("broadcast_tx_sync");
-        assert_eq!(strike, Strike { delay: 2 * second, check: Some((20, "sdk".into())), damage: None });
+        assert_eq!(
+            strike,
+            Strike { delay: 2 * second, check: Some((20, "sdk".into())), ..Strike::default() }
+        );
         assert_eq!(faults.strike("status"), Strike { delay: second, ..Strike::default() });
     }
 

@@ -6,9 +6,9 @@ use super::{blocks::block, jsonrpc::RpcError, params::Args};
 use crate::devnet::{
     encoding::base64,
     node::{
-        Node,
         block::{Block, Validator, rfc3339},
         cometbft_json,
+        view::View,
     },
 };
 
@@ -21,7 +21,8 @@ const APP_VERSION: &str = "v0.17.0";
 /// The validator's power.
 const VOTING_POWER: &str = "10000000";
 
-pub(super) fn status(node: &Node) -> Value {
+pub(super) fn status(view: &mut View<'_>) -> Value {
+    let rpc_address = view.follower().map(|follower| follower.rpc_address.clone());
     let validator = Validator::get();
     let hash = |block: Option<&Block>| block.map_or(json!(""), |block| json!(block.id.hash));
     let app_hash =
@@ -30,18 +31,18 @@ pub(super) fn status(node: &Node) -> Value {
     let time = |block: Option<&Block>| {
         block.map_or_else(|| "0001-01-01T00:00:00Z".into(), |block| rfc3339(block.header.time))
     };
-    let latest = node.blocks.latest().map(AsRef::as_ref);
-    let earliest = node.blocks.earliest().map(AsRef::as_ref);
+    let latest = view.latest().map(AsRef::as_ref);
+    let earliest = view.earliest().map(AsRef::as_ref);
     json!({
         "node_info": {
             "protocol_version": {"p2p": "8", "block": "11", "app": "0"},
             "id": validator.address.to_lowercase(),
             "listen_addr": "tcp://127.0.0.1:26656",
-            "network": node.chain_id,
+            "network": view.chain_id,
             "version": COMETBFT_VERSION,
             "channels": "402021222330386061",
             "moniker": "devnet",
-            "other": {"tx_index": "on", "rpc_address": node.rpc_address},
+            "other": {"tx_index": "on", "rpc_address": rpc_address},
         },
         "sync_info": {
             "latest_block_hash": hash(latest),
@@ -52,8 +53,7 @@ pub(super) fn status(node: &Node) -> Value {
             "earliest_app_hash": app_hash(earliest),
             "earliest_block_height": height(earliest),
             "earliest_block_time": time(earliest),
-            // A node that has made no block yet says that it catches up.
-            "catching_up": latest.is_none(),
+            "catching_up": view.catching_up,
         },
         "validator_info": {
             "address": validator.address,
@@ -67,20 +67,20 @@ pub(super) fn net_info() -> Value {
     json!({"listening": true, "listeners": ["Listener(@)"], "n_peers": "0", "peers": []})
 }
 
-pub(super) fn abci_info(node: &Node) -> Value {
-    let app_hash = node.blocks.latest().map_or_else(String::new, |block| base64(&block.executed.app_hash));
+pub(super) fn abci_info(view: &View<'_>) -> Value {
+    let app_hash = view.latest().map_or_else(String::new, |block| base64(&block.executed.app_hash));
     json!({"response": {
         "data": "AlloraApp",
         "version": APP_VERSION,
-        "last_block_height": node.app.height().to_string(),
+        "last_block_height": view.head.to_string(),
         "last_block_app_hash": app_hash,
     }})
 }
 
-pub(super) fn abci_query(node: &mut Node, args: &Args) -> Result<Value, RpcError> {
+pub(super) fn abci_query(view: &mut View<'_>, args: &Args) -> Result<Value, RpcError> {
     let height = u64::try_from(args.integer("height").unwrap_or(0))
         .map_err(|_| RpcError::internal("height cannot be negative"))?;
-    let answer = node.app.query(args.text("path"), args.bytes("data"), height);
+    let answer = view.query(args.text("path"), args.bytes("data"), height);
     Ok(json!({"response": {
         "code": answer.code,
         "log": answer.log,
@@ -94,8 +94,8 @@ pub(super) fn abci_query(node: &mut Node, args: &Args) -> Result<Value, RpcError
     }}))
 }
 
-pub(super) fn validators(node: &mut Node, args: &Args) -> Result<Value, RpcError> {
-    let height = block(node, args)?.header.height;
+pub(super) fn validators(view: &mut View<'_>, args: &Args) -> Result<Value, RpcError> {
+    let height = block(view, args)?.header.height;
     let validator = Validator::get();
     Ok(json!({
         "block_height": height.to_string(),
@@ -110,20 +110,20 @@ pub(super) fn validators(node: &mut Node, args: &Args) -> Result<Value, RpcError
     }))
 }
 
-pub(super) fn consensus_params(node: &mut Node, args: &Args) -> Result<Value, RpcError> {
+pub(super) fn consensus_params(view: &mut View<'_>, args: &Args) -> Result<Value, RpcError> {
     // Without a height it is those of the block that comes next.
     let height = match args.integer("height") {
-        None => node.app.height() + 1,
-        Some(_) => block(node, args)?.header.height,
+        None => view.head + 1,
+        Some(_) => block(view, args)?.header.height,
     };
     Ok(json!({"block_height": height.to_string(), "consensus_params": cometbft_json::consensus_params()}))
 }
 
-pub(super) fn genesis(node: &Node) -> Value {
+pub(super) fn genesis(view: &View<'_>) -> Value {
     let validator = Validator::get();
     json!({"genesis": {
-        "genesis_time": rfc3339(node.genesis_time),
-        "chain_id": node.chain_id,
+        "genesis_time": rfc3339(view.node.genesis_time),
+        "chain_id": view.chain_id,
         "initial_height": "1",
         "consensus_params": cometbft_json::consensus_params(),
         "validators": [{

@@ -8,14 +8,14 @@ use super::{
     params::{Args, Kind, Param},
     txs,
 };
-use crate::devnet::node::{Node, cometbft_json, control};
+use crate::devnet::node::{cometbft_json, control, view::View};
 
 /// A method: its name, its parameters in order, and what it does.
 #[derive(Debug)]
 pub(in crate::devnet::node) struct Method {
     pub name: &'static str,
     pub params: &'static [Param],
-    pub call: fn(&mut Node, &Args) -> Result<Value, RpcError>,
+    pub call: fn(&mut View<'_>, &Args) -> Result<Value, RpcError>,
 }
 
 impl Method {
@@ -50,33 +50,33 @@ const VALIDATORS: &[Param] =
 /// The same order as in CometBFT's own table.
 const METHODS: &[Method] = &[
     Method { name: "health", params: &[], call: |_, _| Ok(json!({})) },
-    Method { name: "status", params: &[], call: |node, _| Ok(info::status(node)) },
+    Method { name: "status", params: &[], call: |view, _| Ok(info::status(view)) },
     Method { name: "net_info", params: &[], call: |_, _| Ok(info::net_info()) },
     Method {
         name: "blockchain",
         params: &[("minHeight", Kind::Integer), ("maxHeight", Kind::Integer)],
         call: blocks::blockchain,
     },
-    Method { name: "genesis", params: &[], call: |node, _| Ok(info::genesis(node)) },
+    Method { name: "genesis", params: &[], call: |view, _| Ok(info::genesis(view)) },
     Method {
         name: "block",
         params: HEIGHT,
-        call: |node, args| Ok(cometbft_json::block_response(blocks::block(node, args)?)),
+        call: |view, args| Ok(cometbft_json::block_response(blocks::block(view, args)?)),
     },
-    Method { name: "block_by_hash", params: HASH, call: |node, args| Ok(blocks::block_by_hash(node, args)) },
+    Method { name: "block_by_hash", params: HASH, call: |view, args| Ok(blocks::block_by_hash(view, args)) },
     Method {
         name: "block_results",
         params: HEIGHT,
-        call: |node, args| Ok(cometbft_json::block_results(blocks::block(node, args)?)),
+        call: |view, args| Ok(cometbft_json::block_results(blocks::block(view, args)?)),
     },
     Method { name: "commit", params: HEIGHT, call: blocks::commit },
     Method { name: "header", params: HEIGHT, call: blocks::header },
     Method {
         name: "header_by_hash",
         params: HASH,
-        call: |node, args| Ok(blocks::header_by_hash(node, args)),
+        call: |view, args| Ok(blocks::header_by_hash(view, args)),
     },
-    Method { name: "check_tx", params: TX, call: |node, args| Ok(txs::check_tx(node, args)) },
+    Method { name: "check_tx", params: TX, call: |view, args| Ok(txs::check_tx(view, args)) },
     Method { name: "tx", params: &[("hash", Kind::Base64), ("prove", Kind::Bool)], call: txs::tx },
     Method { name: "tx_search", params: TX_SEARCH, call: txs::tx_search },
     Method { name: "block_search", params: BLOCK_SEARCH, call: blocks::block_search },
@@ -86,10 +86,10 @@ const METHODS: &[Method] = &[
     Method {
         name: "num_unconfirmed_txs",
         params: &[],
-        call: |node, _| Ok(txs::mempool_counts(node, Value::Null)),
+        call: |view, _| Ok(txs::mempool_counts(view, Value::Null)),
     },
     Method { name: "broadcast_tx_sync", params: TX, call: txs::broadcast_tx_sync },
     Method { name: "broadcast_tx_async", params: TX, call: txs::broadcast_tx_async },
     Method { name: "abci_query", params: ABCI_QUERY, call: info::abci_query },
-    Method { name: "abci_info", params: &[], call: |node, _| Ok(info::abci_info(node)) },
+    Method { name: "abci_info", params: &[], call: |view, _| Ok(info::abci_info(view)) },
 ];

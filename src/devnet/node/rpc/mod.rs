@@ -9,7 +9,7 @@ pub(in crate::devnet) mod jsonrpc;
 pub(super) mod methods;
 mod page;
 pub(super) mod params;
-mod server;
+pub(in crate::devnet) mod server;
 mod txs;
 mod websocket;
 
@@ -27,7 +27,6 @@ use serde_json::Value;
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(in crate::devnet) use self::server::serve;
 use self::{
     fault::WEBSOCKET,
     faults::{Broken, Faults, Strike},
@@ -35,7 +34,7 @@ use self::{
     methods::{Method, find},
     params::Args,
 };
-use super::{Node, thread::NodeHandle};
+use super::{Node, follower::FollowerId, thread::NodeHandle, view::View};
 
 /// Bytes of a request; CometBFT's default.
 const MAX_BODY: usize = 1_000_000;
@@ -53,8 +52,10 @@ const MAX_BATCH: usize = 100;
 #[derive(Debug, Clone)]
 struct Service {
     node: NodeHandle,
+    follower: FollowerId,
     faults: Faults,
-    stopping: CancellationToken,
+    /// Cancelled when the listener is closed.
+    closing: CancellationToken,
     websockets: TaskTracker,
 }
 
@@ -82,15 +83,19 @@ impl Service {
         };
         let mut strike =
             if method.is_control() { Strike::default() } else { self.faults.strike(method.name) };
-        let check = strike.check.take();
-        strike
-            .through(async {
-                match check {
-                    Some((code, codespace)) => Ok(txs::refused(&args, code, &codespace)),
-                    None => self.on_node(move |node| (method.call)(node, &args)).await?,
-                }
+        let (check, outlook, follower) = (strike.check.take(), strike.outlook, self.follower);
+        let call = async {
+            if let Some((code, codespace)) = check {
+                return Ok(txs::refused(&args, code, &codespace));
+            }
+            self.on_node(move |node| {
+                let view = View::new(node, follower, outlook);
+                let mut view = view.ok_or_else(|| RpcError::internal("the endpoint is gone"))?;
+                (method.call)(&mut view, &args)
             })
-            .await
+            .await?
+        };
+        strike.through(call).await
     }
 
     async fn on_node<T: Send + 'static>(

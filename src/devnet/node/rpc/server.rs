@@ -1,6 +1,6 @@
-//! The listener and its connections.
+//! One endpoint: its port, its listener, its connections.
 
-use std::{convert::Infallible, net::TcpListener, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::mpsc::SyncSender, time::Duration};
 
 use axum::Router;
 use hyper::{
@@ -14,7 +14,8 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    net::TcpStream,
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::mpsc::UnboundedReceiver,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -24,33 +25,174 @@ use super::{
     faults::{Dropped, Faults},
     router,
 };
-use crate::devnet::node::thread::NodeHandle;
+use crate::devnet::node::{follower::FollowerId, thread::NodeHandle};
 
 /// How long open connections may take to hear that the node stops.
 const GOODBYE: Duration = Duration::from_millis(500);
 
+/// How long requests that are being answered may take to end then.
+const LAST_ANSWER: Duration = Duration::from_millis(50);
+
 /// Pause after a connection that could not be taken: the process has no descriptor left.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
-/// Serves until `stopping` is cancelled; then websocket clients are told and all is closed.
-pub(in crate::devnet) async fn serve(
-    listener: TcpListener,
-    node: NodeHandle,
-    faults: Faults,
-    stopping: CancellationToken,
-) -> std::io::Result<()> {
-    let websockets = TaskTracker::new();
-    let service = Service { node, faults, stopping: stopping.clone(), websockets: websockets.clone() };
-    let router = router(service);
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+/// Connections that may wait to be taken.
+const BACKLOG: u32 = 1_024;
+
+/// What an endpoint is told.
+#[derive(Debug)]
+pub(in crate::devnet) enum Order {
+    /// To cut all connections and refuse new ones.
+    Close(Done),
+    /// To listen again.
+    Open(Done),
+    /// To do both, with a pause.
+    Restart { down: Duration },
+    /// Its node starts again, and it with it.
+    RestartNode(Done),
+    /// To close for good.
+    End,
+}
+
+/// Hears when an order has been carried out.
+pub(in crate::devnet) type Done = SyncSender<std::io::Result<()>>;
+
+/// A port that is ours, whether somebody listens there or not.
+#[derive(Debug)]
+pub(in crate::devnet) struct Port {
+    address: SocketAddr,
+    /// Bound and never listening: connections are refused, and nobody else gets the port.
+    _reserved: TcpSocket,
+}
+
+impl Port {
+    /// Takes a port; 0 is a free one.
+    pub fn reserve(address: SocketAddr) -> std::io::Result<Self> {
+        let reserved = bound(address)?;
+        Ok(Self { address: reserved.local_addr()?, _reserved: reserved })
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Listens there, on the runtime that is entered.
+    pub fn listen(&self) -> std::io::Result<TcpListener> {
+        bound(self.address)?.listen(BACKLOG)
+    }
+}
+
+fn bound(address: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+/// The server of an endpoint.
+#[derive(Debug)]
+pub(in crate::devnet) struct Server {
+    pub port: Port,
+    pub node: NodeHandle,
+    pub follower: FollowerId,
+    pub faults: Faults,
+    pub orders: UnboundedReceiver<Order>,
+}
+
+impl Server {
+    /// Serves until it is told to end or `stopping` is cancelled; then websocket clients are told and all is
+    /// closed.
+    pub async fn run(mut self, listener: TcpListener, stopping: CancellationToken) {
+        let mut listening = Some(self.open(listener, &stopping));
+        loop {
+            let order = tokio::select! {
+                () = stopping.cancelled() => break,
+                order = self.orders.recv() => order,
+            };
+            match order {
+                None | Some(Order::End) => break,
+                Some(Order::Close(done)) => {
+                    close(listening.take()).await;
+                    let _ = done.send(Ok(()));
+                }
+                Some(Order::Open(done)) => {
+                    let opened = self.reopen(&mut listening, &stopping);
+                    let _ = done.send(opened);
+                }
+                Some(Order::Restart { down }) => {
+                    if listening.is_some() {
+                        close(listening.take()).await;
+                        sleep(down).await;
+                        if let Err(error) = self.reopen(&mut listening, &stopping) {
+                            tracing::error!(%error, "an endpoint of the local chain cannot listen again");
+                        }
+                    }
+                }
+                Some(Order::RestartNode(done)) => {
+                    let follower = self.follower;
+                    let restarted = self.node.run(move |node| node.restart(follower)).await;
+                    let _ = done.send(restarted.map_err(std::io::Error::other));
+                }
+            }
+        }
+        close(listening.take()).await;
+        let follower = self.follower;
+        let _ = self.node.run(move |node| node.remove_follower(follower)).await;
+    }
+
+    fn reopen(&self, listening: &mut Option<Listening>, stopping: &CancellationToken) -> std::io::Result<()> {
+        if listening.is_none() {
+            *listening = Some(self.open(self.port.listen()?, stopping));
+        }
+        Ok(())
+    }
+
+    fn open(&self, listener: TcpListener, stopping: &CancellationToken) -> Listening {
+        let closing = stopping.child_token();
+        let connections = TaskTracker::new();
+        let service = Service {
+            node: self.node.clone(),
+            follower: self.follower,
+            faults: self.faults.clone(),
+            closing: closing.clone(),
+            websockets: TaskTracker::new(),
+        };
+        let websockets = service.websockets.clone();
+        let router = router(service);
+        let accepting = accept(listener, router, closing.clone(), connections.clone());
+        connections.spawn(accepting);
+        Listening { closing, connections, websockets }
+    }
+}
+
+/// A listener and its connections.
+struct Listening {
+    closing: CancellationToken,
+    /// The listener too.
+    connections: TaskTracker,
+    websockets: TaskTracker,
+}
+
+/// Ends all connections, and the listener before them.
+async fn close(listening: Option<Listening>) {
+    let Some(Listening { closing, connections, websockets }) = listening else { return };
+    closing.cancel();
+    connections.close();
+    websockets.close();
+    let _ = timeout(GOODBYE, connections.wait()).await;
+    let _ = timeout(GOODBYE, websockets.wait()).await;
+}
+
+async fn accept(listener: TcpListener, router: Router, closing: CancellationToken, connections: TaskTracker) {
     loop {
         let accepted = tokio::select! {
-            () = stopping.cancelled() => break,
+            () = closing.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, _)) => {
-                tokio::spawn(stopping.clone().run_until_cancelled_owned(connection(stream, router.clone())));
+                connections.spawn(connection(stream, router.clone(), closing.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "the local chain cannot take a connection");
@@ -58,13 +200,10 @@ pub(in crate::devnet) async fn serve(
             }
         }
     }
-    websockets.close();
-    let _ = timeout(GOODBYE, websockets.wait()).await;
-    Ok(())
 }
 
 /// Answers what comes over one connection, until either side ends it.
-async fn connection(stream: TcpStream, router: Router) {
+async fn connection(stream: TcpStream, router: Router, closing: CancellationToken) {
     // Small frames must not wait for an acknowledgement; without the option they are late, not lost.
     let _ = stream.set_nodelay(true);
     let service = TowerToHyperService::new(router);
@@ -82,9 +221,13 @@ async fn connection(stream: TcpStream, router: Router) {
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), answer)
-        .with_upgrades()
-        .await;
-    if let Err(error) = served {
-        tracing::trace!(%error, "a connection to the local chain has ended");
+        .with_upgrades();
+    let mut served = std::pin::pin!(served);
+    tokio::select! {
+        _ = served.as_mut() => {}
+        () = closing.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            let _ = timeout(LAST_ANSWER, served).await;
+        }
     }
 }

@@ -23,7 +23,7 @@ use super::{
     jsonrpc::{Id, Incoming, Outcome, Request, RpcError, response},
     params::{Args, Kind, Param},
 };
-use crate::devnet::node::event_bus::{CLIENT_BUFFER, Client, Frame, SubscriptionError};
+use crate::devnet::node::event_bus::{CLIENT_BUFFER, Client, EventBus, Frame, SubscriptionError};
 
 /// CometBFT's times: it pings a client that often, gives it that long to answer, and waits that
 /// long for one to take a frame.
@@ -55,24 +55,39 @@ pub(super) fn accept(service: Service, upgrade: WebSocketUpgrade) -> Response {
             let (frames, received) = mpsc::channel(CLIENT_BUFFER);
             let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
             let client = Client { id, frames, too_slow: CancellationToken::new() };
-            let node = service.node.clone();
+            let leaving = service.clone();
             // An error means that the client has gone, which ends the loop as it should.
             let _ = Connection { service, socket, client }.serve(received).await;
-            let _ = node.run(move |node| node.events.unsubscribe_all(id)).await;
+            let _ = leaving.on_bus(move |bus| bus.unsubscribe_all(id)).await;
         })
     })
 }
 
+impl Service {
+    /// Runs code on the subscriptions of this endpoint.
+    async fn on_bus<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut EventBus) -> T + Send + 'static,
+    ) -> Result<T, RpcError> {
+        let follower = self.follower;
+        let done = self.on_node(move |node| {
+            let follower = node.followers.get_mut(&follower)?;
+            Some(job(&mut follower.events))
+        });
+        done.await?.ok_or_else(|| RpcError::internal("the endpoint is gone"))
+    }
+}
+
 impl Connection {
     async fn serve(mut self, mut frames: mpsc::Receiver<Frame>) -> Result<(), Gone> {
-        let stopping = self.service.stopping.clone();
+        let closing = self.service.closing.clone();
         let too_slow = self.client.too_slow.clone();
         let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Instant::now();
         loop {
             tokio::select! {
-                () = stopping.cancelled() => return self.say_goodbye().await,
+                () = closing.cancelled() => return self.say_goodbye().await,
                 () = too_slow.cancelled() => return Err(Gone),
                 message = self.socket.recv() => {
                     heard = Instant::now();
@@ -126,13 +141,13 @@ impl Connection {
         let done = match request.method.as_str() {
             "subscribe" => {
                 let query = query(&request)?;
-                self.service.on_node(move |node| node.events.subscribe(&client, request.id, query)).await?
+                self.service.on_bus(move |bus| bus.subscribe(&client, request.id, query)).await?
             }
             "unsubscribe" => {
                 let query = query(&request)?;
-                self.service.on_node(move |node| node.events.unsubscribe(client.id, &query)).await?
+                self.service.on_bus(move |bus| bus.unsubscribe(client.id, &query)).await?
             }
-            _ => self.service.on_node(move |node| node.events.unsubscribe_all(client.id)).await?,
+            _ => self.service.on_bus(move |bus| bus.unsubscribe_all(client.id)).await?,
         };
         done.map(|()| json!({})).map_err(|error: SubscriptionError| RpcError::internal(error))
     }
@@ -161,19 +176,16 @@ impl Connection {
 
     /// Says nothing any more, not even to a ping, as if all packets went nowhere.
     async fn fall_silent(&mut self) -> Result<(), Gone> {
-        let stopping = self.service.stopping.clone();
-        let _ = timeout(SILENCE, stopping.cancelled()).await;
+        let closing = self.service.closing.clone();
+        let _ = timeout(SILENCE, closing.cancelled()).await;
         Err(Gone)
     }
 
     /// What CometBFT says to each subscription when it exits. No close frame follows.
     async fn say_goodbye(&mut self) -> Result<(), Gone> {
         let client = self.client.id;
-        let ids: Vec<Id> = self
-            .service
-            .on_node(move |node| node.events.subscriptions_of(client).cloned().collect())
-            .await
-            .map_err(|_| Gone)?;
+        let subscriptions = self.service.on_bus(move |bus| bus.subscriptions_of(client).cloned().collect());
+        let ids: Vec<Id> = subscriptions.await.map_err(|_| Gone)?;
         for id in ids {
             let error = RpcError::Server("subscription was canceled (reason: CometBFT exited)".into());
             self.send(response(Some(&id), Err(error)).to_string()).await?;

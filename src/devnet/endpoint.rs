@@ -1,0 +1,88 @@
+//! Where clients reach a local chain.
+
+use std::{
+    net::SocketAddr,
+    sync::mpsc::{self, SyncSender},
+    time::Duration,
+};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{
+    CallError, Fault, FaultKind, Stopped,
+    node::rpc::{faults::Faults, server::Order},
+};
+
+/// How long an endpoint may take to do what it is told.
+const ORDER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// An address of JSON-RPC and websocket, with a node of its own behind it that follows the chain. Its
+/// faults hit nobody else. Dropping it closes it for good.
+#[derive(Debug)]
+pub struct Endpoint {
+    address: SocketAddr,
+    faults: Faults,
+    orders: UnboundedSender<Order>,
+}
+
+impl Endpoint {
+    pub(super) fn new(address: SocketAddr, faults: Faults, orders: UnboundedSender<Order>) -> Self {
+        Self { address, faults, orders }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://127.0.0.1:PORT`
+    #[must_use]
+    pub fn rpc_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// `ws://127.0.0.1:PORT/websocket`
+    #[must_use]
+    pub fn websocket_url(&self) -> String {
+        format!("ws://{}/websocket", self.address)
+    }
+
+    /// Lets something go wrong with the next calls; [`FaultKind::Restart`] happens at once.
+    pub fn fault(&self, fault: Fault) -> Result<(), CallError> {
+        match fault.kind {
+            FaultKind::Restart => self.order(Order::RestartNode),
+            _ => Ok(self.faults.arm(fault)?),
+        }
+    }
+
+    /// Nothing goes wrong any more. A node that was behind has caught up with the next block.
+    pub fn clear_faults(&self) {
+        self.faults.clear();
+    }
+
+    /// Cuts all connections; new ones are refused. Subscribers are told, as when a real node stops. The
+    /// chain goes on.
+    pub fn close(&self) -> Result<(), CallError> {
+        self.order(Order::Close)
+    }
+
+    /// Listens again at the same address.
+    pub fn open(&self) -> Result<(), CallError> {
+        self.order(Order::Open)
+    }
+
+    /// Gives an order and waits until it has been carried out.
+    fn order(&self, order: impl FnOnce(SyncSender<std::io::Result<()>>) -> Order) -> Result<(), CallError> {
+        let (done, result) = mpsc::sync_channel(1);
+        self.orders.send(order(done)).map_err(|_| Stopped)?;
+        Ok(result.recv_timeout(ORDER_TIMEOUT).map_err(|_| Stopped)??)
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        // The chain may have stopped before.
+        let _ = self.orders.send(Order::End);
+    }
+}

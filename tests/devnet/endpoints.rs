@@ -1,0 +1,262 @@
+//! Several endpoints of one chain, and nodes that are behind, of another chain, or have just started.
+
+use bootstrap::{
+    chain::messages::EmissionsVersion,
+    devnet::{Devnet, Endpoint, Fault, FaultKind},
+};
+use cosmrs::proto::cosmos::{
+    auth::v1beta1::QueryAccountInfoRequest, base::tendermint::v1beta1::GetSyncingRequest,
+    tx::v1beta1::SimulateRequest,
+};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::support::{
+    PATIENCE, Socket, base64, call, capture, manual, query, request, result, result_at, send, transfer,
+};
+
+const V10: EmissionsVersion = EmissionsVersion::V10;
+const BLOCKS: &str = "tm.event='NewBlockHeader'";
+
+async fn broadcast(endpoint: &Endpoint, tx: &[u8]) -> Value {
+    result_at(endpoint, "broadcast_tx_sync", json!({"tx": base64(tx)})).await
+}
+
+async fn sync_info(endpoint: &Endpoint) -> Value {
+    result_at(endpoint, "status", json!({})).await["sync_info"].take()
+}
+
+async fn height(endpoint: &Endpoint) -> u64 {
+    sync_info(endpoint).await["latest_block_height"].as_str().unwrap().parse().unwrap()
+}
+
+async fn sequence(endpoint: &Endpoint, devnet: &Devnet, account: usize) -> u64 {
+    let address = devnet.accounts()[account].address.clone();
+    query(endpoint, V10, QueryAccountInfoRequest { address }).await.unwrap().info.unwrap().sequence
+}
+
+async fn simulate(devnet: &Devnet, tx: &[u8]) -> Result<(), String> {
+    let simulation = SimulateRequest { tx_bytes: tx.to_vec(), ..Default::default() };
+    query(devnet.endpoint(), V10, simulation).await.map(drop)
+}
+
+/// Height of the next block that a subscriber hears of.
+async fn told(socket: &mut Socket) -> u64 {
+    let frame = socket.next().await;
+    frame["result"]["data"]["value"]["header"]["height"].as_str().unwrap().parse().unwrap()
+}
+
+/// Waits until an endpoint takes connections again.
+async fn is_back(endpoint: &Endpoint) {
+    let patience = Instant::now() + PATIENCE;
+    while send(endpoint, request("health", json!({}))).await.is_err() {
+        assert!(Instant::now() < patience, "the endpoint does not come back");
+        sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn endpoints_share_the_chain_and_nothing_that_goes_wrong() {
+    let devnet = manual();
+    devnet.mine(1).unwrap();
+    let (one, other) = (devnet.open_endpoint().unwrap(), devnet.open_endpoint().unwrap());
+    one.fault(Fault::new(FaultKind::Error)).unwrap();
+    let at_one: Value = send(&one, request("health", json!({}))).await.unwrap().json().await.unwrap();
+    assert_eq!(at_one["error"]["code"], -32603);
+    assert_eq!(broadcast(&other, &transfer(&devnet, 0, 0).bytes).await["code"], 0);
+    assert_eq!(result(&devnet, "num_unconfirmed_txs", json!({})).await["total"], "1");
+    let mut socket = Socket::open_at(&other).await;
+    socket.subscribe(1, BLOCKS).await;
+    devnet.mine(1).unwrap();
+    assert_eq!(told(&mut socket).await, 2);
+    one.clear_faults();
+    assert_eq!(height(&one).await, 2);
+}
+
+#[tokio::test]
+async fn a_closed_endpoint_refuses_and_comes_back_at_its_address() {
+    let devnet = manual();
+    let endpoint = devnet.open_endpoint().unwrap();
+    let mut socket = Socket::open_at(&endpoint).await;
+    socket.subscribe("1", BLOCKS).await;
+    endpoint.close().unwrap();
+    assert_eq!(socket.next().await, capture("websocket/error_frame_at_stop"));
+    socket.ends_without_goodbye().await;
+    let refused = send(&endpoint, request("health", json!({}))).await.unwrap_err();
+    assert!(refused.is_connect(), "{refused:?}");
+    devnet.mine(3).unwrap();
+    endpoint.open().unwrap();
+    assert_eq!(height(&endpoint).await, 3);
+}
+
+#[tokio::test]
+async fn a_node_that_is_behind_answers_from_its_old_state() {
+    let devnet = manual();
+    let behind = devnet.open_endpoint().unwrap();
+    devnet.mine(5).unwrap();
+    let (first, second) = (transfer(&devnet, 0, 0), transfer(&devnet, 0, 1));
+    assert_eq!(broadcast(devnet.endpoint(), &first.bytes).await["code"], 0);
+    devnet.mine(1).unwrap();
+    assert_eq!(sequence(&behind, &devnet, 0).await, 1);
+
+    behind.fault(Fault::new(FaultKind::Lag { blocks: 2 })).unwrap();
+    assert_eq!(height(&behind).await, 4);
+    assert_eq!(sequence(&behind, &devnet, 0).await, 0);
+    assert_eq!(sequence(devnet.endpoint(), &devnet, 0).await, 1);
+    let hash = base64(first.hash.as_bytes());
+    let unknown = send(&behind, request("tx", json!({"hash": hash}))).await.unwrap();
+    assert!(unknown.text().await.unwrap().contains("not found"));
+    let early = broadcast(&behind, &second.bytes).await;
+    assert_eq!((&early["code"], &early["codespace"]), (&json!(32), &json!("sdk")));
+    // Another transaction with the sequence that the old state expects: taken here, and for nothing.
+    devnet.mine(2).unwrap();
+    behind.clear_faults();
+    behind.fault(Fault::new(FaultKind::Lag { blocks: 3 })).unwrap();
+    let late = transfer_again(&devnet);
+    assert_eq!(broadcast(&behind, &late).await["code"], 0);
+    assert_eq!(result(&devnet, "num_unconfirmed_txs", json!({})).await["total"], "0");
+    behind.clear_faults();
+    assert_eq!(height(&behind).await, 8);
+}
+
+/// A second transfer with the first sequence.
+fn transfer_again(devnet: &Devnet) -> Vec<u8> {
+    let tx = transfer(devnet, 0, 0).bytes;
+    let other = crate::support::transfer_of(devnet, 0, 0, 6).bytes;
+    assert_ne!(tx, other);
+    other
+}
+
+#[tokio::test]
+async fn subscribers_of_a_node_that_is_behind_hear_late_and_then_of_all() {
+    let devnet = manual();
+    let behind = devnet.open_endpoint().unwrap();
+    devnet.mine(10).unwrap();
+    let mut socket = Socket::open_at(&behind).await;
+    socket.subscribe(1, BLOCKS).await;
+    behind.fault(Fault::new(FaultKind::Lag { blocks: 2 })).unwrap();
+    devnet.mine(4).unwrap();
+    // The head went back to 9.
+    for height in 10..=12 {
+        assert_eq!(told(&mut socket).await, height);
+    }
+    behind.clear_faults();
+    devnet.mine(1).unwrap();
+    for height in 13..=15 {
+        assert_eq!(told(&mut socket).await, height);
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_catches_up_says_so_and_pours_out_the_past() {
+    let devnet = manual();
+    let behind = devnet.open_endpoint().unwrap();
+    devnet.mine(150).unwrap();
+    let mut socket = Socket::open_at(&behind).await;
+    socket.subscribe(1, BLOCKS).await;
+    behind.fault(Fault::new(FaultKind::CatchingUp)).unwrap();
+    let info = sync_info(&behind).await;
+    assert_eq!((&info["catching_up"], &info["latest_block_height"]), (&json!(true), &json!("50")));
+    assert!(query(&behind, V10, GetSyncingRequest {}).await.unwrap().syncing);
+    devnet.mine(1).unwrap();
+    for height in 51..=55 {
+        assert_eq!(told(&mut socket).await, height);
+    }
+    devnet.mine(30).unwrap();
+    assert_eq!(height(&behind).await, 181, "caught up");
+    assert_eq!(sync_info(devnet.endpoint()).await["catching_up"], false);
+    behind.clear_faults();
+    assert_eq!(sync_info(&behind).await["catching_up"], false);
+}
+
+#[tokio::test]
+async fn a_node_of_another_chain_holds_signatures_to_its_own() {
+    let devnet = manual();
+    devnet.mine(1).unwrap();
+    result(&devnet, "devnet_fault", json!({"method": "*", "kind": "wrong_chain_id", "times": 2})).await;
+    let network = result(&devnet, "status", json!({})).await["node_info"]["network"].take();
+    assert_ne!(network, devnet.chain_id());
+    let refused = broadcast(devnet.endpoint(), &transfer(&devnet, 1, 0).bytes).await;
+    assert_eq!(refused["code"], 4);
+    assert!(refused["log"].as_str().unwrap().contains(network.as_str().unwrap()), "{refused}");
+    let status = result(&devnet, "status", json!({})).await;
+    assert_eq!(status["node_info"]["network"], devnet.chain_id());
+}
+
+#[tokio::test]
+async fn a_restart_loses_the_mempool_and_refuses_until_the_next_block() {
+    let devnet = manual();
+    devnet.mine(1).unwrap();
+    let tx = transfer(&devnet, 1, 0).bytes;
+    assert_eq!(broadcast(devnet.endpoint(), &tx).await["code"], 0);
+    let mut socket = Socket::open(&devnet).await;
+    socket.subscribe("1", BLOCKS).await;
+    assert_eq!(result(&devnet, "devnet_fault", json!({"kind": "restart"})).await, json!({}));
+    assert_eq!(socket.next().await, capture("websocket/error_frame_at_stop"));
+    socket.ends_without_goodbye().await;
+    is_back(devnet.endpoint()).await;
+
+    assert_eq!(result(&devnet, "num_unconfirmed_txs", json!({})).await["total"], "0");
+    let refused = broadcast(devnet.endpoint(), &tx).await;
+    assert_eq!((&refused["code"], &refused["codespace"]), (&json!(4), &json!("sdk")));
+    assert!(refused["log"].as_str().unwrap().contains("please verify account number (0)"), "{refused}");
+    assert_eq!(simulate(&devnet, &tx).await.unwrap_err(), "unknown query path: unknown request");
+    assert_eq!(sequence(devnet.endpoint(), &devnet, 1).await, 0);
+    simulate(&devnet, &tx).await.unwrap();
+    devnet.mine(1).unwrap();
+    assert_eq!(broadcast(devnet.endpoint(), &tx).await["code"], 0);
+}
+
+#[tokio::test]
+async fn the_node_of_a_further_endpoint_restarts_alone() {
+    let devnet = manual();
+    devnet.mine(1).unwrap();
+    let endpoint = devnet.open_endpoint().unwrap();
+    let tx = transfer(&devnet, 1, 0).bytes;
+    assert_eq!(broadcast(&endpoint, &tx).await["code"], 0);
+    endpoint.fault(Fault::new(FaultKind::Restart)).unwrap();
+    assert_eq!(result(&devnet, "num_unconfirmed_txs", json!({})).await["total"], "1");
+    is_back(&endpoint).await;
+    let next = transfer(&devnet, 2, 0).bytes;
+    assert_eq!(broadcast(&endpoint, &next).await["code"], 4);
+    assert_eq!(broadcast(devnet.endpoint(), &next).await["code"], 0);
+}
+
+#[tokio::test]
+async fn a_chain_that_is_upgraded_keeps_its_state_and_speaks_the_new_version_only() {
+    let (v9, v10) = (EmissionsVersion::V9, EmissionsVersion::V10);
+    let devnet = crate::support::start(bootstrap::devnet::Options {
+        block_time: bootstrap::devnet::BlockTime::Manual,
+        emissions: v9,
+        ..bootstrap::devnet::Options::on_free_port()
+    });
+    let params = |version: EmissionsVersion| json!({"path": version.path("GetParams"), "data": ""});
+    let log = async |version| result(&devnet, "abci_query", params(version)).await["response"]["log"].take();
+    devnet.mine(1).unwrap();
+    let worker = devnet.accounts()[3].address.clone();
+    devnet.set_registered(1, &worker, true).unwrap();
+    devnet
+        .submit_as(&worker, 1, 1, "0.5".parse().map(bootstrap::chain::payload::Inference::Single).unwrap())
+        .unwrap();
+    devnet.mine(1).unwrap();
+    assert_eq!(log(v9).await, "");
+    devnet.upgrade(v10).unwrap();
+    is_back(devnet.endpoint()).await;
+    assert_eq!(log(v9).await, "unknown query path: unknown request");
+    assert_eq!(log(v10).await, "");
+    assert_eq!(devnet.submissions(1).unwrap()[0].value.as_deref(), Some("0.5"));
+    devnet.mine(20).unwrap();
+    let opened = json!({"query": "emissions.v10.EventWorkerSubmissionWindowOpened.topic_id EXISTS"});
+    assert_ne!(result(&devnet, "block_search", opened).await["total_count"], "0");
+    let again = devnet.submit_as(
+        &worker,
+        1,
+        21,
+        "0.25".parse().map(bootstrap::chain::payload::Inference::Single).unwrap(),
+    );
+    assert_eq!(again.unwrap().check.code, 0);
+    devnet.mine(1).unwrap();
+    assert_eq!(devnet.submissions(1).unwrap()[1].value.as_deref(), Some("0.25"));
+    let refused = call(&devnet, "devnet_fault", json!({"method": "*", "kind": "lag", "blocks": 901})).await;
+    assert!(refused["error"]["data"].as_str().unwrap().contains("blocks"), "{refused}");
+}
