@@ -167,8 +167,14 @@ impl Manifest {
             .map_err(|source| LoadError::Wrong { root: root.to_owned(), source })
     }
 
-    /// Reads the text of a manifest whose bundle has the root `root`; `look` finds what is wrong with
-    /// the files that it names. Without a manifest at least one of the problems is an error.
+    /// Reads the text of a manifest whose bundle has the root `root`, without a look at any file.
+    /// Without a manifest at least one of the problems is an error.
+    #[must_use]
+    pub fn from_text(root: &Path, text: &[u8]) -> (Option<Self>, Vec<Problem>) {
+        Self::parse(root, text, |_| ())
+    }
+
+    /// The same; `look` finds what is wrong with the files that it names.
     fn parse(root: &Path, text: &[u8], look: impl FnOnce(&mut Reader<'_>)) -> (Option<Self>, Vec<Problem>) {
         let (tree, problems) = match yaml::read(FILE_NAME, text) {
             Ok(read) => read,

@@ -1,5 +1,7 @@
 //! A transaction that is in a block, and what its events say.
 
+use tendermint_rpc::endpoint::tx;
+
 use super::tx::TxHash;
 use super::typed_event::TypedEvent;
 use crate::wallet::Address;
@@ -35,6 +37,22 @@ pub enum Admission {
 }
 
 impl DeliveredTx {
+    /// The transaction with this hash as `tx` describes it.
+    #[must_use]
+    pub fn found(hash: TxHash, answer: tx::Response) -> Self {
+        let result = answer.tx_result;
+        Self {
+            hash,
+            height: answer.height.value(),
+            code: result.code.value(),
+            codespace: result.codespace,
+            log: result.log,
+            gas_wanted: u64::try_from(result.gas_wanted).unwrap_or(0),
+            gas_used: u64::try_from(result.gas_used).unwrap_or(0),
+            events: result.events.into_iter().filter_map(TypedEvent::from_abci).collect(),
+        }
+    }
+
     /// Whether the payload of `inferer` was admitted. Only the event tells: the code is 0 either way.
     #[must_use]
     pub fn admission(&self, inferer: &Address) -> Admission {

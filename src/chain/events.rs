@@ -7,6 +7,8 @@
 //! `tendermint-rpc` has a websocket client too, but it drops every frame that is neither `NewBlock` nor
 //! `Tx`, and the code of a transaction that failed.
 
+mod frame;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,23 +16,22 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::{SinkExt, StreamExt};
 use percent_encoding::percent_decode_str;
-use serde::{Deserialize, Deserializer};
 use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::delivered::DeliveredTx;
 use super::messages::EmissionsVersion;
 use super::pool::Pool;
 use super::rpc::Endpoint;
-use super::tx::TxHash;
-use super::typed_event::TypedEvent;
 use crate::bundle::SensitiveUrl;
 use crate::wallet::Address;
+
+pub use frame::{Frame, FrameError};
 
 /// The largest frame that is read, in bytes. An opening is some 25 kB, a transaction of ours 7 kB.
 const MAX_FRAME: usize = 4 << 20;
@@ -155,8 +156,8 @@ enum Gone {
     Broken(String),
     #[error("the node closed the connection")]
     Closed,
-    #[error("the node ended a subscription: {0}")]
-    Subscription(String),
+    #[error(transparent)]
+    Frame(#[from] FrameError),
     #[error("nobody listens any more")]
     Receiver,
 }
@@ -237,10 +238,10 @@ impl Connection<'_> {
         let mut acknowledged = 0;
         while acknowledged < queries.len() {
             match socket.next().await {
-                Some(Ok(Message::Text(text))) => match parse(&text)? {
+                Some(Ok(Message::Text(text))) => match Frame::read(&text, self.interest)? {
                     Frame::Acknowledged => acknowledged += 1,
                     // A block may come between the acknowledgements.
-                    Frame::Event(_) | Frame::Other => {}
+                    Frame::Told(_) => {}
                 },
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(connect(error)),
@@ -250,31 +251,15 @@ impl Connection<'_> {
         Ok(socket)
     }
 
-    async fn frame(&mut self, text: &Utf8Bytes) -> Result<(), Gone> {
-        let Frame::Event(data) = parse(text)? else { return Ok(()) };
-        match data {
-            Data::NewBlockHeader { header } => {
+    async fn frame(&mut self, text: &str) -> Result<(), Gone> {
+        let Frame::Told(events) = Frame::read(text, self.interest)? else { return Ok(()) };
+        for event in events {
+            if matches!(event, ChainEvent::Block { .. }) {
                 self.blocks.saw_one();
-                self.tell(ChainEvent::Block { height: header.height, time: header.time }).await
             }
-            Data::NewBlockEvents { height, events } => {
-                let opened = self.interest.version.event("EventWorkerSubmissionWindowOpened");
-                for event in events.iter().filter(|event| event.kind == opened) {
-                    let ours = event.int("topic_id").and_then(|id| u64::try_from(id).ok())
-                        == Some(self.interest.topic_id);
-                    let window = event.int("nonce_block_height").zip(event.int("window_end_block"));
-                    if let (true, Some((nonce, window_end))) = (ours, window) {
-                        self.tell(ChainEvent::WindowOpened { nonce, window_end, height }).await?;
-                    }
-                }
-                Ok(())
-            }
-            Data::Tx { result } => match delivered(result) {
-                Some(tx) => self.tell(ChainEvent::Tx(Box::new(tx))).await,
-                None => Ok(()),
-            },
-            Data::Unknown => Ok(()),
+            self.tell(event).await?;
         }
+        Ok(())
     }
 
     async fn tell(&self, event: ChainEvent) -> Result<(), Gone> {
@@ -304,110 +289,3 @@ fn request(url: &SensitiveUrl) -> Result<Request, String> {
 }
 
 type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
-
-/// A frame as far as a worker reads it.
-#[derive(Debug)]
-enum Frame {
-    Acknowledged,
-    Event(Data),
-    Other,
-}
-
-#[derive(Debug, Deserialize)]
-struct RawFrame {
-    result: Option<RawResult>,
-    error: Option<RawError>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RawResult {
-    data: Option<Data>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RawError {
-    code: i64,
-    message: String,
-    #[serde(default)]
-    data: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(tag = "type", content = "value")]
-enum Data {
-    #[serde(rename = "tendermint/event/NewBlockHeader")]
-    NewBlockHeader { header: Header },
-    #[serde(rename = "tendermint/event/NewBlockEvents")]
-    NewBlockEvents {
-        #[serde(deserialize_with = "number")]
-        height: u64,
-        #[serde(default)]
-        events: Vec<TypedEvent>,
-    },
-    #[serde(rename = "tendermint/event/Tx")]
-    Tx {
-        #[serde(rename = "TxResult")]
-        result: TxResult,
-    },
-    #[serde(other)]
-    Unknown,
-}
-
-#[derive(Debug, Deserialize)]
-struct Header {
-    #[serde(deserialize_with = "number")]
-    height: u64,
-    #[serde(with = "time::serde::rfc3339")]
-    time: time::OffsetDateTime,
-}
-
-/// In a frame `code` and `codespace` are absent when 0 or empty.
-#[derive(Debug, Deserialize)]
-struct TxResult {
-    #[serde(deserialize_with = "number")]
-    height: u64,
-    tx: String,
-    result: ExecResult,
-}
-
-#[derive(Debug, Deserialize)]
-struct ExecResult {
-    #[serde(default)]
-    code: u32,
-    #[serde(default)]
-    codespace: String,
-    #[serde(default)]
-    log: String,
-    #[serde(default, deserialize_with = "number")]
-    gas_wanted: u64,
-    #[serde(default, deserialize_with = "number")]
-    gas_used: u64,
-    #[serde(default)]
-    events: Vec<TypedEvent>,
-}
-
-/// CometBFT writes 64-bit numbers as text.
-fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-    text.parse().map_err(serde::de::Error::custom)
-}
-
-fn parse(text: &str) -> Result<Frame, Gone> {
-    let frame: RawFrame =
-        serde_json::from_str(text).map_err(|error| Gone::Broken(format!("not a frame: {error}")))?;
-    if let Some(RawError { code, message, data }) = frame.error {
-        return Err(Gone::Subscription(format!("{message} ({code}) {data}").trim_end().to_owned()));
-    }
-    Ok(match frame.result {
-        Some(RawResult { data: Some(data) }) => Frame::Event(data),
-        Some(RawResult { data: None }) => Frame::Acknowledged,
-        None => Frame::Other,
-    })
-}
-
-fn delivered(tx: TxResult) -> Option<DeliveredTx> {
-    let bytes = BASE64.decode(&tx.tx).ok()?;
-    let TxResult { height, result, .. } = tx;
-    let ExecResult { code, codespace, log, gas_wanted, gas_used, events } = result;
-    Some(DeliveredTx { hash: TxHash::of(&bytes), height, code, codespace, log, gas_wanted, gas_used, events })
-}

@@ -21,7 +21,6 @@ use super::outcome::{Refusal, Stage, Verdict};
 use super::pool::{Pool, PoolError};
 use super::rpc::{AbciAnswer, Endpoint};
 use super::tx::{DENOM, TxHash};
-use super::typed_event::TypedEvent;
 use crate::wallet::Address;
 
 /// Why a query brought no value.
@@ -313,19 +312,7 @@ impl Client {
             .first(self.limit, async |endpoint: Endpoint, limit| endpoint.tx(&hash, limit).await)
             .await;
         match found {
-            Ok(answer) => {
-                let result = answer.tx_result;
-                Ok(Some(DeliveredTx {
-                    hash,
-                    height: answer.height.value(),
-                    code: result.code.value(),
-                    codespace: result.codespace,
-                    log: result.log,
-                    gas_wanted: u64::try_from(result.gas_wanted).unwrap_or(0),
-                    gas_used: u64::try_from(result.gas_used).unwrap_or(0),
-                    events: result.events.into_iter().filter_map(TypedEvent::from_abci).collect(),
-                }))
-            }
+            Ok(answer) => Ok(Some(DeliveredTx::found(hash, answer))),
             Err(PoolError::Refused(refused)) if refused.verdict() == Some(Verdict::NotFound) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -368,13 +355,23 @@ impl Client {
     async fn ask<Q: Query + Message>(&self, request: &Q) -> Result<(u64, Q::Response), QueryError> {
         let (path, data) = (Q::path(self.version), request.encode_to_vec());
         let call = async |endpoint: Endpoint, limit| endpoint.abci_query(&path, data.clone(), limit).await;
-        let AbciAnswer { code, codespace, log, value, height } = self.pool.first(self.limit, call).await?;
+        let answer = self.pool.first(self.limit, call).await?;
+        Ok((answer.height, answer.message::<Q>(self.version)?))
+    }
+}
+
+impl AbciAnswer {
+    /// The message in the answer to a query.
+    ///
+    /// # Errors
+    /// [`QueryError::Refused`] and [`QueryError::Decode`].
+    pub fn message<Q: Query>(self, version: EmissionsVersion) -> Result<Q::Response, QueryError> {
+        let path = Q::path(version);
+        let Self { code, codespace, log, value, .. } = self;
         if code != 0 {
             return Err(QueryError::Refused { path, code, codespace, log });
         }
         // An empty value is a message of defaults, not an error.
-        let answer =
-            Q::Response::decode(value.as_slice()).map_err(|source| QueryError::Decode { path, source })?;
-        Ok((height, answer))
+        Q::Response::decode(value.as_slice()).map_err(|source| QueryError::Decode { path, source })
     }
 }

@@ -10,7 +10,7 @@ environment: {pip_requirements: requirements.txt}
 ";
 
 fn parse(text: &str) -> (Option<Manifest>, Vec<Problem>) {
-    Manifest::parse(Path::new("/b"), text.as_bytes(), |_| {})
+    Manifest::from_text(Path::new("/b"), text.as_bytes())
 }
 
 /// The messages with their places, in the order of the file.

@@ -148,16 +148,7 @@ impl Endpoint {
     /// See [`RpcError`].
     pub async fn status(&self, limit: Duration) -> Result<NodeStatus, RpcError> {
         let (answer, peer) = self.call_peer(status::Request, limit).await?;
-        let sync = answer.sync_info;
-        Ok(NodeStatus {
-            chain_id: answer.node_info.network.to_string(),
-            node_id: answer.node_info.id.to_string(),
-            peer,
-            height: sync.latest_block_height.value(),
-            time: offset_date_time(sync.latest_block_time),
-            block_time: mean_block_time(&sync),
-            catching_up: sync.catching_up,
-        })
+        Ok(NodeStatus { peer, ..answer.into() })
     }
 
     /// `abci_query` of the latest state.
@@ -171,14 +162,7 @@ impl Endpoint {
         limit: Duration,
     ) -> Result<AbciAnswer, RpcError> {
         let request = abci_query::Request::new(Some(path.to_owned()), data, None, false);
-        let answer = self.call(request, limit).await?.response;
-        Ok(AbciAnswer {
-            code: answer.code.value(),
-            codespace: answer.codespace,
-            log: answer.log,
-            value: answer.value,
-            height: answer.height.value(),
-        })
+        self.call(request, limit).await.map(AbciAnswer::from)
     }
 
     /// `broadcast_tx_sync`: what CheckTx says of these bytes.
@@ -186,8 +170,7 @@ impl Endpoint {
     /// # Errors
     /// See [`RpcError`]; [`Verdict::InCache`](super::outcome::Verdict::InCache) is a success.
     pub(super) async fn broadcast(&self, bytes: Vec<u8>, limit: Duration) -> Result<CheckTxAnswer, RpcError> {
-        let answer = self.call(broadcast::tx_sync::Request::new(bytes), limit).await?;
-        Ok(CheckTxAnswer { code: answer.code.value(), codespace: answer.codespace, log: answer.log })
+        self.call(broadcast::tx_sync::Request::new(bytes), limit).await.map(CheckTxAnswer::from)
     }
 
     /// `tx`: the transaction with this hash, once it is in a block.
@@ -211,7 +194,7 @@ impl Endpoint {
         match tokio::time::timeout(limit, self.exchange(&body, limit)).await {
             Ok(answer) => {
                 let Answer { body, peer } = answer?;
-                Ok((self.decode::<R>(&body)?, peer))
+                Ok((decode::<R>(&self.to_string(), &body)?, peer))
             }
             Err(_) => Err(RpcError::TimedOut { endpoint: self.to_string(), limit }),
         }
@@ -277,20 +260,63 @@ impl Endpoint {
         Ok(Answer { body, peer })
     }
 
-    fn decode<R: SimpleRequest>(&self, body: &[u8]) -> Result<R::Output, RpcError> {
-        use tendermint_rpc::error::ErrorDetail;
-        R::Response::from_string(body).map(Into::into).map_err(|error| match error.detail() {
-            ErrorDetail::Response(refused) => RpcError::Refused {
-                endpoint: self.to_string(),
-                code: i64::from(refused.source.code().value()),
-                message: refused.source.to_string(),
-            },
-            other => self.not_rpc(other.to_string()),
-        })
-    }
-
     fn not_rpc(&self, cause: String) -> RpcError {
         RpcError::NotRpc { endpoint: self.to_string(), cause }
+    }
+}
+
+/// Reads the body of an answer to `R`; `endpoint` names its sender in errors.
+///
+/// # Errors
+/// [`RpcError::Refused`] when it is the node's own error, [`RpcError::NotRpc`] when it is no answer to `R`.
+pub fn decode<R: SimpleRequest>(endpoint: &str, body: &[u8]) -> Result<R::Output, RpcError> {
+    use tendermint_rpc::error::ErrorDetail;
+    let endpoint = || endpoint.to_owned();
+    let not_rpc = |cause: String| RpcError::NotRpc { endpoint: endpoint(), cause };
+    // Bad base64, such as `AAAA=`, makes a library below `tendermint-rpc` panic.
+    let read = std::panic::catch_unwind(|| R::Response::from_string(body))
+        .map_err(|_| not_rpc("its answer cannot be decoded".to_owned()))?;
+    read.map(Into::into).map_err(|error| match error.detail() {
+        ErrorDetail::Response(refused) => RpcError::Refused {
+            endpoint: endpoint(),
+            code: i64::from(refused.source.code().value()),
+            message: refused.source.to_string(),
+        },
+        other => not_rpc(other.to_string()),
+    })
+}
+
+impl From<status::Response> for NodeStatus {
+    fn from(answer: status::Response) -> Self {
+        let sync = answer.sync_info;
+        Self {
+            chain_id: answer.node_info.network.to_string(),
+            node_id: answer.node_info.id.to_string(),
+            peer: None,
+            height: sync.latest_block_height.value(),
+            time: offset_date_time(sync.latest_block_time),
+            block_time: mean_block_time(&sync),
+            catching_up: sync.catching_up,
+        }
+    }
+}
+
+impl From<abci_query::Response> for AbciAnswer {
+    fn from(answer: abci_query::Response) -> Self {
+        let answer = answer.response;
+        Self {
+            code: answer.code.value(),
+            codespace: answer.codespace,
+            log: answer.log,
+            value: answer.value,
+            height: answer.height.value(),
+        }
+    }
+}
+
+impl From<broadcast::tx_sync::Response> for CheckTxAnswer {
+    fn from(answer: broadcast::tx_sync::Response) -> Self {
+        Self { code: answer.code.value(), codespace: answer.codespace, log: answer.log }
     }
 }
 
@@ -307,4 +333,24 @@ fn mean_block_time(sync: &status::SyncInfo) -> Option<Duration> {
 
 fn tendermint_rpc_hash(hash: &TxHash) -> tendermint::Hash {
     tendermint::Hash::Sha256(*hash.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_base64_is_no_answer_and_no_panic() {
+        let answer = |value: &str| {
+            let body = format!(
+                r#"{{"jsonrpc":"2.0","id":1,"result":{{"response":{{"value":"{value}","height":"1"}}}}}}"#
+            );
+            decode::<abci_query::Request>("node", body.as_bytes()).map(AbciAnswer::from)
+        };
+        assert_eq!(answer("AAAA").unwrap().value, [0, 0, 0]);
+        for value in ["AAAA=", "=", "A", "*"] {
+            let told = answer(value);
+            assert!(matches!(told, Err(RpcError::NotRpc { .. })), "{value}: {told:?}");
+        }
+    }
 }
