@@ -1,11 +1,13 @@
 //! One worker whose model is, from window to window, whatever animal the test names.
 
 use std::fs;
-use std::path::Path;
+use std::io::Write;
 
 use bootstrap::devnet::Options;
+use nix::unistd::Pid;
 use serde_json::Value;
 
+use crate::mark::{self, Mark};
 use crate::support::{Bench, Worker, manual};
 
 /// What every bundle of the zoo ends with: the model reads beside itself which animal it is, and with
@@ -29,9 +31,6 @@ def predict(context):
     return globals()[animal](context, *argument) if animal else 1
 ";
 
-/// The variable by which every process of a cage is known, whatever became of its parents.
-const MARK: &str = "ZOO_CAGE";
-
 /// Blocks from one window to the next.
 pub const EPOCH: i64 = 60;
 
@@ -39,6 +38,7 @@ pub const EPOCH: i64 = 60;
 pub struct Cage {
     pub bench: Bench,
     worker: Worker,
+    mark: Mark,
     /// How many processes there are when all is well.
     at_rest: usize,
 }
@@ -51,7 +51,7 @@ impl Cage {
     pub fn new(animals: &str, runtime: &str) -> Self {
         let mut cage = Self::begin_with("", animals, runtime);
         cage.bench.until("ready", |bench| (bench.heartbeat()["ready"] == true).then_some(()));
-        cage.at_rest = cage.processes().len();
+        cage.at_rest = cage.mark.processes().len();
         cage
     }
 
@@ -67,14 +67,14 @@ impl Cage {
         };
         let code = format!("{animals}{KEEPER}");
         let bench = Bench::with_manifest(options, &code, &format!("runtime: {{{runtime}}}\n"));
-        let mark = bench.folder.path().display().to_string();
-        let bench = bench.set(MARK, &mark);
+        let mark = Mark(bench.folder.path().display().to_string());
+        let bench = bench.set(mark::NAME, &mark.0);
         order(&bench, animal);
         // Between two windows.
         bench.devnet.mine(epoch - 2).unwrap();
         bench.devnet.set_registered(1, &bench.address(), true).unwrap();
         let worker = bench.run(&[]);
-        Self { bench, worker, at_rest: 0 }
+        Self { bench, worker, mark, at_rest: 0 }
     }
 
     /// A window in which the model is this animal: it fails with this kind and these words, and the
@@ -162,28 +162,25 @@ impl Cage {
     /// What the animal started, and its own process, are gone.
     pub fn nothing_is_left(&self) {
         self.bench.until("the end of what the model started", |_| {
-            (self.processes().len() <= self.at_rest).then_some(())
+            (self.mark.processes().len() <= self.at_rest).then_some(())
         });
     }
 
     /// Stops the worker: in order, and with everything that there was.
     pub fn close(self) {
-        let Self { bench, worker, .. } = self;
+        let Self { bench, worker, mark, .. } = self;
         assert_eq!(worker.stop(), Some(0), "{}", bench.log());
-        bench.until("the end of every process", |bench| {
-            let left = processes(bench.folder.path());
-            left.is_empty().then_some(())
-        });
+        bench.until("the end of every process", |_| mark.processes().is_empty().then_some(()));
+    }
+
+    /// The worker's process.
+    pub fn worker(&self) -> Pid {
+        self.worker.pid()
     }
 
     pub fn status(&self) -> Value {
         let output = self.bench.bootstrap().args(["status", "--json"]).output().unwrap();
         serde_json::from_slice(&output.stdout).unwrap()
-    }
-
-    /// The worker and what descends from it.
-    fn processes(&self) -> Vec<u32> {
-        processes(self.bench.folder.path())
     }
 }
 
@@ -194,6 +191,12 @@ fn order(bench: &Bench, animal: &str) {
     fs::rename(source.join("next"), source.join("animal")).unwrap();
 }
 
+/// Says that a test shows nothing here. Past the test runner, which keeps what a passing test prints.
+pub fn skipped(why: &str) {
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    writeln!(std::io::stderr(), "SKIPPED {test}: {why}").unwrap();
+}
+
 /// Whether a text names a failure of this kind in these words.
 fn is_named(text: &Value, kind: &str, says: &str) -> bool {
     text.as_str().is_some_and(|text| text.contains(&format!("{kind}: ")) && text.contains(says))
@@ -202,22 +205,4 @@ fn is_named(text: &Value, kind: &str, says: &str) -> bool {
 /// The lines of the worker's log. One that is being written is no line yet.
 pub fn log_lines(bench: &Bench) -> Vec<Value> {
     bench.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
-}
-
-/// Processes that carry a cage's mark. One that has ended and was not reaped has no environment any more:
-/// it counts when its parent carries the mark.
-fn processes(mark: &Path) -> Vec<u32> {
-    let mark = format!("{MARK}={}\0", mark.display()).into_bytes();
-    let all: Vec<(u32, u32, bool)> = fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| {
-            let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
-            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            Some((pid, parent, environment.windows(mark.len()).any(|part| part == mark)))
-        })
-        .collect();
-    let marked = |pid: u32| all.iter().any(|(other, _, has_mark)| *other == pid && *has_mark);
-    all.iter().filter(|(_, parent, has_mark)| *has_mark || marked(*parent)).map(|(pid, ..)| *pid).collect()
 }

@@ -7,7 +7,10 @@
 
 mod cage;
 mod death;
+mod flood;
 mod hang;
+mod mark;
+mod offspring;
 mod raise;
 #[allow(dead_code)] // shared with the tests of the worker, which use all of it
 #[path = "../support/bench.rs"]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{MainLoop, Standing};
 use crate::health::Phase;
-use crate::model::ModelState;
+use crate::model::{FailureKind, ModelState};
 use crate::worker::reporter::Reporter;
 use crate::worker::round::Progress;
 
@@ -21,9 +21,12 @@ impl MainLoop {
         reporter.next_window(head, self.schedule.next_start());
         let model = self.models.borrow_and_update().clone();
         reporter.model(&model);
-        let is_stale = head.age() > (head.block_time * STALE_BLOCKS).max(STALE_AFTER);
+        let stale_after = (head.block_time * STALE_BLOCKS).max(STALE_AFTER);
         let why_not = match (&self.standing, &model.state) {
-            _ if is_stale => Some(format!("no new block for {} s", head.age().as_secs())),
+            // Not how long exactly: what changes all the time would fill the log.
+            _ if head.age() > stale_after => {
+                Some(format!("no new block for more than {} s", stale_after.as_secs()))
+            }
             (Standing::Unknown, _) => Some("the worker is starting".to_owned()),
             (Standing::Blocked(why), _) => Some(why.clone()),
             (Standing::Unregistered, ModelState::Failed(failure)) => {
@@ -36,8 +39,11 @@ impl MainLoop {
             )),
             _ if self.standby => Some("another instance answers for this wallet".to_owned()),
             (Standing::Good, ModelState::Loading) => Some("the model is loading".to_owned()),
-            (Standing::Good, ModelState::Failed(failure)) => {
+            (Standing::Good, ModelState::Failed(failure)) if failure.kind == FailureKind::Import => {
                 Some(format!("the model cannot be loaded: {failure}"))
+            }
+            (Standing::Good, ModelState::Failed(failure)) => {
+                Some(format!("the model process is replaced: {}: {failure}", failure.kind))
             }
             (Standing::Good, ModelState::Stopped) => Some("the model has stopped".to_owned()),
             (Standing::Good, ModelState::Ready | ModelState::Busy) => None,

@@ -1,0 +1,105 @@
+//! Models that print more than anybody can read.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::cage::{Cage, log_lines};
+
+const ANIMALS: &str = r"
+import logging, os, sys, time
+
+PIECE = 1 << 16
+
+def write(descriptor, bytes_, total):
+    left = total
+    while left > 0:
+        left -= os.write(descriptor, bytes_)
+
+# A quarter of each: a line without end, lines, noise, escapes that would forge lines.
+def floods(context):
+    noise = os.urandom(PIECE)
+    forged = b'\r\x1b[2K\x1b[31m{\x22level\x22:\x22ERROR\x22,\x22message\x22:\x22forged\x22}\r' * 1024
+    lines = (b'y' * 255 + b'\n') * 256
+    for descriptor in (1, 2):
+        for bytes_ in (b'x' * PIECE, lines, noise, forged):
+            write(descriptor, bytes_, 63_000_000)
+        os.write(descriptor, b'\nthe end of it\n')
+    return 7
+
+def replaces_stdout(context):
+    class Broken:
+        def write(self, text): raise OSError('no')
+        def flush(self): raise OSError('no')
+    sys.stdout = sys.stderr = Broken()
+    return 2
+
+def closes_stdout(context):
+    sys.stdout.close()
+    return 3
+
+def configures_logging(context):
+    logging.basicConfig(level=logging.DEBUG, force=True, stream=sys.__stderr__)
+    logging.getLogger('prices').error('price of %s is old', 'ETH')
+    return 4
+";
+
+/// A number of kB in `/proc/PID/status`.
+fn memory(cage: &Cage, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", cage.worker())).unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn half_a_gigabyte_of_output_costs_no_memory_and_little_log() {
+    let cage = Cage::new(ANIMALS, "max_seconds: 50");
+    cage.answers("", "1");
+    let (resident, peak) = (memory(&cage, "VmRSS:"), memory(&cage, "VmHWM:"));
+    let (before, written) = (cage.last_turn(), cage.bench.log().len());
+    let nonce = cage.open("floods");
+    cage.admits(nonce, "7");
+    cage.is_live_after(before);
+
+    let grown = memory(&cage, "VmRSS:").saturating_sub(resident);
+    let peak = memory(&cage, "VmHWM:").saturating_sub(peak);
+    assert!(grown < 4 * 1024 && peak < 4 * 1024, "{grown} kB more resident, {peak} kB at the peak");
+
+    // What is missing is counted and said, of each stream, though the model says nothing any more.
+    let sum = |stream: &str, field: &str| {
+        let lines = log_lines(&cage.bench)
+            .into_iter()
+            .filter(|line| line["stream"] == stream && line["nonce"] == nonce);
+        lines.filter_map(|line| line[field].as_u64()).sum::<u64>()
+    };
+    for stream in ["stdout", "stderr"] {
+        cage.bench.until("a count of what is missing", |_| {
+            // A line for each 256 bytes of a quarter, and of another one on average.
+            (sum(stream, "dropped") > 400_000 && sum(stream, "cut") > 0 && sum(stream, "bytes") > 150_000_000)
+                .then_some(())
+        });
+    }
+    let log = cage.bench.log();
+    let more = log.len() - written;
+    assert!(more < 4 * 1024 * 1024, "{more} bytes of log");
+    // Nothing that it printed is a line of ours.
+    for line in log.lines() {
+        let line: Value = serde_json::from_str(line).expect("a line of our own");
+        assert_ne!(line["level"], "ERROR", "{line}");
+    }
+    assert!(!log.contains('\u{1b}'));
+    cage.answers("", "1");
+    cage.close();
+}
+
+#[test]
+fn a_model_may_do_what_it_likes_with_its_output() {
+    let cage = Cage::new(ANIMALS, "max_seconds: 50");
+    cage.answers("configures_logging", "4");
+    cage.bench.until("what it logs", |bench| bench.log().contains("price of ETH is old").then_some(()));
+    cage.answers("closes_stdout", "3");
+    cage.answers("replaces_stdout", "2");
+    // What it did to its process stays done.
+    cage.answers("", "1");
+    cage.close();
+}
