@@ -2,5 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // in tests
 
+mod endpoint;
 mod faucet;
+mod pool;
 mod server;

@@ -12,6 +12,8 @@ use tokio::task::JoinHandle;
 /// A request as it came in.
 #[derive(Debug, Clone)]
 pub struct Request {
+    /// Which connection brought it, from 0.
+    pub connection: usize,
     /// `POST`.
     pub method: String,
     /// Path and query.
@@ -41,6 +43,29 @@ pub fn answer(status: &str, headers: &[&str], body: &str) -> Reply {
     Reply::Bytes(format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}").into_bytes())
 }
 
+/// An answer of a node.
+pub fn json(body: &serde_json::Value) -> Reply {
+    answer("200 OK", &["content-type: application/json"], &body.to_string())
+}
+
+/// A recording of a real node.
+pub fn capture(name: &str) -> serde_json::Value {
+    let path = format!("{}/tests/captures/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_slice(&std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))).unwrap()
+}
+
+/// What a node says to `status`.
+pub fn status(node_id: u8, chain_id: &str, height: u64) -> Reply {
+    let mut status = capture("status")["response"].clone();
+    status["result"]["node_info"]["id"] = format!("{node_id:040x}").into();
+    status["result"]["node_info"]["network"] = chain_id.into();
+    status["result"]["sync_info"]["latest_block_height"] = height.to_string().into();
+    let time = time::OffsetDateTime::from_unix_timestamp(i64::try_from(height).unwrap() * 5).unwrap();
+    let time = time.format(&time::format_description::well_known::Rfc3339).unwrap();
+    status["result"]["sync_info"]["latest_block_time"] = time.into();
+    json(&status)
+}
+
 /// Stops when it is dropped.
 pub struct Server {
     address: SocketAddr,
@@ -57,16 +82,21 @@ impl Drop for Server {
 impl Server {
     /// Answers every request with what `reply` makes of it.
     pub async fn start(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1:0", reply).await
+    }
+
+    /// The same at an address.
+    pub async fn start_at(address: &str, reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let (reply, seen) = (Arc::new(reply), Arc::clone(&requests));
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
-            loop {
+            for connection in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (reply, seen) = (Arc::clone(&reply), Arc::clone(&seen));
-                connections.spawn(async move { converse(stream, &*reply, &seen).await });
+                connections.spawn(async move { converse(stream, connection, &*reply, &seen).await });
             }
         });
         Self { address, requests, task }
@@ -86,12 +116,13 @@ impl Server {
 /// `None` at the end of the connection.
 async fn converse(
     mut stream: TcpStream,
+    connection: usize,
     reply: &(dyn Fn(&Request) -> Reply + Send + Sync),
     seen: &Mutex<Vec<Request>>,
 ) -> Option<()> {
     let mut unread = Vec::new();
     loop {
-        let request = read(&mut stream, &mut unread).await?;
+        let request = read(&mut stream, connection, &mut unread).await?;
         let reply = reply(&request);
         seen.lock().unwrap().push(request);
         match reply {
@@ -111,7 +142,7 @@ async fn converse(
     }
 }
 
-async fn read(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<Request> {
+async fn read(stream: &mut TcpStream, connection: usize, unread: &mut Vec<u8>) -> Option<Request> {
     let head_end = loop {
         if let Some(at) = unread.windows(4).position(|window| window == b"\r\n\r\n") {
             break at + 4;
@@ -130,7 +161,7 @@ async fn read(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<Request> {
         more(stream, unread).await?;
     }
     let body = String::from_utf8(unread.drain(..length).collect()).ok()?;
-    Some(Request { method: first.next()?, target: first.next()?, headers, body })
+    Some(Request { connection, method: first.next()?, target: first.next()?, headers, body })
 }
 
 async fn more(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<()> {

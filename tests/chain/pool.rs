@@ -1,0 +1,205 @@
+//! Several endpoints, of which some are sick.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bootstrap::chain::pool::{Broadcast, Durable, Pool, PoolError, Standing};
+use bootstrap::chain::rpc::Endpoint;
+use bootstrap::chain::tx::TxHash;
+
+use crate::server::{Reply, Request, Server, answer, capture, json, status};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn pool(servers: &[&Server]) -> Arc<Pool> {
+    let urls: Vec<_> = servers.iter().map(|server| server.url().parse().unwrap()).collect();
+    Arc::new(Pool::new(&urls, Some("chain".to_owned())).unwrap())
+}
+
+fn order(pool: &Pool) -> Vec<String> {
+    pool.ranked().iter().map(ToString::to_string).collect()
+}
+
+/// One call of the kind that reads.
+async fn height(pool: &Pool, limit: Duration) -> Result<u64, PoolError> {
+    let call = async |endpoint: Endpoint, limit| endpoint.status(limit).await;
+    pool.first(limit, call).await.map(|status| status.height)
+}
+
+#[tokio::test]
+async fn what_is_silent_or_broken_is_passed_over_and_then_rests() {
+    let good = Server::start(|_| status(2, "chain", 7)).await;
+    for sick in [
+        (|_| Reply::Silence) as fn(&Request) -> Reply,
+        |_| Reply::Reset,
+        |_| answer("200 OK", &["content-type: text/html"], "<html>"),
+        |_| answer("429 Too Many", &["retry-after: 60"], ""),
+    ] {
+        let sick = Server::start(sick).await;
+        let pool = pool(&[&sick, &good]);
+        assert_eq!(height(&pool, LIMIT).await.unwrap(), 7);
+        assert_eq!(order(&pool), [good.url(), sick.url()]);
+        assert_eq!(pool.report()[0].standing, Standing::Resting);
+        let asked = sick.requests().len();
+        assert_eq!(height(&pool, LIMIT).await.unwrap(), 7);
+        assert_eq!(sick.requests().len(), asked, "it is not asked again at once");
+    }
+}
+
+#[tokio::test]
+async fn with_nothing_else_a_resting_endpoint_is_asked_all_the_same() {
+    let flaky = Server::start(|request| match request.connection {
+        0 | 1 => answer("503 Down", &["connection: close"], ""),
+        _ => status(1, "chain", 7),
+    })
+    .await;
+    let pool = pool(&[&flaky]);
+    for _ in 0..2 {
+        assert!(matches!(height(&pool, LIMIT).await, Err(PoolError::Unusable(faults)) if faults.len() == 1));
+    }
+    assert_eq!(height(&pool, LIMIT).await.unwrap(), 7);
+    assert_eq!(pool.refresh(LIMIT).await.unwrap().height, 7);
+}
+
+#[tokio::test]
+async fn what_the_application_says_moves_nobody() {
+    let refusing = Server::start(|_| json(&capture("tx.missing")["response"])).await;
+    let other = Server::start(|_| status(2, "chain", 7)).await;
+    let pool = pool(&[&refusing, &other]);
+    let hash = TxHash::of(b"tx");
+    let looked = pool.first(LIMIT, async |endpoint: Endpoint, limit| endpoint.tx(&hash, limit).await).await;
+    assert!(matches!(looked, Err(PoolError::Refused(_))), "{looked:?}");
+    assert_eq!(order(&pool), [refusing.url(), other.url()]);
+    assert!(other.requests().is_empty());
+}
+
+#[tokio::test]
+async fn another_chain_is_excluded_for_good_also_when_it_turns_up_later() {
+    let moves = Arc::new(AtomicU64::new(0));
+    let seen = Arc::clone(&moves);
+    let moved = Server::start(move |_| match seen.load(Ordering::SeqCst) {
+        1 => status(1, "other", 9),
+        _ => status(1, "chain", 9),
+    })
+    .await;
+    let wrong = Server::start(|_| status(2, "wrong", 99)).await;
+    let pool = pool(&[&wrong, &moved]);
+    assert_eq!(pool.refresh(LIMIT).await.unwrap().height, 9);
+    assert_eq!(order(&pool), [moved.url()]);
+    moves.store(1, Ordering::SeqCst);
+    let error = pool.refresh(LIMIT).await.unwrap_err().to_string();
+    let (wrong, moved) = (wrong.url(), moved.url());
+    assert_eq!(error, format!("expected chain id `chain`, but {wrong} is on `wrong`, {moved} is on `other`"));
+    moves.store(2, Ordering::SeqCst);
+    assert!(
+        matches!(height(&pool, LIMIT).await, Err(PoolError::WrongChain { .. })),
+        "a node that changes chains"
+    );
+}
+
+#[tokio::test]
+async fn a_head_that_stands_still_goes_behind_and_comes_back() {
+    let head = Arc::new(AtomicU64::new(100));
+    let (moving, lagging) = (Arc::clone(&head), Arc::new(AtomicU64::new(100)));
+    let shown = Arc::clone(&lagging);
+    let first = Server::start(move |_| status(1, "chain", shown.load(Ordering::SeqCst))).await;
+    let second = Server::start(move |_| status(2, "chain", moving.load(Ordering::SeqCst))).await;
+    let pool = pool(&[&first, &second]);
+    pool.refresh(LIMIT).await.unwrap();
+    assert_eq!(order(&pool), [first.url(), second.url()]);
+    head.store(110, Ordering::SeqCst);
+    assert_eq!(pool.refresh(LIMIT).await.unwrap().height, 110);
+    assert_eq!(order(&pool), [second.url(), first.url()]);
+    lagging.store(110, Ordering::SeqCst);
+    pool.refresh(LIMIT).await.unwrap();
+    assert_eq!(order(&pool), [first.url(), second.url()]);
+}
+
+#[tokio::test]
+async fn one_node_under_several_names_is_said_to_be_one() {
+    let node = Server::start(|_| status(1, "chain", 7)).await;
+    let other = Server::start(|_| status(2, "chain", 7)).await;
+    let same_node = Server::start(|_| status(1, "chain", 7)).await;
+    let localhost = node.url().replace("127.0.0.1", "localhost");
+    let urls = [node.url(), localhost.clone(), other.url(), same_node.url()];
+    let parsed: Vec<_> = urls.iter().map(|url| url.parse().unwrap()).collect();
+    let pool = Pool::new(&parsed, None).unwrap();
+    pool.refresh(LIMIT).await.unwrap();
+    let same: Vec<_> = pool.report().into_iter().map(|report| report.same_as).collect();
+    assert_eq!(same, [None, Some(node.url()), None, Some(node.url())]);
+}
+
+/// A transaction that a test has written down.
+struct Tx;
+
+impl Durable for Tx {
+    fn tx_bytes(&self) -> &[u8] {
+        b"transaction"
+    }
+}
+
+fn accepted() -> Reply {
+    let mut taken = capture("tx/fee_1")["response"].clone();
+    taken["result"]["code"] = 0.into();
+    json(&taken)
+}
+
+fn refused() -> Reply {
+    json(&capture("tx/fee_1")["response"])
+}
+
+fn sent(request: &Request) -> bool {
+    request.body.contains("broadcast_tx_sync")
+}
+
+#[tokio::test]
+async fn a_broadcast_reaches_all_fresh_endpoints_and_waits_for_one() {
+    let taker = Server::start(|_| accepted()).await;
+    let silent = Server::start(|_| Reply::Silence).await;
+    let answers = pool(&[&silent, &taker]).broadcast(&Tx, LIMIT).await;
+    assert!(
+        matches!(&answers[..], [taken] if taken.is_accepted() && taken.endpoint == taker.url()),
+        "{answers:?}"
+    );
+    assert!(silent.requests().iter().any(sent));
+}
+
+#[tokio::test]
+async fn a_broadcast_asks_those_behind_only_where_nobody_judged() {
+    let fresh_reply = Arc::new(std::sync::Mutex::new(refused as fn() -> Reply));
+    let reply = Arc::clone(&fresh_reply);
+    let fresh = Server::start(move |request| match sent(request) {
+        true => (reply.lock().unwrap())(),
+        false => status(1, "chain", 100),
+    })
+    .await;
+    let behind =
+        Server::start(|request| if sent(request) { accepted() } else { status(2, "chain", 50) }).await;
+    let pool = pool(&[&behind, &fresh]);
+    pool.refresh(LIMIT).await.unwrap();
+    let answers = pool.broadcast(&Tx, LIMIT).await;
+    assert!(matches!(&answers[..], [refused] if refused.endpoint == fresh.url()), "{answers:?}");
+    assert!(answers.iter().all(Broadcast::is_certainly_not_there));
+    assert!(!behind.requests().iter().any(sent));
+
+    *fresh_reply.lock().unwrap() = || Reply::Reset;
+    let answers = pool.broadcast(&Tx, LIMIT).await;
+    assert!(
+        matches!(&answers[..], [lost, taken] if !lost.is_certainly_not_there() && taken.is_accepted()),
+        "{answers:?}"
+    );
+}
+
+#[tokio::test]
+async fn bytes_that_a_node_has_already_are_accepted() {
+    for name in ["tx/same_tx_in_mempool", "tx/same_tx_after_commit"] {
+        let node = Server::start(move |_| {
+            let body = capture(name)["response"].to_string();
+            answer("500 Internal Server Error", &["content-type: application/json"], &body)
+        })
+        .await;
+        let answers = pool(&[&node]).broadcast(&Tx, LIMIT).await;
+        assert!(answers.iter().all(Broadcast::is_accepted), "{answers:?}");
+    }
+}
