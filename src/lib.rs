@@ -16,11 +16,14 @@
 //! | [`wallet`] | a key that signs and cannot be read back |
 //! | [`settings`] | one table of settings, and where each value came from |
 //! | [`devnet`] | a local chain that checks what a real node checks |
+//! | `failpoint` | in builds for tests: points at which the process dies |
 
 pub mod bundle;
 pub mod chain;
 pub mod cli;
 pub mod devnet;
+#[doc(hidden)]
+pub mod failpoint;
 pub mod health;
 pub mod journal;
 pub mod model;

@@ -50,7 +50,7 @@ fn an_answered_window_is_a_row_with_everything_in_it() {
     journal.predicted(KEY, "0.5", at(1)).unwrap();
     let tx = journal.prepare(Purpose::Payload(KEY), signed(7, "a"), SpendLimit::None, at(2)).unwrap();
     journal.broadcasting(&tx, "http://127.0.0.1:26657", at(3)).unwrap();
-    journal.included(&tx, &success(121), at(4)).unwrap();
+    journal.included(tx.hash(), &success(121), at(4)).unwrap();
     journal.finish_round(KEY, &Ending::Admitted, at(5)).unwrap();
 
     let row = journal.reader().last_round().unwrap().unwrap();
@@ -133,7 +133,7 @@ fn history(folder: &Path) -> Journal {
     journal.predicted(KEY, "0.5", at(11)).unwrap();
     let tx = journal.prepare(Purpose::Payload(KEY), signed(7, "a"), SpendLimit::None, at(12)).unwrap();
     journal.broadcasting(&tx, "http://127.0.0.1:26657", at(13)).unwrap();
-    journal.included(&tx, &success(121), at(14)).unwrap();
+    journal.included(tx.hash(), &success(121), at(14)).unwrap();
     journal.finish_round(KEY, &Ending::Admitted, at(15)).unwrap();
 
     journal.begin_round(RoundKey { topic_id: 1, nonce: 140 }, at(30), 150).unwrap();

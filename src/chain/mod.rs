@@ -9,6 +9,7 @@
 //! | `rpc` | one CometBFT RPC endpoint |
 //! | `pool` | several endpoints, ranked |
 //! | `query` | typed queries |
+//! | `locate` | where a transaction is, by every node that can say |
 //! | `events` | the websocket: blocks, openings, our own transactions |
 //! | `gas_price` | the price of gas |
 //! | `fees` | gas limits and fees |
@@ -25,6 +26,7 @@ pub mod faucet;
 pub mod fees;
 pub mod gas_price;
 mod http;
+pub mod locate;
 pub mod messages;
 pub mod networks;
 pub mod outcome;

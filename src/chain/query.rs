@@ -9,7 +9,6 @@ use cosmrs::proto::cosmos::bank::v1beta1::QueryBalanceRequest;
 use cosmrs::proto::cosmos::tx::v1beta1::SimulateRequest;
 use prost::Message;
 
-use super::delivered::DeliveredTx;
 use super::gas_price::GasPrice;
 use super::messages::feemarket::GasPriceRequest;
 use super::messages::query::{
@@ -20,7 +19,7 @@ use super::messages::{EmissionsVersion, Query, Topic};
 use super::outcome::{Refusal, Stage, Verdict};
 use super::pool::{Pool, PoolError};
 use super::rpc::{AbciAnswer, Endpoint};
-use super::tx::{DENOM, TxHash};
+use super::tx::DENOM;
 use crate::wallet::Address;
 
 /// Why a query brought no value.
@@ -178,6 +177,12 @@ impl Client {
         &self.pool
     }
 
+    /// The limit of each query, all endpoints together.
+    #[must_use]
+    pub const fn limit(&self) -> Duration {
+        self.limit
+    }
+
     /// The same client with another limit for each query, all endpoints together.
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
@@ -203,13 +208,14 @@ impl Client {
         })
     }
 
-    /// Nonces whose window is open, with the window's length from the topic.
+    /// Nonces whose window is open, and the height whose state was read.
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn open_nonces(&self, topic_id: u64) -> Result<Vec<i64>, QueryError> {
-        let (_, answer) = self.ask(&GetOpenWorkerSubmissionWindowsRequest { topic_id }).await?;
-        Ok(answer.nonces.unwrap_or_default().nonces.into_iter().map(|nonce| nonce.block_height).collect())
+    pub async fn open_nonces(&self, topic_id: u64) -> Result<(u64, Vec<i64>), QueryError> {
+        let (height, answer) = self.ask(&GetOpenWorkerSubmissionWindowsRequest { topic_id }).await?;
+        let nonces = answer.nonces.unwrap_or_default().nonces;
+        Ok((height, nonces.into_iter().map(|nonce| nonce.block_height).collect()))
     }
 
     /// The topic.
@@ -299,52 +305,6 @@ impl Client {
             Err(error) if error.is_unknown_path() => Ok(Simulation::Unsupported),
             Err(QueryError::Refused { log, .. }) => Ok(Simulation::Refused { log }),
             Err(error) => Err(error),
-        }
-    }
-
-    /// The transaction with this hash; `None` while it is in no block that the endpoint knows.
-    ///
-    /// # Errors
-    /// See [`QueryError`].
-    pub async fn find_tx(&self, hash: TxHash) -> Result<Option<DeliveredTx>, QueryError> {
-        let found = self
-            .pool
-            .first(self.limit, async |endpoint: Endpoint, limit| endpoint.tx(&hash, limit).await)
-            .await;
-        match found {
-            Ok(answer) => Ok(Some(DeliveredTx::found(hash, answer))),
-            Err(PoolError::Refused(refused)) if refused.verdict() == Some(Verdict::NotFound) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// The height at which a node that is not behind does not know the transaction; `None` when one does, or
-    /// when all that answer are still syncing.
-    ///
-    /// # Errors
-    /// [`PoolError::Unusable`] when no endpoint answered.
-    pub async fn absent_at(&self, hash: TxHash) -> Result<Option<u64>, QueryError> {
-        let (mut absent, mut faults) = (None, Vec::new());
-        for endpoint in self.pool.ranked() {
-            // The height first: a block that comes between the two calls must not count.
-            let head = match endpoint.status(self.limit).await {
-                Ok(status) if status.catching_up => continue,
-                Ok(status) => status.height,
-                Err(error) => {
-                    faults.push(error);
-                    continue;
-                }
-            };
-            match endpoint.tx(&hash, self.limit).await {
-                Ok(_) => return Ok(None),
-                Err(error) if error.verdict() == Some(Verdict::NotFound) => absent = absent.max(Some(head)),
-                Err(error) => faults.push(error),
-            }
-        }
-        if absent.is_none() && !faults.is_empty() {
-            Err(PoolError::Unusable(faults).into())
-        } else {
-            Ok(absent)
         }
     }
 

@@ -10,6 +10,9 @@
 //! | `schema` | tables, versions, migrations |
 //! | `round` | one nonce of one topic, from its opening to its end |
 //! | `transaction` | signed bytes, and whether they can still land |
+//! | `prepare` | taking signed bytes in: the one step in which paying is decided |
+//! | `outcome` | what came of a transaction: in a block, refused, dead |
+//! | `spend` | what a day has cost, and its limit |
 //! | `handle` | the journal on a thread of its own, for async callers |
 //! | `reader` | the same file read from outside, while a worker writes it |
 //! | `export` | rounds as CSV and JSON |
@@ -21,9 +24,12 @@ mod discard;
 mod error;
 mod export;
 mod handle;
+mod outcome;
+mod prepare;
 mod reader;
 mod round;
 mod schema;
+mod spend;
 mod store;
 mod timestamp;
 mod transaction;
@@ -33,13 +39,14 @@ pub use discard::discard;
 pub use error::{Holder, JournalError, OpenError};
 pub use export::{write_csv, write_json};
 pub use handle::JournalHandle;
+pub use outcome::{Death, DeathError, Inclusion, Refusal};
+pub use prepare::PrepareError;
 pub use reader::{Reader, files};
 pub use round::{Begin, Ending, Failure, FinishError, RoundKey, RoundRow, RoundState, Unfinished};
+pub use spend::SpendLimit;
 pub use store::Journal;
 pub use timestamp::Timestamp;
-pub use transaction::{
-    Death, DeathError, Inclusion, NewTransaction, PrepareError, Prepared, Purpose, Refusal, SpendLimit,
-};
+pub use transaction::{FailedInBlock, NewTransaction, Prepared, Purpose};
 
 #[cfg(test)]
 mod model_tests;

@@ -274,7 +274,7 @@ impl Pair {
             }
             Step::Included(index, code) => {
                 let Some(tx) = self.tx(index) else { return };
-                self.journal().included(&tx, &inclusion(code), at(4)).unwrap();
+                self.journal().included(tx.hash(), &inclusion(code), at(4)).unwrap();
                 let Some(known) = self.model.txs.get_mut(tx.hash()) else { return };
                 if matches!(known.fate, Fate::Included(_)) {
                     return;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 
-use super::{Holder, JournalError, RoundRow, RoundState, Timestamp, Uallo, schema, transaction};
+use super::{Holder, JournalError, RoundRow, RoundState, Timestamp, Uallo, schema, spend};
 
 /// Extension of a journal's file.
 pub(super) const EXTENSION: &str = "journal";
@@ -120,7 +120,7 @@ impl Reader {
     /// # Errors
     /// Those of the disk.
     pub fn spent_on_day_of(&self, at: Timestamp) -> Result<Uallo, JournalError> {
-        transaction::spent_on(&self.db, at.day())
+        spend::spent_on(&self.db, at.day())
     }
 
     /// How many of the last rounds in a row ended as `refused` or `expired`. Rounds in which nothing was

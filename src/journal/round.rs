@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::store::Durability::{Buffered, Flushed};
 use super::transaction::{self, Purpose};
 use super::{Journal, JournalError, Prepared, Reader, Timestamp, Uallo};
+use crate::failpoint::Step;
 
 /// Failures that are kept for each round. A model that fails all through a long window is counted on.
 const FAILURES_KEPT: i64 = 20;
@@ -311,7 +312,7 @@ impl Journal {
         opened_at: Timestamp,
         window_end: u64,
     ) -> Result<Begin, JournalError> {
-        self.write(Buffered, |db| {
+        self.write(Step::Begin, Buffered, |db| {
             let new = db.execute(
                 "INSERT INTO rounds (topic_id, nonce, window_end, state, opened_at) VALUES (?1, ?2, ?3, ?4, ?5) \
                  ON CONFLICT (topic_id, nonce) DO NOTHING",
@@ -334,7 +335,7 @@ impl Journal {
     /// # Errors
     /// The round was never begun, or those of the disk.
     pub fn failed(&mut self, key: RoundKey, failure: &Failure, at: Timestamp) -> Result<(), JournalError> {
-        self.write(Buffered, |db| {
+        self.write(Step::Failed, Buffered, |db| {
             let (round, _) = find(db, key)?;
             db.execute("UPDATE rounds SET attempts = attempts + 1 WHERE id = ?1", [round])?;
             db.execute(
@@ -355,7 +356,7 @@ impl Journal {
     /// # Errors
     /// The round was never begun, or those of the disk.
     pub fn predicted(&mut self, key: RoundKey, value: &str, at: Timestamp) -> Result<(), JournalError> {
-        self.write(Buffered, |db| {
+        self.write(Step::Predicted, Buffered, |db| {
             let (round, _) = find(db, key)?;
             db.execute(
                 "UPDATE rounds SET attempts = attempts + 1, value = ?2, predicted_at = ?3 WHERE id = ?1",
@@ -376,7 +377,7 @@ impl Journal {
     /// A transaction of this round can still land; the chain has no transaction that it could have judged;
     /// the round has ended otherwise; or those of the disk.
     pub fn finish_round(&mut self, key: RoundKey, ending: &Ending, at: Timestamp) -> Result<(), FinishError> {
-        self.write(Flushed, |db| {
+        self.write(Step::Finish, Flushed, |db| {
             let (round, state) = find(db, key)?;
             if state.is_final() {
                 return if state == ending.state() { Ok(()) } else { Err(FinishError::Finished(state)) };

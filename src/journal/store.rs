@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
 use super::{JournalError, OpenError, Reader, reader, schema};
+use crate::failpoint::{self, Moment, Step};
 
 /// How long a call waits for another program that has the file locked. Only readers of this program are
 /// expected, and they hold it for moments.
@@ -90,25 +91,29 @@ impl Journal {
         &self.reader
     }
 
-    /// Runs `work` in one transaction that no other writer can come between, and commits it.
+    /// Runs `work`, which is `step`, in one transaction that no other writer can come between, and commits it.
     pub(super) fn write<T, E>(
         &mut self,
+        step: Step,
         durability: Durability,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E>
     where
         E: From<JournalError>,
     {
+        failpoint::reach(step, Moment::Before);
         let db = self.reader.db_mut();
         if self.durability != durability {
             let level = if durability == Durability::Flushed { "full" } else { "normal" };
             db.pragma_update(None, "synchronous", level).map_err(JournalError::from)?;
             self.durability = durability;
         }
-        let step =
+        let transaction =
             db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(JournalError::from)?;
-        let answer = work(&step)?;
-        step.commit().map_err(JournalError::from)?;
+        let answer = work(&transaction)?;
+        failpoint::reach(step, Moment::Uncommitted);
+        transaction.commit().map_err(JournalError::from)?;
+        failpoint::reach(step, Moment::After);
         Ok(answer)
     }
 }

@@ -77,7 +77,7 @@ fn while_one_can_land_only_the_same_sequence_is_taken() {
     let dearer = prepare(&mut journal, signed(7, "dearer")).unwrap();
     assert_eq!(journal.reader().live(PAYLOAD).unwrap().len(), 2);
 
-    journal.included(&dearer, &inclusion(0), at(4)).unwrap();
+    journal.included(dearer.hash(), &inclusion(0), at(4)).unwrap();
     assert_eq!(journal.reader().live(PAYLOAD).unwrap(), [], "its sequence is used up");
     let again = prepare(&mut journal, signed(8, "b")).unwrap_err();
     assert!(matches!(&again, PrepareError::Paid { hash } if hash == dearer.hash()), "{again}");
@@ -88,7 +88,7 @@ fn a_fee_that_was_lost_does_not_give_the_window_up() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = predicted(folder.path());
     let tx = prepare(&mut journal, signed(7, "a")).unwrap();
-    journal.included(&tx, &inclusion(11), at(4)).unwrap();
+    journal.included(tx.hash(), &inclusion(11), at(4)).unwrap();
     assert!(
         matches!(prepare(&mut journal, signed(7, "a")), Err(PrepareError::Paid { .. })),
         "the same bytes"
@@ -97,7 +97,7 @@ fn a_fee_that_was_lost_does_not_give_the_window_up() {
     assert_eq!(journal.reader().last_gas_used(PAYLOAD).unwrap(), None, "what failed says nothing of the gas");
 
     let more_gas = prepare(&mut journal, signed(8, "b")).unwrap();
-    journal.included(&more_gas, &inclusion(78), at(6)).unwrap();
+    journal.included(more_gas.hash(), &inclusion(78), at(6)).unwrap();
     journal.finish_round(KEY, &Ending::Refused { reason: "emissions 78".into() }, at(7)).unwrap();
     assert!(matches!(
         prepare(&mut journal, signed(9, "c")),
@@ -151,8 +151,8 @@ fn an_inclusion_counts_once_and_even_after_a_wrong_death() {
     let mut journal = predicted(folder.path());
     let tx = prepare(&mut journal, signed(7, "a")).unwrap();
     journal.dead(&tx, Death::TimedOut { head: 131 }).unwrap();
-    journal.included(&tx, &inclusion(0), at(4)).unwrap();
-    journal.included(&tx, &inclusion(0), at(5)).unwrap();
+    journal.included(tx.hash(), &inclusion(0), at(4)).unwrap();
+    journal.included(tx.hash(), &inclusion(0), at(5)).unwrap();
     assert_eq!(journal.reader().spent_on_day_of(at(0)).unwrap(), Uallo(1_010));
     assert_eq!(journal.reader().last_round().unwrap().unwrap().fee, Some(Uallo(1_010)));
     journal.finish_round(KEY, &Ending::NotAdmitted, at(6)).unwrap();
@@ -165,7 +165,7 @@ fn a_day_limit_counts_what_was_spent_and_what_is_in_flight() {
     let limit = SpendLimit::PerDay(Uallo(3_009));
     let registration = Purpose::Registration { topic_id: 1 };
     let paid = journal.prepare(registration, signed(6, "register"), limit, at(2)).unwrap();
-    journal.included(&paid, &inclusion(0), at(2)).unwrap();
+    journal.included(paid.hash(), &inclusion(0), at(2)).unwrap();
 
     journal.prepare(PAYLOAD, signed(7, "a"), limit, at(3)).unwrap();
     journal.prepare(PAYLOAD, signed(7, "rival"), limit, at(3)).unwrap();
@@ -188,9 +188,9 @@ fn a_registration_belongs_to_no_round_and_may_be_tried_again() {
     let first = journal.prepare(purpose, signed(0, "a"), SpendLimit::None, at(0)).unwrap();
     let refused = journal.prepare(purpose, signed(1, "b"), SpendLimit::None, at(1)).unwrap_err();
     assert!(matches!(refused, PrepareError::Live { sequence: 0, .. }), "{refused}");
-    journal.included(&first, &inclusion(5), at(2)).unwrap();
+    journal.included(first.hash(), &inclusion(5), at(2)).unwrap();
     let second = journal.prepare(purpose, signed(1, "b"), SpendLimit::None, at(3)).unwrap();
-    journal.included(&second, &inclusion(0), at(4)).unwrap();
+    journal.included(second.hash(), &inclusion(0), at(4)).unwrap();
     assert_eq!(journal.reader().last_gas_used(purpose).unwrap(), Some(140_000));
     assert_eq!(journal.reader().last_gas_used(PAYLOAD).unwrap(), None);
     assert_eq!(journal.reader().spent_on_day_of(at(0)).unwrap(), Uallo(2_020));
@@ -226,7 +226,7 @@ fn failures_in_a_row_end_with_an_answer() {
         if ending == Ending::Admitted {
             let tx = signed(nonce.unsigned_abs(), "a");
             let tx = journal.prepare(Purpose::Payload(key), tx, SpendLimit::None, at(0)).unwrap();
-            journal.included(&tx, &inclusion(0), at(1)).unwrap();
+            journal.included(tx.hash(), &inclusion(0), at(1)).unwrap();
         }
         journal.finish_round(key, &ending, at(2)).unwrap();
         journal.reader().consecutive_failures().unwrap()

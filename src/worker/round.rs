@@ -181,14 +181,15 @@ impl Round {
         value: &mut Option<Values>,
         mut live: Option<Prepared>,
     ) -> Result<Option<Answered>, JournalError> {
-        let mut why = "the window was over before the model was asked".to_owned();
+        let mut end: Answered = expired("the window was over before the model was asked".to_owned(), None);
         let mut back_off = BACK_OFF.0;
+        let mut patience = 1;
         loop {
             if self.context.stopping.is_cancelled() {
                 return Ok(None);
             }
             if live.is_none() && self.context.clock.head().height >= self.window.end {
-                return Ok(Some((Ending::Expired { reason: why }, None, None)));
+                return Ok(Some(end));
             }
             let values = match value {
                 Some(values) => values.clone(),
@@ -196,7 +197,7 @@ impl Round {
                     Predicted::Values(values) => value.insert(values).clone(),
                     Predicted::Skipped(reason) => return Ok(Some((Ending::Skipped { reason }, None, None))),
                     Predicted::Failed(reason) => {
-                        why = reason;
+                        end = expired(reason, None);
                         self.pause(&mut back_off).await;
                         continue;
                     }
@@ -207,17 +208,34 @@ impl Round {
                 Submitted::Ended(answered) => return Ok(Some(answered)),
                 Submitted::AskAgain(reason) => {
                     self.failed("refused", &reason).await?;
-                    (*value, why) = (None, reason);
+                    *value = None;
+                    end = expired(reason, None);
                     self.pause(&mut back_off).await;
                 }
-                Submitted::SendAgain(reason) => {
-                    why = reason;
-                    tokio::select! {
-                        _ = self.context.clock.next_block() => {}
-                        () = self.context.stopping.cancelled() => return Ok(None),
-                    }
+                Submitted::SendAgain(reason, obstacle) => {
+                    end = expired(reason, obstacle);
+                    patience = 1;
+                    self.blocks(1).await;
+                }
+                Submitted::TryAgain(reason, obstacle) => {
+                    end = (Ending::Refused { reason }, None, Some(obstacle));
+                    self.blocks(patience).await;
+                    patience *= 2;
                 }
                 Submitted::Interrupted => return Ok(None),
+            }
+        }
+    }
+
+    /// Waits for so many blocks, or until the window is over.
+    async fn blocks(&self, blocks: i64) {
+        let clock = &self.context.clock;
+        let until = (clock.head().height + blocks).min(self.window.end);
+        let mut waits = 0;
+        while clock.head().height < until && waits < blocks {
+            tokio::select! {
+                _ = clock.next_block() => waits += 1,
+                () = self.context.stopping.cancelled() => return,
             }
         }
     }
@@ -316,7 +334,7 @@ impl Round {
         Ok(match transacted {
             Transacted::Delivered(tx) => self.delivered(&tx, values),
             Transacted::Refused(refusal) => self.refused(&client, refusal).await,
-            Transacted::Dead(reason) => Submitted::Ended((Ending::Expired { reason }, None, None)),
+            Transacted::Dead(reason) => Submitted::Ended(expired(reason, None)),
             Transacted::DryRun { fee } => {
                 let note = format!("would have offered {} uallo for {} gas", fee.amount, fee.gas_limit);
                 Submitted::Ended((Ending::DryRun, Some(note), None))
@@ -349,60 +367,104 @@ impl Round {
             });
         };
         let text = format!("{} ({} {})", tx.log, tx.codespace, tx.code);
+        let obstacle = Obstacle::Chain(verdict);
         match verdict {
             Verdict::AlreadySubmitted => Submitted::Ended((Ending::AnsweredElsewhere, Some(text), None)),
-            Verdict::OutOfGas | Verdict::NotRegistered | Verdict::TimeoutHeight => Submitted::SendAgain(text),
-            verdict => {
-                Submitted::Ended((Ending::Refused { reason: text }, None, Some(Obstacle::Chain(verdict))))
-            }
+            Verdict::OutOfGas | Verdict::NotRegistered => Submitted::SendAgain(text, Some(obstacle)),
+            // It cost nothing: what stood in its way was there before its message was looked at.
+            _ if tx.spent_by(self.context.address()).is_none() => Submitted::SendAgain(text, Some(obstacle)),
+            _ => Submitted::Ended((Ending::Refused { reason: text }, None, Some(obstacle))),
         }
     }
 
-    /// The chain said no and nothing was paid.
+    /// The chain said no and nothing was paid. As long as the window is open, most of it may change.
     async fn refused(&self, client: &Client, refusal: Refusal) -> Submitted {
         let Refusal { obstacle, code, text } = refusal;
+        let is_simulated = code.is_none();
         let text = match code {
             Some((codespace, code)) => format!("{text} ({codespace} {code})"),
             None => text,
         };
-        let Obstacle::Chain(verdict) = obstacle else {
-            self.progress.send_replace(Some(Progress::Held { why: text.clone() }));
-            return Submitted::SendAgain(text);
+        let again = |text| Submitted::SendAgain(text, Some(obstacle));
+        let verdict = match obstacle {
+            Obstacle::Chain(verdict) => verdict,
+            Obstacle::FeeCap => {
+                self.held(text.clone());
+                return again(text);
+            }
+            Obstacle::LostFees => {
+                return Submitted::Ended((Ending::Refused { reason: text }, None, Some(obstacle)));
+            }
         };
         match verdict {
             Verdict::AlreadySubmitted => {
                 Submitted::Ended((Ending::AnsweredElsewhere, Some(text), Some(obstacle)))
             }
-            // By our own clock it may be open: a node that is behind says so too.
             Verdict::WindowClosed => match client.open_nonces(self.key().topic_id).await {
-                Ok(open) if !open.contains(&self.window.nonce) => {
-                    let reason = format!("the chain says that the window is closed: {text}");
-                    Submitted::Ended((Ending::Expired { reason }, None, None))
+                Ok((height, open)) if self.is_closed(height, &open) => Submitted::Ended(expired(
+                    format!("the chain says that the window is closed: {text}"),
+                    None,
+                )),
+                // By our own clock it may be open: a node that is behind says so too.
+                _ => {
+                    self.rank_again(client).await;
+                    again(text)
                 }
-                _ => Submitted::SendAgain(text),
             },
             Verdict::NotRegistered => match registration::register(&self.context).await {
-                Ok(()) => Submitted::SendAgain(text),
-                Err(error) => Submitted::SendAgain(error.to_string()),
+                Ok(()) => again(text),
+                Err(error) => again(error.to_string()),
             },
             Verdict::WrongEmissionsVersion => {
                 match Client::probe(Arc::clone(client.pool()), self.left()).await {
                     Ok(client) => {
                         self.context.replace_client(client);
-                        Submitted::SendAgain(text)
+                        again(text)
                     }
-                    Err(error) => Submitted::SendAgain(error.to_string()),
+                    Err(error) => again(error.to_string()),
                 }
             }
             Verdict::InsufficientFunds | Verdict::UnknownAccount => {
-                let why = format!("{} needs funds: {text}", self.context.address());
-                self.progress.send_replace(Some(Progress::Held { why }));
-                Submitted::SendAgain(text)
+                self.held(format!("{} needs funds: {text}", self.context.address()));
+                again(text)
             }
             Verdict::BadValue => Submitted::AskAgain(text),
-            _ => Submitted::Ended((Ending::Refused { reason: text }, None, Some(obstacle))),
+            Verdict::UnknownTopic => {
+                Submitted::Ended((Ending::Refused { reason: text }, None, Some(obstacle)))
+            }
+            // Whatever is simulated is what would be signed: it is wrong in itself.
+            Verdict::Rejected if is_simulated => {
+                Submitted::Ended((Ending::Refused { reason: text }, None, Some(obstacle)))
+            }
+            Verdict::NotPermitted => {
+                self.held(text.clone());
+                Submitted::TryAgain(text, obstacle)
+            }
+            _ => Submitted::TryAgain(text, obstacle),
         }
     }
+
+    /// Whether a node that has seen the window open does not list it any more.
+    fn is_closed(&self, height: u64, open: &[i64]) -> bool {
+        i64::try_from(height).is_ok_and(|height| height >= self.window.nonce)
+            && !open.contains(&self.window.nonce)
+    }
+
+    /// A node gave a wrong answer: perhaps another is ahead of it.
+    async fn rank_again(&self, client: &Client) {
+        if let Err(error) = client.pool().refresh(self.left().max(RESERVE.1)).await
+        {
+            tracing::debug!(%error, "the endpoints cannot be ranked anew");
+        }
+    }
+
+    fn held(&self, why: String) {
+        self.progress.send_replace(Some(Progress::Held { why }));
+    }
+}
+
+fn expired(reason: String, obstacle: Option<Obstacle>) -> Answered {
+    (Ending::Expired { reason }, None, obstacle)
 }
 
 /// An ending, what the log should say of it, and what stood in the way.
@@ -422,6 +484,8 @@ enum Submitted {
     /// The value is at fault: ask the model again.
     AskAgain(String),
     /// The value is good: sign and send again after the next block.
-    SendAgain(String),
+    SendAgain(String, Option<Obstacle>),
+    /// The chain says no and may think better of it: again with growing pauses, refused in the end.
+    TryAgain(String, Obstacle),
     Interrupted,
 }

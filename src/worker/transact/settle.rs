@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::{Fate, SequenceUsed, Step, Transacted, Transaction, When, block_verdict, check_verdict};
+use super::{Fate, SequenceUsed, Step, Transacted, Transaction, When, check_verdict};
 use crate::chain::delivered::DeliveredTx;
+use crate::chain::locate::Located;
 use crate::chain::outcome::Verdict;
 use crate::chain::pool::Broadcast;
 use crate::chain::tx::TxHash;
+use crate::failpoint::{self, Moment};
 use crate::journal::{Death, DeathError, Inclusion, JournalError, Prepared, Timestamp, Uallo};
 
 /// Blocks without the transaction after which its hash is looked up although events come in.
@@ -28,22 +30,23 @@ impl Transaction<'_> {
         self.sequence_used = None;
         context.sequence.lock().await.sent(tx.sequence(), hash);
         let sent_at = context.clock.head().height;
+        // Where the window is short, a block must be left to send it again.
+        let patience = (self.intent.timeout_height - sent_at - 1).clamp(1, LOOK_UP_AFTER);
         let mut is_due = fate == Fate::Unknown;
         loop {
             if is_due && let Some(step) = self.look_up(&tx, hash).await? {
                 return Ok(step);
             }
             tokio::select! {
-                event = delivered.recv() => match event {
-                    Ok(event) if event.hash == hash => return self.delivered(&tx, (*event).clone()).await,
-                    Ok(_) => is_due = false,
-                    // We may have missed it.
-                    Err(RecvError::Lagged(_) | RecvError::Closed) => is_due = true,
+                // Some block that holds it comes, or we may have missed it.
+                told = event_of(&mut delivered, hash) => match told {
+                    Some(event) => return self.delivered(tx.hash(), tx.fee(), (*event).clone()).await,
+                    None => is_due = true,
                 },
                 head = context.clock.next_block() => {
                     // An ordinary transaction is in the next block, and an event tells. No block at all means
                     // that nobody tells us of any.
-                    let overdue = head.height >= sent_at + LOOK_UP_AFTER || head.age() > head.block_time * 2;
+                    let overdue = head.height >= sent_at + patience || head.age() > head.block_time * 2;
                     is_due = overdue || fate == Fate::Unknown || self.sequence_used.is_some();
                 }
                 () = context.leaving.cancelled() => return Ok(Step::Done(Transacted::Interrupted)),
@@ -51,32 +54,28 @@ impl Transaction<'_> {
         }
     }
 
-    /// Looks the transaction up, and sends it again where it is in no block.
+    /// Looks the transaction up on every endpoint, and sends it again where it is in no block.
     async fn look_up(&mut self, tx: &Prepared, hash: TxHash) -> Result<Option<Step>, JournalError> {
         let client = self.context.client().within(self.call_limit());
-        match client.find_tx(hash).await {
-            Ok(Some(found)) => return self.delivered(tx, found).await.map(Some),
-            Ok(None) => {}
+        failpoint::reach(failpoint::Step::Locate, Moment::Before);
+        let located = client.locate(hash).await;
+        failpoint::reach(failpoint::Step::Locate, Moment::After);
+        let absent_at = match located {
+            Ok(Located::Found(found)) => return self.delivered(tx.hash(), tx.fee(), *found).await.map(Some),
+            Ok(Located::Absent { head }) => head,
             Err(error) => {
-                tracing::warn!(%error, %hash, "cannot look up a transaction");
-                return Ok(None);
-            }
-        }
-        let absent_at = match client.absent_at(hash).await {
-            Ok(head) => head,
-            Err(error) => {
-                tracing::debug!(%error, %hash, "no node can say that the transaction is nowhere");
-                None
+                tracing::warn!(%error, %hash, "no node can say whether a transaction is in a block");
+                0
             }
         };
-        if let Some(head) = absent_at {
+        if absent_at > 0 {
             // Where no events come, this is how we learn of blocks.
-            self.context.clock.observe(head);
-            if head > tx.timeout_height() {
-                return self.dead(tx, Death::TimedOut { head }).await.map(Some);
+            self.context.clock.observe(absent_at);
+            if absent_at > tx.timeout_height() {
+                return self.dead(tx, Death::TimedOut { head: absent_at }).await.map(Some);
             }
             // A block later the index of a node cannot be behind its state any more.
-            if let Some(used) = self.sequence_used.filter(|used| head > used.seen_at) {
+            if let Some(used) = self.sequence_used.filter(|used| absent_at > used.seen_at) {
                 return self.dead(tx, Death::SequenceUsed { committed: used.committed }).await.map(Some);
             }
         }
@@ -98,24 +97,35 @@ impl Transaction<'_> {
             && account.sequence > tx.sequence()
         {
             let head = u64::try_from(self.context.clock.head().height).unwrap_or_default();
-            let seen_at = head.max(absent_at.unwrap_or_default());
+            let seen_at = head.max(absent_at);
             self.sequence_used.get_or_insert(SequenceUsed { committed: account.sequence, seen_at });
             self.context.sequence.lock().await.committed(account);
         }
         Ok(None)
     }
 
-    async fn delivered(&self, tx: &Prepared, found: DeliveredTx) -> Result<Step, JournalError> {
-        let context = self.context;
-        let timed_out = block_verdict(&found) == Some(Verdict::TimeoutHeight);
-        {
-            let mut sequence = context.sequence.lock().await;
-            if timed_out { sequence.freed(&found.hash) } else { sequence.used(tx.sequence()) }
+    /// Whether one that was given up has landed after all, as when a node was wrong about itself.
+    pub(super) async fn find_given_up(&mut self) -> Result<Option<Step>, JournalError> {
+        let purpose = self.intent.purpose;
+        let given_up = self.context.journal.call(move |journal| journal.reader().given_up(purpose)).await?;
+        let client = self.context.client().within(self.call_limit());
+        for hash in given_up {
+            let Ok(parsed) = hash.parse() else { continue };
+            if let Ok(Located::Found(found)) = client.locate(parsed).await {
+                tracing::warn!(hash, "a transaction that was given up is in a block");
+                return self.delivered(&hash, Uallo(0), *found).await.map(Some);
+            }
         }
+        Ok(None)
+    }
+
+    async fn delivered(&self, hash: &str, offered: Uallo, found: DeliveredTx) -> Result<Step, JournalError> {
+        let context = self.context;
         let paid = match found.spent_by(context.address()) {
             Some(paid) => Uallo(paid),
-            None if timed_out => Uallo(0),
-            None => tx.fee(),
+            // It failed before its fee was taken, and has not used its sequence.
+            None if found.code != 0 => Uallo(0),
+            None => offered,
         };
         let inclusion = Inclusion {
             height: found.height,
@@ -125,20 +135,47 @@ impl Transaction<'_> {
             paid,
             gas_used: found.gas_used,
         };
-        let tx = tx.clone();
-        context.journal.call(move |journal| journal.included(&tx, &inclusion, Timestamp::now())).await?;
+        let used = inclusion.used_sequence();
+        let hash = hash.to_owned();
+        let sequence = context
+            .journal
+            .call(move |journal| journal.included(&hash, &inclusion, Timestamp::now()))
+            .await?;
+        {
+            let mut owner = context.sequence.lock().await;
+            if used { owner.used(sequence) } else { owner.freed(&found.hash) }
+        }
         Ok(Step::Done(Transacted::Delivered(Box::new(found))))
     }
 
     async fn dead(&self, tx: &Prepared, proof: Death) -> Result<Step, JournalError> {
-        self.context.sequence.lock().await.freed(&TxHash::of(tx.bytes()));
         let (dead, why) = (tx.clone(), format!("transaction {} was not included: {proof}", tx.hash()));
         match self.context.journal.call(move |journal| journal.dead(&dead, proof)).await {
-            Ok(()) => Ok(Step::Again { why, when: When::AtOnce }),
+            Ok(()) => {
+                self.context.sequence.lock().await.freed(&TxHash::of(tx.bytes()));
+                Ok(Step::Again { why, when: When::AtOnce })
+            }
             Err(DeathError::Journal(error)) => Err(error),
             Err(error @ DeathError::TooEarly { .. }) => {
                 Ok(Step::Again { why: error.to_string(), when: When::NextBlock })
             }
+        }
+    }
+}
+
+/// The delivery of the transaction with this hash; `None` when it may have been missed. Those of others do
+/// not end the wait.
+async fn event_of(
+    delivered: &mut broadcast::Receiver<Arc<DeliveredTx>>,
+    hash: TxHash,
+) -> Option<Arc<DeliveredTx>> {
+    loop {
+        match delivered.recv().await {
+            Ok(event) if event.hash == hash => return Some(event),
+            Ok(_) => {}
+            Err(RecvError::Lagged(_)) => return None,
+            // The context holds the sender: it cannot be.
+            Err(RecvError::Closed) => return std::future::pending().await,
         }
     }
 }

@@ -1,0 +1,62 @@
+//! Where a transaction is, by everybody who can say.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use super::delivered::DeliveredTx;
+use super::outcome::Verdict;
+use super::pool::PoolError;
+use super::query::{Client, QueryError};
+use super::rpc::{Endpoint, RpcError};
+use super::tx::TxHash;
+
+/// What the nodes know of a hash.
+#[derive(Debug, Clone)]
+pub enum Located {
+    /// It is in a block.
+    Found(Box<DeliveredTx>),
+    /// In no block that a node knows which is of our chain and not syncing.
+    Absent {
+        /// Height of the highest of them, read before it was asked.
+        head: u64,
+    },
+}
+
+impl Client {
+    /// Asks every endpoint for the transaction with this hash: one that finds it is right, whatever the
+    /// others say.
+    ///
+    /// # Errors
+    /// [`PoolError::Unusable`] when nobody can say.
+    pub async fn locate(&self, hash: TxHash) -> Result<Located, QueryError> {
+        let endpoints = self.pool().ranked();
+        let answers = join_all(endpoints.into_iter().map(|endpoint| self.ask_one(endpoint, hash))).await;
+        let (mut absent, mut faults) = (None, Vec::new());
+        for answer in answers {
+            match answer {
+                Ok(Some(Located::Absent { head })) => absent = absent.max(Some(head)),
+                Ok(Some(found)) => return Ok(found),
+                Ok(None) => {}
+                Err(error) => faults.push(error),
+            }
+        }
+        absent.map(|head| Located::Absent { head }).ok_or_else(|| PoolError::Unusable(faults).into())
+    }
+
+    /// `None` for a node whose word does not count.
+    async fn ask_one(&self, endpoint: &Endpoint, hash: TxHash) -> Result<Option<Located>, RpcError> {
+        let limit: Duration = self.limit();
+        // The height first: a block that comes between the two calls must not count.
+        let status = endpoint.status(limit).await?;
+        let is_ours = self.pool().chain_id().is_none_or(|ours| ours == status.chain_id);
+        match endpoint.tx(&hash, limit).await {
+            _ if !is_ours => Ok(None),
+            Ok(answer) => Ok(Some(Located::Found(Box::new(DeliveredTx::found(hash, answer))))),
+            Err(error) if error.verdict() == Some(Verdict::NotFound) => {
+                Ok((!status.catching_up).then_some(Located::Absent { head: status.height }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Points at which a test lets the process die, as by SIGKILL. A release build has none of this.
+
+use std::fmt;
+
+/// What the process is about to do, is doing, or has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The journal takes up a window.
+    Begin,
+    /// The journal notes a failure of the model.
+    Failed,
+    /// The journal notes a prediction.
+    Predicted,
+    /// The journal takes signed bytes.
+    Prepare,
+    /// The journal notes that bytes are about to leave.
+    Broadcasting,
+    /// The journal notes that a transaction is in a block.
+    Included,
+    /// The journal notes that the nodes refused a transaction.
+    Rejected,
+    /// The journal gives a transaction up.
+    Dead,
+    /// The journal ends a round.
+    Finish,
+    /// A transaction is simulated.
+    Simulate,
+    /// Bytes are sent to the endpoints.
+    Broadcast,
+    /// A transaction is looked for in the blocks.
+    Locate,
+}
+
+/// When in a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Nothing is done yet.
+    Before,
+    /// Everything is written, and nothing is committed. Only the journal's steps have it.
+    Uncommitted,
+    /// All is done, and nobody was told.
+    After,
+}
+
+impl Step {
+    /// The journal's, which have a moment more than the others.
+    pub const OF_JOURNAL: [Self; 9] = [
+        Self::Begin,
+        Self::Failed,
+        Self::Predicted,
+        Self::Prepare,
+        Self::Broadcasting,
+        Self::Included,
+        Self::Rejected,
+        Self::Dead,
+        Self::Finish,
+    ];
+    /// The others.
+    pub const OF_CHAIN: [Self; 3] = [Self::Simulate, Self::Broadcast, Self::Locate];
+}
+
+/// A moment of a step: `Prepare.Uncommitted`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failpoint(pub Step, pub Moment);
+
+impl Failpoint {
+    /// The environment variable that names the one at which the process dies.
+    pub const VARIABLE: &str = "BOOTSTRAP_FAILPOINT";
+
+    /// Every one that there is.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let at =
+            |step, moments: &[Moment]| moments.iter().map(|moment| Self(step, *moment)).collect::<Vec<_>>();
+        let journal =
+            Step::OF_JOURNAL.map(|step| at(step, &[Moment::Before, Moment::Uncommitted, Moment::After]));
+        let chain = Step::OF_CHAIN.map(|step| at(step, &[Moment::Before, Moment::After]));
+        journal.into_iter().chain(chain).flatten()
+    }
+}
+
+impl fmt::Display for Failpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}.{:?}", self.0, self.1)
+    }
+}
+
+/// The process has come to this point, and dies here when a test wants it to.
+#[cfg(debug_assertions)]
+pub fn reach(step: Step, moment: Moment) {
+    use std::sync::OnceLock;
+
+    use nix::sys::signal::{Signal, raise};
+
+    static WANTED: OnceLock<Option<String>> = OnceLock::new();
+    let wanted = WANTED.get_or_init(|| std::env::var(Failpoint::VARIABLE).ok());
+    if wanted.as_ref().is_some_and(|wanted| *wanted == Failpoint(step, moment).to_string()) {
+        // Nothing can be done about a signal that cannot be raised.
+        let _ = raise(Signal::SIGKILL);
+    }
+}
+
+/// Does nothing.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub const fn reach(_: Step, _: Moment) {}

@@ -1,0 +1,231 @@
+//! One try: sequence, simulation, fee, signature, journal.
+
+use std::sync::Arc;
+
+use super::{Fate, Obstacle, Refusal, Step, Transacted, Transaction, When};
+use crate::chain::fees::{self, GasEvidence};
+use crate::chain::outcome::{self, Stage, Verdict};
+use crate::chain::query::{Account, Simulation};
+use crate::chain::sequence::{Mismatch, Sequence};
+use crate::chain::tx::{Fee, SignedTx, SignerData, TxHash, UnsignedTx};
+use crate::failpoint::{self, Moment};
+use crate::journal::{
+    FailedInBlock, JournalError, NewTransaction, PrepareError, Prepared, SpendLimit, Timestamp, Uallo,
+};
+use crate::worker::context::Broadcasting;
+
+/// Fees that may be lost for one purpose: the first failure in a block teaches what the second try needs.
+const LOST_FEES: usize = 2;
+
+impl Transaction<'_> {
+    pub(super) async fn attempt(&mut self) -> Result<Step, JournalError> {
+        let context = Arc::clone(self.context);
+        // Before the broadcast: the block may be faster than its answer.
+        let delivered = context.delivered.subscribe();
+        // Held until a node took the transaction: nobody else may choose this sequence.
+        let mut sequence = context.sequence.lock().await;
+        let account = match sequence.next() {
+            Some(account) => account,
+            None => match self.account().await {
+                Ok(account) => {
+                    sequence.committed(account);
+                    // Not the answer itself: it may be of a node that is behind.
+                    sequence.next().unwrap_or(account)
+                }
+                Err(step) => return Ok(step),
+            },
+        };
+        let unsigned = UnsignedTx::new(self.intent.message.clone(), self.intent.timeout());
+        let simulated = match self.simulate(&unsigned, account).await {
+            Ok(simulated) => simulated,
+            Err(refusal) => return Ok(self.refused(&mut sequence, refusal, account, 0).await),
+        };
+        let fee = match self.fee(simulated).await? {
+            Ok(fee) => fee,
+            Err(refusal) => return Ok(Step::Done(Transacted::Refused(refusal))),
+        };
+        if context.options.broadcasting == Broadcasting::DryRun {
+            return Ok(Step::Done(Transacted::DryRun { fee }));
+        }
+        let signer = SignerData {
+            chain_id: context.chain_id.clone(),
+            account_number: account.number,
+            sequence: account.sequence,
+        };
+        let prepared = match self.prepare(unsigned.sign(&context.wallet, &signer, fee)).await {
+            Ok(prepared) => prepared,
+            Err(PrepareError::Journal(error)) => return Err(error),
+            Err(PrepareError::Live { .. }) => {
+                drop(sequence);
+                return match self.live().await? {
+                    Some(live) => self.settle(live, Fate::Unknown, delivered).await,
+                    None => Ok(Step::Again {
+                        why: "an earlier transaction was settled meanwhile".to_owned(),
+                        when: When::AtOnce,
+                    }),
+                };
+            }
+            Err(
+                error @ (PrepareError::Limit { .. } | PrepareError::Paid { .. } | PrepareError::Finished(_)),
+            ) => {
+                let is_cap = matches!(error, PrepareError::Limit { .. });
+                let obstacle =
+                    if is_cap { Obstacle::FeeCap } else { Obstacle::Chain(Verdict::AlreadySubmitted) };
+                return Ok(Step::Done(Transacted::Refused(Refusal {
+                    obstacle,
+                    code: None,
+                    text: error.to_string(),
+                })));
+            }
+        };
+        sequence.sent(account.sequence, TxHash::of(prepared.bytes()));
+        let fate = match self.broadcast(&prepared, &mut sequence, account).await? {
+            Ok(fate) => fate,
+            Err(refusal) => return Ok(self.refused(&mut sequence, refusal, account, fee.gas_limit).await),
+        };
+        drop(sequence);
+        self.settle(prepared, fate, delivered).await
+    }
+
+    async fn account(&self) -> Result<Account, Step> {
+        let address = self.context.address();
+        match self.context.client().within(self.call_limit()).account(address).await {
+            Ok(Some(account)) => Ok(account),
+            Ok(None) => Err(Step::Done(Transacted::Refused(Refusal {
+                obstacle: Obstacle::Chain(Verdict::UnknownAccount),
+                code: None,
+                text: format!("the chain has no account {address}: it was never sent anything"),
+            }))),
+            Err(error) => Err(Step::Again { why: error.to_string(), when: When::NextBlock }),
+        }
+    }
+
+    /// Gas by simulation; `None` when no node can say.
+    async fn simulate(&self, unsigned: &UnsignedTx, account: Account) -> Result<Option<u64>, Refusal> {
+        let any_fee = Fee { amount: 1, gas_limit: 0 };
+        let bytes = unsigned.simulation(*self.context.wallet.public_key(), account.sequence, any_fee);
+        failpoint::reach(failpoint::Step::Simulate, Moment::Before);
+        let simulated = self.context.client().within(self.call_limit()).simulate(bytes).await;
+        failpoint::reach(failpoint::Step::Simulate, Moment::After);
+        match simulated {
+            Ok(Simulation::Fits { gas_used }) => Ok(Some(gas_used)),
+            Ok(Simulation::Unsupported) => Ok(None),
+            Ok(Simulation::Refused { log }) => {
+                let verdict =
+                    outcome::Refusal { stage: Stage::Simulate, codespace: "sdk", code: 6, text: &log }
+                        .verdict();
+                Err(Refusal { obstacle: Obstacle::Chain(verdict), code: None, text: log })
+            }
+            Err(error) => {
+                // The time that is left is worth more than the certainty.
+                tracing::warn!(%error, "simulation gave no answer, a known amount of gas is offered");
+                Ok(None)
+            }
+        }
+    }
+
+    async fn fee(&self, simulated: Option<u64>) -> Result<Result<Fee, Refusal>, JournalError> {
+        let context = self.context;
+        let purpose = self.intent.purpose;
+        let now = Timestamp::now();
+        let (last_used, spent, failed) = context
+            .journal
+            .call(move |journal| {
+                let reader = journal.reader();
+                let known = (reader.last_gas_used(purpose)?, reader.spent_on_day_of(now)?);
+                Ok::<_, JournalError>((known.0, known.1, reader.failed_in_block(purpose)?))
+            })
+            .await?;
+        let refused = |obstacle, text| Ok(Err(Refusal { obstacle, code: None, text }));
+        let lost = failed.iter().filter(|failed| failed.paid > Uallo(0));
+        if let Some(last) = lost.clone().last().filter(|_| lost.count() >= LOST_FEES) {
+            return refused(Obstacle::LostFees, format!("{LOST_FEES} fees were lost for it: {}", last.log));
+        }
+        let known = fees::gas_limit(self.intent.gas_kind(), GasEvidence { simulated, last_used });
+        let gas_limit = known.max(self.gas_floor).max(gas_floor_after(&failed));
+        let options = &context.options;
+        let fee =
+            options.fee_caps.fee(gas_limit, context.price(), options.fee_tier, spent.0).and_then(|fee| {
+                options.fee_caps.check(self.fee_floor, spent.0)?;
+                Ok(Fee { amount: fee.amount.max(self.fee_floor), ..fee })
+            });
+        match fee {
+            Ok(fee) => Ok(Ok(fee)),
+            Err(cap) => refused(Obstacle::FeeCap, cap.to_string()),
+        }
+    }
+
+    /// Into the journal. Only what comes out of it can be broadcast.
+    async fn prepare(&self, tx: SignedTx) -> Result<Prepared, PrepareError> {
+        let purpose = self.intent.purpose;
+        let limit = self
+            .context
+            .options
+            .fee_caps
+            .per_day
+            .map_or(SpendLimit::None, |cap| SpendLimit::PerDay(Uallo(cap)));
+        let new = NewTransaction {
+            sequence: tx.sequence,
+            fee: Uallo(tx.fee.amount),
+            gas_limit: tx.fee.gas_limit,
+            timeout_height: tx.timeout_height,
+            bytes: tx.bytes,
+        };
+        self.context.journal.call(move |journal| journal.prepare(purpose, new, limit, Timestamp::now())).await
+    }
+
+    /// A refusal by simulation or CheckTx: nothing was paid. Either we know better now, or it is the
+    /// caller's to decide.
+    async fn refused(
+        &mut self,
+        sequence: &mut Sequence,
+        refusal: Refusal,
+        account: Account,
+        gas_limit: u64,
+    ) -> Step {
+        let (why, when) = match refusal.obstacle {
+            Obstacle::Chain(Verdict::SequenceMismatch { expected: Some(expected) }) => {
+                let when = match sequence.mismatch(expected, account.sequence) {
+                    Mismatch::Advance => self.after_foreign(sequence, expected).await,
+                    Mismatch::AskChain => When::AtOnce,
+                    Mismatch::NodeBehind => When::NextBlock,
+                };
+                (refusal.text, when)
+            }
+            Obstacle::Chain(Verdict::InsufficientFee { required: Some(required) })
+                if required > self.fee_floor =>
+            {
+                self.fee_floor = required;
+                (refusal.text, When::AtOnce)
+            }
+            Obstacle::Chain(Verdict::OutOfGas) => {
+                self.gas_floor = fees::gas_limit_after_out_of_gas(self.gas_floor.max(gas_limit), 0);
+                (refusal.text, When::AtOnce)
+            }
+            Obstacle::Chain(Verdict::NodeRestarted | Verdict::MempoolFull | Verdict::NotYet) => {
+                (refusal.text, When::NextBlock)
+            }
+            _ => return Step::Done(Transacted::Refused(refusal)),
+        };
+        Step::Again { why, when }
+    }
+
+    /// Another program used our sequence. While its transaction waits in a mempool, it may be the answer of
+    /// another instance to this very window: a simulation sees what it did only once it is in a block.
+    async fn after_foreign(&self, sequence: &mut Sequence, expected: u64) -> When {
+        let Ok(account) = self.account().await else { return When::NextBlock };
+        sequence.committed(account);
+        if account.sequence >= expected { When::AtOnce } else { When::NextBlock }
+    }
+}
+
+/// The limit that is enough for what ran out of gas in a block.
+fn gas_floor_after(failed: &[FailedInBlock]) -> u64 {
+    let out_of_gas = failed.iter().filter(|failed| {
+        let FailedInBlock { codespace, code, log, .. } = failed;
+        let refusal = outcome::Refusal { stage: Stage::Block, codespace, code: i64::from(*code), text: log };
+        refusal.verdict() == Verdict::OutOfGas
+    });
+    let limits = out_of_gas.map(|failed| fees::gas_limit_after_out_of_gas(failed.gas_limit, failed.gas_used));
+    limits.max().unwrap_or(0)
+}

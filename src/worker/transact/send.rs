@@ -1,0 +1,74 @@
+//! Bytes that leave, and what the nodes say to them.
+
+use std::sync::Arc;
+
+use super::{Fate, Obstacle, Refusal, Transaction, check_verdict};
+use crate::chain::outcome::Verdict;
+use crate::chain::pool::Broadcast;
+use crate::chain::query::Account;
+use crate::chain::sequence::Sequence;
+use crate::chain::tx::TxHash;
+use crate::failpoint::{self, Moment, Step};
+use crate::journal::{JournalError, Prepared, Timestamp};
+
+impl Transaction<'_> {
+    /// Sends the bytes to the healthy endpoints for the first time.
+    pub(super) async fn broadcast(
+        &self,
+        tx: &Prepared,
+        sequence: &mut Sequence,
+        account: Account,
+    ) -> Result<Result<Fate, Refusal>, JournalError> {
+        let answers = self.send(tx).await?;
+        if answers.iter().any(Broadcast::is_accepted) {
+            return Ok(Ok(Fate::Accepted));
+        }
+        for (endpoint, error) in
+            answers.iter().filter_map(|sent| Some((&sent.endpoint, sent.answer.as_ref().err()?)))
+        {
+            tracing::warn!(%error, endpoint, hash = tx.hash(), "the fate of a broadcast is unknown");
+        }
+        let Some(check) = answers.iter().find_map(|sent| sent.answer.as_ref().ok()) else {
+            return Ok(Ok(Fate::Unknown));
+        };
+        let verdict = check_verdict(check, account.number);
+        if matches!(verdict, Verdict::NodeRestarted | Verdict::MempoolFull) {
+            // These very bytes are good: they are sent again after the next block.
+            return Ok(Ok(Fate::Unknown));
+        }
+        if answers.iter().all(Broadcast::is_certainly_not_there) {
+            // No node has it. Where one said nothing, it stays live, and only one with the same sequence can
+            // be signed beside it: the chain takes one of the two.
+            let refusal = crate::journal::Refusal {
+                code: check.code,
+                codespace: check.codespace.clone(),
+                log: check.log.clone(),
+            };
+            let rejected = tx.clone();
+            self.context.journal.call(move |journal| journal.rejected(&rejected, &refusal)).await?;
+        }
+        // The sequence is free in either case: the next transaction of this purpose takes it again.
+        sequence.freed(&TxHash::of(tx.bytes()));
+        let code = Some((check.codespace.clone(), check.code));
+        Ok(Err(Refusal { obstacle: Obstacle::Chain(verdict), code, text: check.log.clone() }))
+    }
+
+    /// Notes where the bytes go, and lets them go.
+    pub(super) async fn send(&self, tx: &Prepared) -> Result<Vec<Broadcast>, JournalError> {
+        let pool = Arc::clone(self.context.client().pool());
+        let first = pool.ranked().first().map(ToString::to_string).unwrap_or_default();
+        self.note_endpoint(tx, first.clone()).await?;
+        failpoint::reach(Step::Broadcast, Moment::Before);
+        let answers = pool.broadcast(tx, self.call_limit()).await;
+        failpoint::reach(Step::Broadcast, Moment::After);
+        if let Some(accepted) = answers.iter().find(|sent| sent.is_accepted() && sent.endpoint != first) {
+            self.note_endpoint(tx, accepted.endpoint.clone()).await?;
+        }
+        Ok(answers)
+    }
+
+    async fn note_endpoint(&self, tx: &Prepared, endpoint: String) -> Result<(), JournalError> {
+        let tx = tx.clone();
+        self.context.journal.call(move |journal| journal.broadcasting(&tx, &endpoint, Timestamp::now())).await
+    }
+}
