@@ -129,7 +129,7 @@ impl Model {
         }
         let judged = matches!(ending, Ending::Admitted | Ending::NotAdmitted);
         !self.of(key).any(|(_, tx)| tx.is_live())
-            && (!judged || self.of(key).any(|(_, tx)| tx.fate == Fate::Included(0)))
+            && judged == self.of(key).any(|(_, tx)| tx.fate == Fate::Included(0))
     }
 
     fn step_back(&mut self, key: RoundKey) {

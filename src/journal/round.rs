@@ -265,6 +265,8 @@ pub struct Unfinished {
     /// Transactions that may be in flight, oldest first. They must be looked up on the chain, or sent again
     /// as they are, before anything else is done for this nonce. Several have the same sequence.
     pub live: Vec<Prepared>,
+    /// Hash of the transaction that the chain has carried out. Whether it was admitted is still to be noted.
+    pub delivered: Option<String>,
     /// What the model failed with last.
     pub last_failure: Option<Failure>,
 }
@@ -292,6 +294,12 @@ pub enum FinishError {
     /// No transaction of this round is on the chain with code 0, so the chain cannot have judged it.
     #[error("no transaction of this round was included")]
     NotIncluded,
+    /// The chain has carried a transaction of this round out, so it was either admitted or not.
+    #[error("transaction {hash} was carried out")]
+    Delivered {
+        /// That transaction.
+        hash: String,
+    },
     /// It has already ended otherwise.
     #[error("the round has already ended as {0}")]
     Finished(RoundState),
@@ -385,8 +393,11 @@ impl Journal {
             if let Some(live) = transaction::live(db, Purpose::Payload(key))?.first() {
                 return Err(FinishError::Live { hash: live.hash().to_owned() });
             }
-            if matches!(ending, Ending::Admitted | Ending::NotAdmitted) && !transaction::delivered(db, round)? {
-                return Err(FinishError::NotIncluded);
+            let is_judged = matches!(ending, Ending::Admitted | Ending::NotAdmitted);
+            match transaction::delivered(db, round)? {
+                None if is_judged => return Err(FinishError::NotIncluded),
+                Some(hash) if !is_judged => return Err(FinishError::Delivered { hash }),
+                _ => {}
             }
             // A skip is an answer of the model, and the only one that `predicted` does not count.
             let asked = u8::from(matches!(ending, Ending::Skipped { .. }));
@@ -439,7 +450,8 @@ fn resume(db: &Connection, row: RoundRow) -> Result<Unfinished, JournalError> {
             |row| Ok(Failure { kind: row.get(0)?, message: row.get(1)? }),
         )
         .optional()?;
-    Ok(Unfinished { row, window_end, live: transaction::live(db, Purpose::Payload(key))?, last_failure })
+    let live = transaction::live(db, Purpose::Payload(key))?;
+    Ok(Unfinished { row, window_end, live, delivered: transaction::delivered(db, round)?, last_failure })
 }
 
 pub(super) fn cut(text: &str) -> String {

@@ -226,9 +226,12 @@ pub(super) fn live(db: &Connection, purpose: Purpose) -> Result<Vec<Prepared>, J
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-/// Whether the chain has carried out a transaction of this round.
-pub(super) fn delivered(db: &Connection, round: i64) -> Result<bool, JournalError> {
+/// Hash of the transaction of this round that the chain has carried out.
+pub(super) fn delivered(db: &Connection, round: i64) -> Result<Option<String>, JournalError> {
     Ok(db
-        .prepare_cached("SELECT 1 FROM transactions WHERE round_id = ?1 AND state = 'included' AND code = 0")?
-        .exists([round])?)
+        .prepare_cached(
+            "SELECT hash FROM transactions WHERE round_id = ?1 AND state = 'included' AND code = 0",
+        )?
+        .query_row([round], |row| row.get(0))
+        .optional()?)
 }

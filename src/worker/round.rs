@@ -15,9 +15,11 @@ use super::registration;
 use super::transact::{self, Intent, Obstacle, Refusal, Transacted, block_verdict};
 use super::validate;
 use crate::chain::delivered::{Admission, DeliveredTx};
+use crate::chain::locate::Located;
 use crate::chain::outcome::Verdict;
 use crate::chain::payload::{PayloadError, WorkerPayload};
 use crate::chain::query::{Client, Window};
+use crate::chain::tx::TxHash;
 use crate::journal::{
     Begin, Ending, Failure, FinishError, JournalError, Prepared, Purpose, RoundKey, RoundState, Timestamp,
 };
@@ -142,8 +144,8 @@ impl Round {
     /// # Errors
     /// When the journal cannot be written: nothing is sent that is not in it.
     pub async fn run(self) -> Result<Ended, JournalError> {
-        let (mut value, live) = match self.context.begin(self.key(), self.window).await? {
-            Begin::Fresh => (None, None),
+        let (mut value, live, delivered) = match self.context.begin(self.key(), self.window).await? {
+            Begin::Fresh => (None, None, None),
             Begin::Finished(row) => {
                 let (nonce, state) = (row.nonce, row.state);
                 return Ok(Ended::Finished(Finished {
@@ -160,10 +162,14 @@ impl Round {
                 let value = value
                     .inspect_err(|error| tracing::warn!(%error, "the model is asked again"))
                     .unwrap_or(None);
-                (value, round.live.into_iter().next())
+                (value, round.live.into_iter().next(), round.delivered)
             }
         };
-        match self.answer(&mut value, live).await? {
+        let answered = match delivered.and_then(|hash| hash.parse().ok()) {
+            Some(hash) => self.recall(hash).await,
+            None => self.answer(&mut value, live).await?,
+        };
+        match answered {
             Some((ending, note, obstacle)) => {
                 finish(&self.context, self.key(), End { ending, note, value, obstacle }).await
             }
@@ -173,6 +179,30 @@ impl Round {
 
     fn key(&self) -> RoundKey {
         RoundKey { topic_id: self.context.options.topic_id, nonce: self.window.nonce }
+    }
+
+    /// What became of a transaction that an earlier life knew to be in a block; `None` when the worker stops.
+    async fn recall(&self, hash: TxHash) -> Option<Answered> {
+        let key = self.key();
+        loop {
+            let client = self.context.client();
+            if let Ok(Located::Found(tx)) = client.locate(hash).await {
+                return Some(judged(tx.admission(self.context.address())));
+            }
+            // Nodes forget transactions sooner than inferences.
+            let is_over = self.context.clock.head().height > self.window.end;
+            if is_over
+                && let Ok(is_in) =
+                    client.has_inference_at(key.topic_id, self.context.address(), key.nonce).await
+            {
+                let admission = if is_in { Admission::Admitted } else { Admission::NotAdmitted };
+                return Some(judged(admission));
+            }
+            tokio::select! {
+                _ = self.context.clock.next_block() => {}
+                () = self.context.stopping.cancelled() => return None,
+            }
+        }
     }
 
     /// `None` when the worker stops.
@@ -355,16 +385,11 @@ impl Round {
 
     fn delivered(&self, tx: &DeliveredTx, values: &Values) -> Submitted {
         let Some(verdict) = block_verdict(tx) else {
-            return Submitted::Ended(match tx.admission(self.context.address()) {
-                Admission::Admitted => {
-                    self.context.repeats().submitted(&values.to_string());
-                    (Ending::Admitted, None, None)
-                }
-                Admission::NotAdmitted => {
-                    let note = "the active set is full of better scores; ours was updated".to_owned();
-                    (Ending::NotAdmitted, Some(note), None)
-                }
-            });
+            let admission = tx.admission(self.context.address());
+            if admission == Admission::Admitted {
+                self.context.repeats().submitted(&values.to_string());
+            }
+            return Submitted::Ended(judged(admission));
         };
         let text = format!("{} ({} {})", tx.log, tx.codespace, tx.code);
         let obstacle = Obstacle::Chain(verdict);
@@ -460,6 +485,16 @@ impl Round {
 
     fn held(&self, why: String) {
         self.progress.send_replace(Some(Progress::Held { why }));
+    }
+}
+
+fn judged(admission: Admission) -> Answered {
+    match admission {
+        Admission::Admitted => (Ending::Admitted, None, None),
+        Admission::NotAdmitted => {
+            let note = "the active set is full of better scores; ours was updated".to_owned();
+            (Ending::NotAdmitted, Some(note), None)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bootstrap::devnet::{BlockTime, Devnet, Options};
@@ -32,8 +33,10 @@ pub fn manual() -> Options {
 
 /// A chain, and a folder for everything that a worker needs.
 pub struct Bench {
-    pub devnet: Devnet,
+    pub devnet: Arc<Devnet>,
     pub folder: TempDir,
+    /// Which of the chain's accounts the worker has.
+    account: usize,
     epoch_length: u64,
     settings: Vec<(String, String)>,
 }
@@ -48,13 +51,22 @@ impl Bench {
         let folder = TempDir::new().unwrap();
         write_bundle(&folder.path().join("bundle"), code, manifest);
         let epoch_length = options.epoch_length;
-        Self { devnet: Devnet::start(options).unwrap(), folder, epoch_length, settings: Vec::new() }
+        let devnet = Arc::new(Devnet::start(options).unwrap());
+        Self { devnet, folder, account: 0, epoch_length, settings: Vec::new() }
+    }
+
+    /// The same bundle on another machine: the same chain, a folder of its own, and this account.
+    pub fn another(&self, account: usize) -> Self {
+        let folder = TempDir::new().unwrap();
+        copy(&self.folder.path().join("bundle"), &folder.path().join("bundle"));
+        let (devnet, settings) = (Arc::clone(&self.devnet), self.settings.clone());
+        Self { devnet, folder, account, epoch_length: self.epoch_length, settings }
     }
 
     /// The same worker on a new chain with the old one's id.
     pub fn with_new_chain(self) -> Self {
         let options = Options { chain_id: self.devnet.chain_id().to_owned(), ..quick() };
-        Self { devnet: Devnet::start(options).unwrap(), ..self }
+        Self { devnet: Arc::new(Devnet::start(options).unwrap()), ..self }
     }
 
     pub fn set(mut self, name: &str, value: &str) -> Self {
@@ -64,7 +76,7 @@ impl Bench {
 
     /// The worker's address.
     pub fn address(&self) -> String {
-        self.devnet.accounts()[0].address.clone()
+        self.devnet.accounts()[self.account].address.clone()
     }
 
     /// `bootstrap` with the settings of this bench and no others.
@@ -73,7 +85,7 @@ impl Bench {
         command
             .env("BUNDLE_ROOT", self.folder.path().join("bundle"))
             .env("ALLORA_NETWORK", self.devnet.rpc_url())
-            .env("ALLORA_PRIVATE_KEY", &self.devnet.accounts()[0].private_key)
+            .env("ALLORA_PRIVATE_KEY", &self.devnet.accounts()[self.account].private_key)
             .env("ALLORA_STATE_DIR", self.folder.path().join("state"))
             .env("ALLORA_HEARTBEAT_FILE", self.folder.path().join("heartbeat"))
             .env("ALLORA_LOG_FORMAT", "json");
@@ -83,11 +95,19 @@ impl Bench {
 
     /// Starts `bootstrap run` with these arguments.
     pub fn run(&self, arguments: &[&str]) -> Worker {
+        self.start(self.bootstrap().arg("run").args(arguments))
+    }
+
+    /// Starts `bootstrap run` with these environment variables.
+    pub fn run_with(&self, environment: &[(&str, &str)]) -> Worker {
+        self.start(self.bootstrap().arg("run").envs(environment.iter().copied()))
+    }
+
+    /// Starts a worker that logs into this bench's folder.
+    pub fn start(&self, command: &mut Command) -> Worker {
         let path = self.folder.path().join("log");
         let log = fs::OpenOptions::new().create(true).append(true).open(&path).unwrap();
-        let child =
-            self.bootstrap().arg("run").args(arguments).stdin(Stdio::null()).stderr(log).spawn().unwrap();
-        Worker { child, log: path }
+        Worker { child: command.stdin(Stdio::null()).stderr(log).spawn().unwrap(), log: path }
     }
 
     pub fn log(&self) -> String {
@@ -195,6 +215,17 @@ pub fn write_bundle(root: &Path, code: &str, manifest: &str) {
          requirements.txt\nallora:\n  topic_id: 1\n{manifest}"
     );
     fs::write(root.join("model.yaml"), yaml).unwrap();
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => assert!(fs::copy(entry.path(), target).is_ok()),
+        }
+    }
 }
 
 /// A worker that does not outlive its test.

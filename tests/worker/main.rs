@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod crash;
+mod failpoint;
 mod model;
 #[path = "../support/bench.rs"]
 mod support;

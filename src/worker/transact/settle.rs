@@ -6,6 +6,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::{Fate, SequenceUsed, Step, Transacted, Transaction, When, check_verdict};
 use crate::chain::delivered::DeliveredTx;
+use crate::chain::fees;
 use crate::chain::locate::Located;
 use crate::chain::outcome::Verdict;
 use crate::chain::pool::Broadcast;
@@ -83,13 +84,23 @@ impl Transaction<'_> {
             return Ok(None);
         }
         let answers = self.send(tx).await?;
-        let is_taken = answers.iter().filter_map(|sent| sent.answer.as_ref().ok()).any(|check| {
-            // The account's number matters for the verdict on a signature only.
-            matches!(check_verdict(check, 0),
+        if answers.iter().any(Broadcast::is_accepted) {
+            return Ok(None);
+        }
+        // A node that has just started takes every account's number for 0, and ours hardly is.
+        let number = self.context.sequence.lock().await.next().map_or(1, |account| account.number);
+        let mut refusals = answers.iter().filter_map(|sent| sent.answer.as_ref().ok());
+        let is_taken = refusals.clone().any(|check| {
+            matches!(check_verdict(check, number),
                 Verdict::SequenceMismatch { expected: Some(expected) } if expected > tx.sequence())
         });
-        if !is_taken || answers.iter().any(Broadcast::is_accepted) {
-            return Ok(None);
+        if !is_taken {
+            let step = refusals.find_map(|check| self.outbid(check_verdict(check, number), &check.log, tx));
+            if step.is_some() {
+                // What is signed in its stead has the same sequence: the chain takes one of the two.
+                self.context.sequence.lock().await.freed(&hash);
+            }
+            return Ok(step);
         }
         // Its sequence is used: by this very transaction in a block that came meanwhile, or by another
         // program's. The next look tells.
@@ -102,6 +113,21 @@ impl Transaction<'_> {
             self.context.sequence.lock().await.committed(account);
         }
         Ok(None)
+    }
+
+    /// What would be taken in the place of bytes that are refused as they are; `None` when no more than
+    /// patience helps.
+    fn outbid(&mut self, verdict: Verdict, log: &str, tx: &Prepared) -> Option<Step> {
+        match verdict {
+            Verdict::InsufficientFee { required: Some(required) } if required > self.fee_floor => {
+                self.fee_floor = required;
+            }
+            Verdict::OutOfGas if self.gas_floor <= tx.gas_limit() => {
+                self.gas_floor = fees::gas_limit_after_out_of_gas(tx.gas_limit(), 0);
+            }
+            _ => return None,
+        }
+        Some(Step::Again { why: log.to_owned(), when: When::AtOnce })
     }
 
     /// Whether one that was given up has landed after all, as when a node was wrong about itself.
