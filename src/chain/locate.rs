@@ -49,9 +49,11 @@ impl Client {
         let limit: Duration = self.limit();
         // The height first: a block that comes between the two calls must not count.
         let status = endpoint.status(limit).await?;
-        let is_ours = self.pool().chain_id().is_none_or(|ours| ours == status.chain_id);
+        if self.pool().chain_id().is_some_and(|ours| ours != status.chain_id) {
+            self.pool().is_on_other_chain(endpoint, &status.chain_id);
+            return Ok(None);
+        }
         match endpoint.tx(&hash, limit).await {
-            _ if !is_ours => Ok(None),
             Ok(answer) => Ok(Some(Located::Found(Box::new(DeliveredTx::found(hash, answer))))),
             Err(error) if error.verdict() == Some(Verdict::NotFound) => {
                 Ok((!status.catching_up).then_some(Located::Absent { head: status.height }))

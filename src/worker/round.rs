@@ -477,8 +477,7 @@ impl Round {
 
     /// A node gave a wrong answer: perhaps another is ahead of it.
     async fn rank_again(&self, client: &Client) {
-        if let Err(error) = client.pool().refresh(self.left().max(RESERVE.1)).await
-        {
+        if let Err(error) = client.pool().refresh(self.left().max(RESERVE.1)).await {
             tracing::debug!(%error, "the endpoints cannot be ranked anew");
         }
     }
