@@ -139,6 +139,8 @@ impl Restarts {
 #[derive(Debug)]
 pub struct Board {
     status: watch::Sender<ModelStatus>,
+    /// Whether the last process could not be loaded.
+    cannot_load: bool,
     /// Why the module could not be imported the last time.
     last_import: Option<Failure>,
     /// What cannot be enforced is said once.
@@ -164,7 +166,7 @@ impl Board {
             load_seconds: None,
             isolation,
         });
-        Self { status, last_import: None, isolation_told: false }
+        Self { status, cannot_load: false, last_import: None, isolation_told: false }
     }
 
     /// For everybody who wants to know.
@@ -177,13 +179,20 @@ impl Board {
         self.status.send_modify(|status| status.state = state);
     }
 
-    /// A process begins, and nobody answers meanwhile.
+    /// A process begins, and nobody answers meanwhile. When the last one could not be loaded that still
+    /// is what there is to say.
     pub fn begins(&self, pid: u32) {
-        self.status.send_modify(|status| status.pid = Some(pid));
+        self.status.send_modify(|status| {
+            status.pid = Some(pid);
+            if !self.cannot_load {
+                status.state = ModelState::Loading;
+            }
+        });
     }
 
     /// A process is loaded and answers from now on.
     pub fn answers(&mut self, replica: &Replica) {
+        self.cannot_load = false;
         let Facts { pid, ref python, load_seconds, confinement } = replica.facts;
         self.status.send_modify(|status| {
             status.state = ModelState::Ready;
@@ -220,6 +229,7 @@ impl Board {
             }
             _ => tracing::warn!(kind = %failure.kind, "the model process is replaced: {failure}"),
         }
+        self.cannot_load = cause == RestartCause::Load;
         self.gone(cause, ModelState::Failed(failure.clone()));
     }
 

@@ -123,7 +123,6 @@ impl Supervisor {
     fn replace(&mut self, failure: &Failure, cause: RestartCause) {
         self.active = None;
         self.board.died(failure, cause);
-        self.board.is(ModelState::Loading);
         self.promote();
         self.successor.want_after_death();
     }
