@@ -17,10 +17,10 @@ use std::process::Command;
 use bootstrap_frames::{FromHost, WIRE_FD};
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW, Symbol};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::libc::{MADV_DONTNEED, PF_W, PT_LOAD, dl_iterate_phdr, dl_phdr_info, madvise};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
 
+use super::footprint::release_program;
 use super::keeper::fork_under_keeper;
 use super::sandbox::Sandbox;
 
@@ -158,29 +158,6 @@ fn embed(python: &Path, libpython: &Path, module: File) -> Result<u8, HostError>
     // SAFETY: three arguments and the closing null, all alive until Python has ended.
     let code = unsafe { main(3, pointers.as_mut_ptr()) };
     Ok(u8::try_from(code).unwrap_or(1))
-}
-
-/// Gives back the memory that our own program takes in this process, some 3.5 MiB of it: from here on
-/// the process is Python's, and the few pages that its end needs come back from the file.
-fn release_program() {
-    unsafe extern "C" fn release(program: *mut dl_phdr_info, _: usize, _: *mut c_void) -> c_int {
-        // SAFETY: the loader gives a valid record, and the headers that it counts.
-        let (base, headers) = unsafe {
-            let program = &*program;
-            (program.dlpi_addr, std::slice::from_raw_parts(program.dlpi_phdr, program.dlpi_phnum.into()))
-        };
-        // Nobody has written to these, so the file has all of what they hold.
-        for header in headers.iter().filter(|header| header.p_type == PT_LOAD && header.p_flags & PF_W == 0) {
-            let within = header.p_vaddr % header.p_align.max(1);
-            let (start, length) = (base + header.p_vaddr - within, header.p_memsz + within);
-            // SAFETY: whole pages of a private mapping that is never written: dropped, they are read
-            // from the file again when they are touched. A refusal changes nothing.
-            unsafe { madvise(start as *mut c_void, length as usize, MADV_DONTNEED) };
-        }
-        1 // the first is the program itself; the libraries are Python's
-    }
-    // SAFETY: the callback keeps nothing of what it is given.
-    unsafe { dl_iterate_phdr(Some(release), std::ptr::null_mut()) };
 }
 
 /// Becomes the static interpreter, which loads our module from the descriptor it inherits.

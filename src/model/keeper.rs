@@ -25,6 +25,7 @@ use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{ForkResult, Pid, close, fork, getpid, getppid, setsid};
 
+use super::footprint::release_program;
 use super::sandbox::give_up_rights;
 use super::tree;
 
@@ -66,6 +67,7 @@ pub fn fork_under_keeper(descriptors: &[i32]) -> io::Result<()> {
             for &descriptor in descriptors {
                 let _ = close(descriptor);
             }
+            release_program();
             keep(child, &events)
         }
     }

@@ -19,6 +19,7 @@
 //! | `logs` | what it prints |
 //! | [`host`] | the inside of the process until Python takes over |
 //! | `keeper` | its parent, which leaves nothing of it behind |
+//! | `footprint` | what our own program takes in both |
 //! | `orphans` | what the worker adopts all the same |
 //! | `tree` | who descends from whom |
 //! | `scratch` | the one folder it may write to |
@@ -27,6 +28,7 @@
 mod backoff;
 mod conversation;
 mod environment;
+mod footprint;
 mod handle;
 pub mod host;
 mod interpreter;

@@ -130,7 +130,6 @@ impl Process {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "the fields of the struct, once")]
     fn attach(
         child: &mut Child,
         wire: BlockingStream,

@@ -31,7 +31,7 @@ enum State {
     Clearing(BoxFuture<'static, ()>),
     Spawning(BoxFuture<'static, Result<(Process, u32), Failure>>),
     Loading(BoxFuture<'static, Result<Replica, Failure>>),
-    Loaded(Replica),
+    Loaded(Box<Replica>),
     /// It ended while it was at hand.
     Ending(BoxFuture<'static, (Failure, RestartCause)>),
 }
@@ -92,7 +92,7 @@ impl Successor {
     /// Takes it, when it is loaded.
     pub fn take(&mut self) -> Option<Replica> {
         match std::mem::replace(&mut self.state, State::Unwanted) {
-            State::Loaded(replica) => Some(replica),
+            State::Loaded(replica) => Some(*replica),
             state => {
                 self.state = state;
                 None
@@ -125,7 +125,7 @@ impl Successor {
                 State::Loading(loaded) => match loaded.await {
                     Ok(replica) => {
                         let pid = replica.facts.pid;
-                        self.state = State::Loaded(replica);
+                        self.state = State::Loaded(Box::new(replica));
                         return News::Loaded(pid);
                     }
                     Err(failure) => return self.failed(failure, RestartCause::Load),
