@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use bootstrap::devnet::{BlockTime, CallError, Devnet, Options, StartError};
+use bootstrap::{
+    chain::payload::Inference,
+    devnet::{BlockTime, CallError, Devnet, Options, StartError},
+};
 use serde_json::json;
 
 use crate::support::{base64, call, manual, result, start, transfer};
@@ -107,6 +110,46 @@ async fn a_foreign_submission_is_stored_and_paid_for() {
     let refused = json!({"address": stranger, "topic_id": 1, "nonce": 1, "value": "1"});
     let refused = call(&devnet, "devnet_submitAs", refused).await;
     assert!(refused["error"]["data"].as_str().unwrap().contains("none of the funded accounts"), "{refused}");
+}
+
+#[test]
+fn every_transaction_that_took_something_is_a_payment_with_all_that_it_took() {
+    let devnet = manual();
+    let worker = devnet.accounts()[3].address.clone();
+    devnet.set_registered(1, &worker, true).unwrap();
+    devnet.mine(1).unwrap();
+    let submit =
+        |nonce| devnet.submit_as(&worker, 1, nonce, "1".parse().map(Inference::Single).unwrap()).unwrap();
+    let sent = [submit(1), submit(1), submit(99)];
+    devnet.mine(1).unwrap();
+    let payments = devnet.payments(&worker).unwrap();
+    let hashes: Vec<String> = sent.iter().map(|sent| sent.tx_hash.to_string()).collect();
+    assert_eq!(
+        payments.iter().map(|payment| &payment.tx_hash).collect::<Vec<_>>(),
+        hashes.iter().collect::<Vec<_>>()
+    );
+    // The first one also pays for its data; the duplicate and the wrong nonce pay the fee for nothing.
+    let (codes, fees): (Vec<u32>, Vec<u128>) =
+        payments.iter().map(|payment| (payment.code, payment.fee)).unzip();
+    assert_eq!((codes, fees), (vec![0, 1, 75], vec![400_010, 400_000, 400_000]));
+    let spent: u128 = payments.iter().map(|payment| payment.fee).sum();
+    assert_eq!(spent, 1_200_010);
+}
+
+#[test]
+fn windows_of_two_blocks_open_one_after_the_other() {
+    let epoch = Options { epoch_length: 2, worker_submission_window: 2, ..Options::on_free_port() };
+    let devnet = start(Options { ground_truth_lag: 2, block_time: BlockTime::Manual, ..epoch });
+    let worker = devnet.accounts()[3].address.clone();
+    devnet.set_registered(1, &worker, true).unwrap();
+    for nonce in [1, 3, 5] {
+        while devnet.mine(1).unwrap() < nonce {}
+        let nonce = i64::try_from(nonce).unwrap();
+        devnet.submit_as(&worker, 1, nonce, "1".parse().map(Inference::Single).unwrap()).unwrap();
+    }
+    devnet.mine(1).unwrap();
+    let nonces: Vec<u64> = devnet.submissions(1).unwrap().iter().map(|row| row.nonce).collect();
+    assert_eq!(nonces, [1, 3, 5]);
 }
 
 #[tokio::test]

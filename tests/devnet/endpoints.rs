@@ -1,21 +1,29 @@
 //! Several endpoints of one chain, and nodes that are behind, of another chain, or have just started.
 
+use std::time::Duration;
+
 use bootstrap::{
-    chain::messages::EmissionsVersion,
-    devnet::{Devnet, Endpoint, Fault, FaultKind},
+    chain::{
+        messages::{EmissionsVersion, RegisterRequest},
+        payload::Inference,
+    },
+    devnet::{BlockTime, Devnet, Endpoint, Fault, FaultKind, Options},
 };
 use cosmrs::proto::cosmos::{
     auth::v1beta1::QueryAccountInfoRequest, base::tendermint::v1beta1::GetSyncingRequest,
     tx::v1beta1::SimulateRequest,
 };
 use serde_json::{Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{
-    PATIENCE, Socket, base64, call, capture, manual, query, request, result, result_at, send, transfer,
+    PATIENCE, Socket, base64, capture, manual, query, request, result, result_at, send, sign, start,
+    transfer, transfer_of,
 };
 
 const V10: EmissionsVersion = EmissionsVersion::V10;
+const UNKNOWN_PATH: &str = "unknown query path: unknown request";
 const BLOCKS: &str = "tm.event='NewBlockHeader'";
 
 async fn broadcast(endpoint: &Endpoint, tx: &[u8]) -> Value {
@@ -51,7 +59,7 @@ async fn is_back(endpoint: &Endpoint) {
     let patience = Instant::now() + PATIENCE;
     while send(endpoint, request("health", json!({}))).await.is_err() {
         assert!(Instant::now() < patience, "the endpoint does not come back");
-        sleep(std::time::Duration::from_millis(10)).await;
+        sleep(Duration::from_millis(10)).await;
     }
 }
 
@@ -109,22 +117,14 @@ async fn a_node_that_is_behind_answers_from_its_old_state() {
     let early = broadcast(&behind, &second.bytes).await;
     assert_eq!((&early["code"], &early["codespace"]), (&json!(32), &json!("sdk")));
     // Another transaction with the sequence that the old state expects: taken here, and for nothing.
-    devnet.mine(2).unwrap();
-    behind.clear_faults();
-    behind.fault(Fault::new(FaultKind::Lag { blocks: 3 })).unwrap();
-    let late = transfer_again(&devnet);
-    assert_eq!(broadcast(&behind, &late).await["code"], 0);
+    let other = transfer_of(&devnet, 0, 0, 6);
+    assert_eq!(broadcast(&behind, &other.bytes).await["code"], 0);
     assert_eq!(result(&devnet, "num_unconfirmed_txs", json!({})).await["total"], "0");
+    // The head of a node can go back.
+    behind.fault(Fault::new(FaultKind::Lag { blocks: 4 })).unwrap();
+    assert_eq!(height(&behind).await, 2);
     behind.clear_faults();
-    assert_eq!(height(&behind).await, 8);
-}
-
-/// A second transfer with the first sequence.
-fn transfer_again(devnet: &Devnet) -> Vec<u8> {
-    let tx = transfer(devnet, 0, 0).bytes;
-    let other = crate::support::transfer_of(devnet, 0, 0, 6).bytes;
-    assert_ne!(tx, other);
-    other
+    assert_eq!(height(&behind).await, 6);
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn a_restart_loses_the_mempool_and_refuses_until_the_next_block() {
     let refused = broadcast(devnet.endpoint(), &tx).await;
     assert_eq!((&refused["code"], &refused["codespace"]), (&json!(4), &json!("sdk")));
     assert!(refused["log"].as_str().unwrap().contains("please verify account number (0)"), "{refused}");
-    assert_eq!(simulate(&devnet, &tx).await.unwrap_err(), "unknown query path: unknown request");
+    assert_eq!(simulate(&devnet, &tx).await.unwrap_err(), UNKNOWN_PATH);
     assert_eq!(sequence(devnet.endpoint(), &devnet, 1).await, 0);
     simulate(&devnet, &tx).await.unwrap();
     devnet.mine(1).unwrap();
@@ -223,40 +223,60 @@ async fn the_node_of_a_further_endpoint_restarts_alone() {
 }
 
 #[tokio::test]
+async fn a_validator_that_restarts_makes_no_block_meanwhile() {
+    let clock = BlockTime::Every(Duration::from_millis(300));
+    let devnet = start(Options { block_time: clock, ..Options::on_free_port() });
+    let watcher = devnet.open_endpoint().unwrap();
+    let mut socket = Socket::open_at(&watcher).await;
+    socket.subscribe(1, BLOCKS).await;
+    let first = told(&mut socket).await;
+    let time = async |height: u64| {
+        let block = result_at(&watcher, "block", json!({"height": height.to_string()})).await;
+        let text = block["block"]["header"]["time"].as_str().unwrap().to_owned();
+        OffsetDateTime::parse(&text, &Rfc3339).unwrap()
+    };
+    devnet.fault(Fault::new(FaultKind::Restart)).unwrap();
+    let mut longest = time::Duration::ZERO;
+    while told(&mut socket).await < first + 3 {}
+    for height in first..first + 3 {
+        longest = longest.max(time(height + 1).await - time(height).await);
+    }
+    // A block time down, and one until the next block.
+    assert!(longest >= Duration::from_millis(600), "{longest}");
+}
+
+#[tokio::test]
 async fn a_chain_that_is_upgraded_keeps_its_state_and_speaks_the_new_version_only() {
     let (v9, v10) = (EmissionsVersion::V9, EmissionsVersion::V10);
-    let devnet = crate::support::start(bootstrap::devnet::Options {
-        block_time: bootstrap::devnet::BlockTime::Manual,
-        emissions: v9,
-        ..bootstrap::devnet::Options::on_free_port()
-    });
-    let params = |version: EmissionsVersion| json!({"path": version.path("GetParams"), "data": ""});
-    let log = async |version| result(&devnet, "abci_query", params(version)).await["response"]["log"].take();
-    devnet.mine(1).unwrap();
+    let devnet = start(Options { block_time: BlockTime::Manual, emissions: v9, ..Options::on_free_port() });
     let worker = devnet.accounts()[3].address.clone();
+    let submit = |nonce: i64, value: &str| {
+        let inference = Inference::Single(value.parse().unwrap());
+        devnet.submit_as(&worker, 1, nonce, inference).unwrap().check.code
+    };
+    let params = async |version: EmissionsVersion| {
+        let params = json!({"path": version.path("GetParams"), "data": ""});
+        result(&devnet, "abci_query", params).await["response"]["log"].take()
+    };
     devnet.set_registered(1, &worker, true).unwrap();
-    devnet
-        .submit_as(&worker, 1, 1, "0.5".parse().map(bootstrap::chain::payload::Inference::Single).unwrap())
-        .unwrap();
     devnet.mine(1).unwrap();
-    assert_eq!(log(v9).await, "");
+    assert_eq!(submit(1, "0.5"), 0);
+    devnet.mine(1).unwrap();
+    assert_eq!((params(v9).await, params(v10).await), (json!(""), json!(UNKNOWN_PATH)));
+
     devnet.upgrade(v10).unwrap();
     is_back(devnet.endpoint()).await;
-    assert_eq!(log(v9).await, "unknown query path: unknown request");
-    assert_eq!(log(v10).await, "");
-    assert_eq!(devnet.submissions(1).unwrap()[0].value.as_deref(), Some("0.5"));
-    devnet.mine(20).unwrap();
-    let opened = json!({"query": "emissions.v10.EventWorkerSubmissionWindowOpened.topic_id EXISTS"});
-    assert_ne!(result(&devnet, "block_search", opened).await["total_count"], "0");
-    let again = devnet.submit_as(
-        &worker,
-        1,
-        21,
-        "0.25".parse().map(bootstrap::chain::payload::Inference::Single).unwrap(),
-    );
-    assert_eq!(again.unwrap().check.code, 0);
+    assert_eq!((params(v9).await, params(v10).await), (json!(UNKNOWN_PATH), json!("")));
+    devnet.mine(19).unwrap();
+    let version = result(&devnet, "abci_info", json!({})).await["response"]["version"].take();
+    assert_eq!(version, "v0.17.0");
+    let old =
+        RegisterRequest { sender: worker.clone(), topic_id: 1, owner: worker.clone(), ..Default::default() };
+    let old = broadcast(devnet.endpoint(), &sign(&devnet, 3, 1, v9.any(&old)).bytes).await;
+    assert_eq!(old["code"], 6);
+    assert!(old["log"].as_str().unwrap().contains("no message handler found for *emissionsv9."), "{old}");
+    assert_eq!(submit(21, "0.25"), 0);
     devnet.mine(1).unwrap();
-    assert_eq!(devnet.submissions(1).unwrap()[1].value.as_deref(), Some("0.25"));
-    let refused = call(&devnet, "devnet_fault", json!({"method": "*", "kind": "lag", "blocks": 901})).await;
-    assert!(refused["error"]["data"].as_str().unwrap().contains("blocks"), "{refused}");
+    let values: Vec<_> = devnet.submissions(1).unwrap().into_iter().map(|row| row.value.unwrap()).collect();
+    assert_eq!(values, ["0.5", "0.25"]);
 }

@@ -107,6 +107,18 @@ async fn checktx_refuses_with_any_code_and_keeps_nothing() {
 }
 
 #[tokio::test]
+async fn one_query_of_many_can_be_hit() {
+    let devnet = manual();
+    devnet.mine(1).unwrap();
+    let path = "/cosmos.tx.v1beta1.Service/Simulate";
+    fault(&devnet, json!({"method": path, "kind": "error"})).await;
+    let simulated = call(&devnet, "abci_query", json!({"path": path, "data": ""})).await;
+    assert_eq!(simulated["error"]["code"], -32603);
+    let account = json!({"path": "/cosmos.auth.v1beta1.Query/AccountInfo", "data": ""});
+    result(&devnet, "abci_query", account).await;
+}
+
+#[tokio::test]
 async fn a_websocket_is_refused_cut_or_spoilt() {
     let devnet = manual();
     devnet.fault(Fault::new(FaultKind::HttpStatus { status: 503 }).on("websocket").times(1)).unwrap();

@@ -41,13 +41,17 @@ pub fn transfer(devnet: &Devnet, from: usize, sequence: u64) -> SignedTx {
 /// A transfer of so many uallo.
 pub fn transfer_of(devnet: &Devnet, from: usize, sequence: u64, uallo: u64) -> SignedTx {
     let accounts = devnet.accounts();
-    let wallet = Wallet::from_private_key(&accounts[from].private_key).unwrap();
     let message = MsgSend {
         from_address: accounts[from].address.clone(),
         to_address: accounts[from + 1].address.clone(),
         amount: vec![Coin { denom: "uallo".into(), amount: uallo.to_string() }],
     };
-    let message = Any { type_url: MsgSend::type_url(), value: message.encode_to_vec() };
+    sign(devnet, from, sequence, Any { type_url: MsgSend::type_url(), value: message.encode_to_vec() })
+}
+
+/// A transaction of a funded account.
+pub fn sign(devnet: &Devnet, from: usize, sequence: u64, message: Any) -> SignedTx {
+    let wallet = Wallet::from_private_key(&devnet.accounts()[from].private_key).unwrap();
     let signer = SignerData { chain_id: devnet.chain_id().into(), account_number: from as u64, sequence };
     UnsignedTx::new(message, 0).sign(&wallet, &signer, Fee { amount: 200_000, gas_limit: 200_000 })
 }

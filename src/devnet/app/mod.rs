@@ -113,6 +113,14 @@ impl App {
         self.state.emissions.version
     }
 
+    /// The version that the chain's program says of itself.
+    pub fn version(&self) -> &'static str {
+        match self.emissions_version() {
+            EmissionsVersion::V9 => "v0.16.0",
+            EmissionsVersion::V10 => "v0.17.0",
+        }
+    }
+
     /// The price of gas.
     pub fn gas_price(&self) -> GasPrice {
         self.state.gas_price

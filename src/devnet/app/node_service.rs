@@ -28,7 +28,7 @@ use super::{
     state::State,
 };
 use crate::{
-    chain::{messages::EmissionsVersion, tx::TxHash},
+    chain::tx::TxHash,
     devnet::abci::{Event, ExecTxResult},
 };
 
@@ -102,10 +102,6 @@ impl App {
     }
 
     fn node_info(&self, standpoint: Standpoint<'_>) -> GetNodeInfoResponse {
-        let version = match self.emissions_version() {
-            EmissionsVersion::V9 => "v0.16.0",
-            EmissionsVersion::V10 => "v0.17.0",
-        };
         GetNodeInfoResponse {
             default_node_info: Some(tendermint::p2p::DefaultNodeInfo {
                 network: standpoint.chain_id.into(),
@@ -116,7 +112,7 @@ impl App {
             application_version: Some(VersionInfo {
                 name: "allora".into(),
                 app_name: "allorad".into(),
-                version: version.into(),
+                version: self.version().into(),
                 cosmos_sdk_version: "v0.50.14".into(),
                 ..Default::default()
             }),

@@ -41,8 +41,7 @@ impl<'a> View<'a> {
 
     /// What goes wrong at this endpoint.
     pub fn faults(&self) -> Faults {
-        let follower = self.node.followers.get(&self.follower);
-        follower.map(|follower| follower.faults.clone()).unwrap_or_default()
+        self.follower().map(|follower| follower.faults.clone()).unwrap_or_default()
     }
 
     /// Restarts the node behind this endpoint.
@@ -50,9 +49,13 @@ impl<'a> View<'a> {
         self.node.restart(self.follower);
     }
 
-    /// The follower whose view it is.
-    pub fn follower(&mut self) -> Option<&mut Follower> {
-        self.node.followers.get_mut(&self.follower)
+    /// Where it listens.
+    pub fn rpc_address(&self) -> &str {
+        self.follower().map_or("", |follower| &follower.rpc_address)
+    }
+
+    fn follower(&self) -> Option<&Follower> {
+        self.node.followers.get(&self.follower)
     }
 
     /// The newest block.
@@ -90,7 +93,7 @@ impl<'a> View<'a> {
         let answer = self.node.app.query_from(self.standpoint(), path, data, height);
         // The services of a node that has just started are there once they have been missed.
         if answer.log.starts_with("unknown query path")
-            && let Some(follower) = self.follower()
+            && let Some(follower) = self.node.followers.get_mut(&self.follower)
             && follower.uptime == Uptime::Starting
         {
             follower.uptime = Uptime::JustStarted;
@@ -125,7 +128,7 @@ impl<'a> View<'a> {
     }
 
     fn uptime(&self) -> Uptime {
-        self.node.followers.get(&self.follower).map_or(Uptime::Running, |follower| follower.uptime)
+        self.follower().map_or(Uptime::Running, |follower| follower.uptime)
     }
 
     fn standpoint(&self) -> Standpoint<'_> {

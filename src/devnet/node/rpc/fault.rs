@@ -14,13 +14,30 @@ use super::{
 /// The method that means all of them.
 const ALL: &str = "*";
 
-/// What is no method but can be hit like one: the handshake of `/websocket`, and a frame that a
-/// subscription is about to send.
-pub(super) const WEBSOCKET: &str = "websocket";
-pub(super) const EVENT: &str = "event";
+/// Names of what is no method but can be hit like one.
+const WEBSOCKET: &str = "websocket";
+const EVENT: &str = "event";
 
 /// Methods that only a websocket has.
 pub(super) const SUBSCRIPTIONS: [&str; 3] = ["subscribe", "unsubscribe", "unsubscribe_all"];
+
+/// What a fault may hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target<'a> {
+    /// A call of a method; of `abci_query` with its path.
+    Call { method: &'a str, path: &'a str },
+    /// The handshake of `/websocket`.
+    Websocket,
+    /// A frame that a subscription is about to send.
+    Event,
+}
+
+impl<'a> Target<'a> {
+    /// A call without a path.
+    pub fn call(method: &'a str) -> Self {
+        Self::Call { method, path: "" }
+    }
+}
 
 /// Largest lag: within the states that the chain keeps, with some that may be made meanwhile.
 const MAX_LAG: u64 = 900;
@@ -31,8 +48,8 @@ const MAX_DELAY: Duration = Duration::from_secs(3600);
 /// Something that goes wrong with the next calls of a method.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
-    /// Name of a method; `*` is each but `devnet_*`; `websocket` is the handshake of one, `event` a
-    /// frame that a subscription sends.
+    /// Name of a method, or a path of `abci_query`; `*` is each method but `devnet_*`; `websocket` is the
+    /// handshake of one, `event` a frame that a subscription sends.
     pub method: String,
     /// What goes wrong.
     pub kind: FaultKind,
@@ -167,7 +184,7 @@ impl Fault {
             return Err(InvalidFault::Control(method.into()));
         }
         let beside = [ALL, WEBSOCKET, EVENT].contains(&method) || SUBSCRIPTIONS.contains(&method);
-        if !beside && methods::find(method).is_none() {
+        if !beside && !method.starts_with('/') && methods::find(method).is_none() {
             return Err(InvalidFault::Method(method.chars().take(60).collect()));
         }
         if self.times == Some(0) {
@@ -187,19 +204,22 @@ impl Fault {
         [ALL, EVENT].contains(&self.method.as_str())
     }
 
-    /// Whether it strikes a call of this method.
-    pub(super) fn hits(&self, method: &str) -> bool {
-        let sends = matches!(method, "broadcast_tx_sync" | "broadcast_tx_async" | "check_tx");
-        match &self.kind {
-            FaultKind::CheckCode { .. } if !sends => false,
+    /// Whether it strikes this.
+    pub(super) fn hits(&self, target: Target<'_>) -> bool {
+        let all = self.method == ALL;
+        match (target, &self.kind) {
+            (Target::Call { method, .. }, FaultKind::CheckCode { .. }) => {
+                let sends = matches!(method, "broadcast_tx_sync" | "broadcast_tx_async" | "check_tx");
+                sends && (all || self.method == method)
+            }
+            (_, FaultKind::CheckCode { .. }) => false,
+            (Target::Call { method, path }, _) => all || self.method == method || self.method == path,
+            (Target::Websocket, _) => all || self.method == WEBSOCKET,
             // Frames come by themselves, so that a test could not say which call is the next. Only a
             // connection that has gone silent takes them with it.
-            FaultKind::HalfOpen if method == EVENT => self.is_of_frames(),
-            FaultKind::Lag { .. } | FaultKind::CatchingUp | FaultKind::WrongChainId if method == EVENT => {
-                false
-            }
-            _ if method == EVENT => self.method == EVENT,
-            _ => self.method == ALL || self.method == method,
+            (Target::Event, FaultKind::HalfOpen) => self.is_of_frames(),
+            (Target::Event, FaultKind::Lag { .. } | FaultKind::CatchingUp | FaultKind::WrongChainId) => false,
+            (Target::Event, _) => self.method == EVENT,
         }
     }
 }
@@ -327,11 +347,17 @@ mod tests {
     #[test]
     fn a_star_means_calls_and_frames_only_when_the_connection_is_dead() {
         let (error, dead) = (Fault::new(FaultKind::Error), Fault::new(FaultKind::HalfOpen));
-        assert!(error.hits("status") && error.hits("subscribe") && error.hits(WEBSOCKET));
-        assert!(!error.hits(EVENT) && dead.hits(EVENT));
-        assert!(error.clone().on(EVENT).hits(EVENT) && !error.on("status").hits("tx"));
-        assert!(!dead.on("subscribe").hits(EVENT));
+        let (status, subscribe) = (Target::call("status"), Target::call("subscribe"));
+        assert!(error.hits(status) && error.hits(subscribe) && error.hits(Target::Websocket));
+        assert!(!error.hits(Target::Event) && dead.hits(Target::Event));
+        assert!(error.clone().on("event").hits(Target::Event) && !error.clone().on("status").hits(subscribe));
+        assert!(!dead.on("subscribe").hits(Target::Event));
         let code = Fault::new(FaultKind::CheckCode { code: 1, codespace: "sdk".into() });
-        assert!(code.hits("broadcast_tx_sync") && !code.hits("status"));
+        assert!(code.hits(Target::call("broadcast_tx_sync")) && !code.hits(status));
+        let path = "/cosmos.tx.v1beta1.Service/Simulate";
+        let simulate = error.on(path);
+        simulate.validate().unwrap();
+        assert!(simulate.hits(Target::Call { method: "abci_query", path }));
+        assert!(!simulate.hits(Target::Call { method: "abci_query", path: "/other" }));
     }
 }

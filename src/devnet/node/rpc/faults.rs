@@ -11,7 +11,7 @@ use axum::{
 };
 
 use super::{
-    fault::{Fault, FaultKind, InvalidFault},
+    fault::{Fault, FaultKind, InvalidFault, Target},
     jsonrpc::RpcError,
 };
 
@@ -34,12 +34,10 @@ pub(in crate::devnet) struct Faults(Arc<Mutex<Vec<Fault>>>);
 pub(super) struct Strike {
     /// How much later it is answered.
     pub delay: Duration,
-    /// What CheckTx says instead: code and codespace.
-    pub check: Option<(u32, String)>,
     /// How the node is that answers.
     pub outlook: Outlook,
-    /// What becomes of request or reply.
-    pub damage: Option<Damage>,
+    /// What becomes of it.
+    pub damage: Option<FaultKind>,
 }
 
 /// How a node differs from one that is up to date.
@@ -64,17 +62,6 @@ impl Outlook {
         }
         true
     }
-}
-
-/// What becomes of the request or the reply of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Damage {
-    Error,
-    DropRequest,
-    DropReply,
-    Page(Page),
-    Garbage,
-    HalfOpen,
 }
 
 /// What comes in place of an answer of JSON-RPC.
@@ -113,11 +100,11 @@ impl Faults {
         self.armed().clear();
     }
 
-    /// What hits a call of this method: all delays, and of the others the oldest. That counts as one
-    /// hit of each of them.
-    pub(super) fn strike(&self, method: &str) -> Strike {
+    /// What hits a call: all delays and states of the node, and of the others the oldest. That counts as
+    /// one hit of each of them.
+    pub(super) fn strike(&self, target: Target<'_>) -> Strike {
         let mut strike = Strike::default();
-        self.armed().retain_mut(|fault| !(fault.hits(method) && strike.take(&fault.kind) && fault.use_up()));
+        self.armed().retain_mut(|fault| !(fault.hits(target) && strike.take(&fault.kind) && fault.use_up()));
         strike
     }
 
@@ -149,37 +136,14 @@ impl Fault {
 }
 
 impl Strike {
-    /// Adds a fault; false when the call has met one of its sort already, and this one must wait for
-    /// another.
+    /// Adds a fault; false when the call has met another, and this one must wait for the next call.
     fn take(&mut self, kind: &FaultKind) -> bool {
-        if self.outlook.take(kind) {
-            return true;
+        match kind {
+            FaultKind::Delay { time } => self.delay += *time,
+            kind if self.outlook.take(kind) => {}
+            kind if self.damage.is_none() => self.damage = Some(kind.clone()),
+            _ => return false,
         }
-        let damage = match kind {
-            FaultKind::Delay { time } => {
-                self.delay += *time;
-                return true;
-            }
-            _ if self.damage.is_some() || self.check.is_some() => return false,
-            FaultKind::CheckCode { code, codespace } => {
-                self.check = Some((*code, codespace.clone()));
-                return true;
-            }
-            FaultKind::Error => Damage::Error,
-            FaultKind::DropRequest => Damage::DropRequest,
-            FaultKind::DropReply => Damage::DropReply,
-            FaultKind::HttpStatus { status } => Damage::Page(Page::Status(
-                StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            )),
-            FaultKind::Html => Damage::Page(Page::Html),
-            FaultKind::Garbage => Damage::Garbage,
-            FaultKind::HalfOpen => Damage::HalfOpen,
-            // Taken above, or never armed.
-            FaultKind::Lag { .. } | FaultKind::CatchingUp | FaultKind::WrongChainId | FaultKind::Restart => {
-                return false;
-            }
-        };
-        self.damage = Some(damage);
         true
     }
 
@@ -189,19 +153,24 @@ impl Strike {
         call: impl Future<Output = Result<T, RpcError>>,
     ) -> Result<Result<T, RpcError>, Broken> {
         let outcome = match self.damage {
-            None => Ok(call.await),
-            Some(Damage::Error) => Ok(Err(RpcError::internal("a fault of devnet_fault"))),
-            Some(Damage::DropRequest) => Err(Broken::Closed),
-            Some(Damage::DropReply) => {
+            Some(FaultKind::Error) => Ok(Err(RpcError::internal("a fault of devnet_fault"))),
+            Some(FaultKind::DropRequest) => Err(Broken::Closed),
+            Some(FaultKind::DropReply) => {
                 drop(call.await);
                 Err(Broken::Closed)
             }
-            Some(Damage::Page(page)) => Err(Broken::Page(page)),
-            Some(Damage::Garbage) => {
+            Some(FaultKind::HttpStatus { status }) => {
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                Err(Broken::Page(Page::Status(status)))
+            }
+            Some(FaultKind::Html) => Err(Broken::Page(Page::Html)),
+            Some(FaultKind::Garbage) => {
                 drop(call.await);
                 Err(Broken::Page(Page::Garbage))
             }
-            Some(Damage::HalfOpen) => Err(Broken::Silent),
+            Some(FaultKind::HalfOpen) => Err(Broken::Silent),
+            // What else there is has its place in the call itself.
+            _ => Ok(call.await),
         };
         if !self.delay.is_zero() {
             tokio::time::sleep(self.delay).await;
@@ -269,16 +238,18 @@ impl From<InvalidFault> for RpcError {
 mod tests {
     use super::*;
 
+    const TX: Target<'_> = Target::Call { method: "tx", path: "" };
+
     #[test]
     fn faults_strike_as_often_as_they_say_the_oldest_first() {
         let faults = Faults::default();
         faults.arm(Fault::new(FaultKind::DropReply).on("tx").times(2)).unwrap();
         faults.arm(Fault::new(FaultKind::Error)).unwrap();
-        let seen: Vec<_> = (0..4).map(|_| faults.strike("tx").damage).collect();
-        let (dropped, error) = (Some(Damage::DropReply), Some(Damage::Error));
-        assert_eq!(seen, [dropped, dropped, error, error]);
+        let seen: Vec<_> = (0..4).map(|_| faults.strike(TX).damage).collect();
+        let (dropped, error) = (Some(FaultKind::DropReply), Some(FaultKind::Error));
+        assert_eq!(seen, [dropped.clone(), dropped, error.clone(), error]);
         faults.clear();
-        assert_eq!(faults.strike("tx"), Strike::default());
+        assert_eq!(faults.strike(TX), Strike::default());
     }
 
     #[test]
@@ -286,14 +257,13 @@ mod tests {
         let faults = Faults::default();
         let second = Duration::from_secs(1);
         faults.arm(Fault::new(FaultKind::Delay { time: second }).times(1)).unwrap();
-        faults.arm(Fault::new(FaultKind::CheckCode { code: 20, codespace: "sdk".into() })).unwrap();
+        faults.arm(Fault::new(FaultKind::Lag { blocks: 3 })).unwrap();
+        faults.arm(Fault::new(FaultKind::Html).on("tx").times(1)).unwrap();
         faults.arm(Fault::new(FaultKind::Delay { time: second })).unwrap();
-        let strike = faults.strike("broadcast_tx_sync");
-        assert_eq!(
-            strike,
-            Strike { delay: 2 * second, check: Some((20, "sdk".into())), ..Strike::default() }
-        );
-        assert_eq!(faults.strike("status"), Strike { delay: second, ..Strike::default() });
+        let outlook = Outlook { lag: 3, ..Outlook::default() };
+        let strike = faults.strike(TX);
+        assert_eq!(strike, Strike { delay: 2 * second, outlook, damage: Some(FaultKind::Html) });
+        assert_eq!(faults.strike(TX), Strike { delay: second, outlook, damage: None });
     }
 
     #[test]

@@ -15,14 +15,10 @@ use crate::devnet::{
 /// The version that the recorded node said of itself.
 const COMETBFT_VERSION: &str = "0.38.19";
 
-/// The version of the chain's program that this chain behaves like.
-const APP_VERSION: &str = "v0.17.0";
-
 /// The validator's power.
 const VOTING_POWER: &str = "10000000";
 
-pub(super) fn status(view: &mut View<'_>) -> Value {
-    let rpc_address = view.follower().map(|follower| follower.rpc_address.clone());
+pub(super) fn status(view: &View<'_>) -> Value {
     let validator = Validator::get();
     let hash = |block: Option<&Block>| block.map_or(json!(""), |block| json!(block.id.hash));
     let app_hash =
@@ -42,7 +38,7 @@ pub(super) fn status(view: &mut View<'_>) -> Value {
             "version": COMETBFT_VERSION,
             "channels": "402021222330386061",
             "moniker": "devnet",
-            "other": {"tx_index": "on", "rpc_address": rpc_address},
+            "other": {"tx_index": "on", "rpc_address": view.rpc_address()},
         },
         "sync_info": {
             "latest_block_hash": hash(latest),
@@ -71,7 +67,7 @@ pub(super) fn abci_info(view: &View<'_>) -> Value {
     let app_hash = view.latest().map_or_else(String::new, |block| base64(&block.executed.app_hash));
     json!({"response": {
         "data": "AlloraApp",
-        "version": APP_VERSION,
+        "version": view.node.app.version(),
         "last_block_height": view.head.to_string(),
         "last_block_app_hash": app_hash,
     }})

@@ -28,7 +28,7 @@ use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
-    fault::WEBSOCKET,
+    fault::{FaultKind, Target},
     faults::{Broken, Faults, Strike},
     jsonrpc::{Id, Incoming, Outcome, Request, RpcError, response},
     methods::{Method, find},
@@ -81,11 +81,14 @@ impl Service {
             Ok(args) => args,
             Err(error) => return Ok(Err(error)),
         };
-        let mut strike =
-            if method.is_control() { Strike::default() } else { self.faults.strike(method.name) };
-        let (check, outlook, follower) = (strike.check.take(), strike.outlook, self.follower);
+        let strike = if method.is_control() {
+            Strike::default()
+        } else {
+            self.faults.strike(Target::Call { method: method.name, path: args.text("path") })
+        };
+        let (damage, outlook, follower) = (strike.damage.clone(), strike.outlook, self.follower);
         let call = async {
-            if let Some((code, codespace)) = check {
+            if let Some(FaultKind::CheckCode { code, codespace }) = damage {
                 return Ok(txs::refused(&args, code, &codespace));
             }
             self.on_node(move |node| {
@@ -177,7 +180,7 @@ async fn upgrade(State(service): State<Service>, upgrade: WebSocketUpgrade) -> R
     if service.websockets.len() >= MAX_CLIENTS {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
-    let strike = service.faults.strike(WEBSOCKET);
+    let strike = service.faults.strike(Target::Websocket);
     match strike.through(async { Ok(websocket::accept(service, upgrade)) }).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

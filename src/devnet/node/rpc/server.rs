@@ -21,7 +21,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Service,
+    READ_WITHIN, Service,
     faults::{Dropped, Faults},
     router,
 };
@@ -220,6 +220,7 @@ async fn connection(stream: TcpStream, router: Router, closing: CancellationToke
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
+        .header_read_timeout(READ_WITHIN)
         .serve_connection(TokioIo::new(stream), answer)
         .with_upgrades();
     let mut served = std::pin::pin!(served);

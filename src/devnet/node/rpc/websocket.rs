@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     MAX_BODY, Service,
-    fault::{EVENT, SUBSCRIPTIONS},
+    fault::{SUBSCRIPTIONS, Target},
     faults::Broken,
     jsonrpc::{Id, Incoming, Outcome, Request, RpcError, response},
     params::{Args, Kind, Param},
@@ -132,7 +132,7 @@ impl Connection {
         if !SUBSCRIPTIONS.contains(&request.method.as_str()) {
             return self.service.call(request).await;
         }
-        let strike = self.service.faults.strike(&request.method);
+        let strike = self.service.faults.strike(Target::call(&request.method));
         strike.through(self.change_subscription(request)).await
     }
 
@@ -155,7 +155,7 @@ impl Connection {
     /// Sends what a subscription has to tell.
     async fn deliver(&mut self, Frame { id, result }: Frame) -> Result<(), Gone> {
         let frame = move || format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, id.to_json());
-        match self.service.faults.strike(EVENT).through(async { Ok(frame) }).await {
+        match self.service.faults.strike(Target::Event).through(async { Ok(frame) }).await {
             Ok(Ok(frame)) => self.send(frame()).await,
             Ok(Err(error)) => self.send(response(None, Err(error)).to_string()).await,
             Err(broken) => self.suffer(broken).await,
