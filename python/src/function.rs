@@ -53,6 +53,8 @@ impl Function {
         nonce: i64,
         context: Context,
     ) -> PyResult<Bound<'py, PyAny>> {
+        // An earlier call may have left it.
+        std::env::set_current_dir(&self.load.workdir)?;
         let context = Bound::new(py, RunContext::new(nonce, context, &self.load))?.into_any();
         let given = self.arguments.iter().map(|argument| match argument {
             Argument::Nonce => Ok(nonce.into_pyobject(py)?.into_any()),

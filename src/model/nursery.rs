@@ -50,7 +50,7 @@ impl Nursery {
             text(path)?;
         }
         let scratch = Scratch::new().map_err(|error| StartError::Scratch(std::env::temp_dir(), error))?;
-        let folders = [&*spec.bundle_root, scratch.path()];
+        let folders = [&*spec.bundle_root, &scratch.path()];
         for folder in folders.into_iter().chain(spec.writable.iter().map(PathBuf::as_path)) {
             let real_folder = real(folder);
             if let Some(exposed) = spec.protected.iter().find(|path| real(path).starts_with(&real_folder)) {
@@ -137,13 +137,13 @@ impl Nursery {
         let spec = &self.spec;
         let environment = Environment {
             withheld: &spec.withheld,
-            scratch: self.scratch.path(),
+            scratch: &self.scratch.path(),
             python_path: &self.scratch.python_path(),
             cpu_cores: spec.cpu_cores,
             topic_id: spec.topic_id,
             network: &spec.network,
         };
-        let writable = std::iter::once(self.scratch.path().to_owned()).chain(spec.writable.iter().cloned());
+        let writable = std::iter::once(self.scratch.path()).chain(spec.writable.iter().cloned());
         let sandbox = Sandbox { writable: writable.collect(), protected: spec.protected.clone() };
         let plan = Plan {
             wire: -1,

@@ -44,6 +44,7 @@ impl Scratch {
             let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
             if let Some(lock) = lock(folder.path())? {
                 let scratch = Self { folder, _lock: lock };
+                fs::create_dir(scratch.path())?;
                 fs::create_dir(scratch.python_path())?;
                 fs::write(scratch.python_path().join("bootstrap_host.py"), MODULE)?;
                 return Ok(scratch);
@@ -53,13 +54,14 @@ impl Scratch {
     }
 
     /// The folder.
-    pub fn path(&self) -> &Path {
-        self.folder.path()
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("files")
     }
 
-    /// Where the processes that the model starts find our module.
+    /// Where the processes that the model starts find our module: beside the folder, for a model that clears
+    /// its scratch folder.
     pub fn python_path(&self) -> PathBuf {
-        self.path().join("python")
+        self.folder.path().join("python")
     }
 }
 
@@ -127,7 +129,7 @@ mod tests {
         for kept in ["bootstrap-other", "bootstrap-scratch-file", "bootstrap-scratch-link"] {
             assert!(at(kept).exists(), "{kept}");
         }
-        let folder = live.path().to_owned();
+        let folder = live.folder.path().to_owned();
         drop(live);
         assert!(!folder.exists());
     }

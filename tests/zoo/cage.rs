@@ -49,14 +49,19 @@ impl Cage {
     /// `animals` is Python: functions of the context and, where they are ordered with one, an argument; of
     /// nothing when they are met at the import. `runtime` is the inside of that section of `model.yaml`.
     pub fn new(animals: &str, runtime: &str) -> Self {
-        let mut cage = Self::begin_with("", animals, runtime);
+        Self::with_settings(animals, runtime, &[])
+    }
+
+    /// The same, with further variables in the environment of the worker.
+    pub fn with_settings(animals: &str, runtime: &str, settings: &[(&str, &str)]) -> Self {
+        let mut cage = Self::begin_with("", animals, runtime, settings);
         cage.bench.until("ready", |bench| (bench.heartbeat()["ready"] == true).then_some(()));
         cage.at_rest = cage.mark.processes().len();
         cage
     }
 
     /// Starts a worker whose model is an animal from the start.
-    pub fn begin_with(animal: &str, animals: &str, runtime: &str) -> Self {
+    pub fn begin_with(animal: &str, animals: &str, runtime: &str, settings: &[(&str, &str)]) -> Self {
         // Windows open when the test says so, and leave time for many tries.
         let epoch = EPOCH.unsigned_abs();
         let options = Options {
@@ -68,7 +73,9 @@ impl Cage {
         let code = format!("{animals}{KEEPER}");
         let bench = Bench::with_manifest(options, &code, &format!("runtime: {{{runtime}}}\n"));
         let mark = Mark(bench.folder.path().display().to_string());
-        let bench = bench.set(mark::NAME, &mark.0);
+        let bench = settings
+            .iter()
+            .fold(bench.set(mark::NAME, &mark.0), |bench, (name, value)| bench.set(name, value));
         order(&bench, animal);
         // Between two windows.
         bench.devnet.mine(epoch - 2).unwrap();

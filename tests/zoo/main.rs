@@ -6,10 +6,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
 
 mod cage;
+mod clock;
 mod death;
 mod flood;
 mod hang;
+mod harmless;
 mod mark;
+mod memory;
 mod offspring;
 mod raise;
 #[allow(dead_code)] // shared with the tests of the worker, which use all of it

@@ -10,15 +10,30 @@ const FORKS: usize = 64;
 const BAD: &str = r"
 import os, signal, subprocess, sys, time
 
-def sleeper():
-    subprocess.Popen(['sleep', '3600'])
+def sleeper(**options):
+    return subprocess.Popen(['sleep', '3600'], **options)
 
 def leaves_a_child(context):
     sleeper()
     os._exit(0)
 
-def hangs_with_a_child(context):
-    sleeper()
+def leaves_a_child_in_a_session(context):
+    sleeper(start_new_session=True)
+    os._exit(0)
+
+def leaves_an_orphan_in_a_session(context):
+    # Twice forked, as a daemon is.
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            signal.pause()
+        os._exit(0)
+    time.sleep(0.1)
+    os._exit(0)
+
+def hangs_with_children(context):
+    for session in (False, True):
+        sleeper(start_new_session=session)
     time.sleep(3600)
 
 def bombs(context, limit):
@@ -42,8 +57,10 @@ def forgets_a_fork(context):
 #[test]
 fn what_a_model_starts_goes_with_it() {
     let cage = Cage::new(BAD, "max_seconds: 1");
-    cage.fails("leaves_a_child", "crash", "exit code 0");
-    cage.fails("hangs_with_a_child", "timeout", "did not answer");
+    for animal in ["leaves_a_child", "leaves_a_child_in_a_session", "leaves_an_orphan_in_a_session"] {
+        cage.fails(animal, "crash", "exit code 0");
+    }
+    cage.fails("hangs_with_children", "timeout", "did not answer");
     cage.fails(&format!("bombs {FORKS}"), "timeout", "did not answer");
     cage.fails("forgets_a_fork", "exception", "ValueError: two of us");
     cage.answers("", "1");
@@ -70,7 +87,7 @@ def starts_a_program(context):
     return subprocess.run(['echo', '42'], capture_output=True, text=True).stdout.strip()
 
 def leaves_a_child_and_answers(context):
-    subprocess.Popen(['sleep', '3600'])
+    subprocess.Popen(['sleep', '3600'], start_new_session=True)
     return 5
 ";
 

@@ -135,7 +135,7 @@ fn a_model_that_cannot_be_imported_says_why_and_is_tried_again() {
 /// From the start, not between two windows: nothing was ever loaded.
 #[test]
 fn a_model_that_was_never_loaded_is_a_clear_state() {
-    let cage = Cage::begin_with("import_raises", AT_IMPORT, "max_seconds: 20");
+    let cage = Cage::begin_with("import_raises", AT_IMPORT, "max_seconds: 20", &[]);
     let status = cage.bench.until("a reason", |_| {
         Some(cage.status())
             .filter(|status| status["why"].as_str().is_some_and(|why| why.contains("no artifact")))
