@@ -49,7 +49,7 @@ def events():
     for path in CAPTURES.glob("websocket/*.json"):
         capture = json.loads(path.read_text())
         for frame in capture.get("frames", [capture.get("frame")]):
-            yield b"\x00" + compact(frame)
+            yield compact(frame)
 
 
 def compact(document):

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // in tests
 
 mod endpoint;
+mod events;
 mod faucet;
 mod pool;
 mod server;

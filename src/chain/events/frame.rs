@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{ChainEvent, Interest};
 use crate::chain::delivered::DeliveredTx;
+use crate::chain::outcome::{Refusal, Stage, Verdict};
 use crate::chain::tx::TxHash;
 use crate::chain::typed_event::TypedEvent;
 
@@ -25,8 +26,13 @@ pub enum FrameError {
     #[error("not a frame: {0}")]
     Malformed(#[from] serde_json::Error),
     /// The node refused or ended a subscription.
-    #[error("the node ended a subscription: {0}")]
-    Subscription(String),
+    #[error("the node refused or ended a subscription: {text}")]
+    Refused {
+        /// What the table of the chain's answers says.
+        verdict: Verdict,
+        /// What the node said.
+        text: String,
+    },
 }
 
 impl Frame {
@@ -37,8 +43,9 @@ impl Frame {
     pub fn read(text: &str, interest: &Interest) -> Result<Self, FrameError> {
         let frame: RawFrame = serde_json::from_str(text)?;
         if let Some(RawError { code, message, data }) = frame.error {
-            let text = format!("{message} ({code}) {data}");
-            return Err(FrameError::Subscription(text.trim_end().to_owned()));
+            let refusal = Refusal { stage: Stage::Rpc, codespace: "", code, text: &data };
+            let text = format!("{message} ({code}) {data}").trim_end().to_owned();
+            return Err(FrameError::Refused { verdict: refusal.verdict(), text });
         }
         Ok(match frame.result {
             Some(RawResult { data: Some(data) }) => Self::Told(data.events(interest)),
@@ -90,6 +97,7 @@ enum Data {
 
 #[derive(Debug, Deserialize)]
 struct Header {
+    chain_id: String,
     #[serde(deserialize_with = "number")]
     height: u64,
     #[serde(with = "time::serde::rfc3339")]
@@ -124,12 +132,12 @@ struct ExecResult {
 impl Data {
     fn events(self, interest: &Interest) -> Vec<ChainEvent> {
         match self {
-            Self::NewBlockHeader { header: Header { height, time } } => {
-                vec![ChainEvent::Block { height, time }]
+            Self::NewBlockHeader { header: Header { chain_id, height, time } } => {
+                vec![ChainEvent::Block { height, time, chain_id }]
             }
             Self::NewBlockEvents { height, events } => {
-                let opened = interest.version.event("EventWorkerSubmissionWindowOpened");
-                let openings = events.iter().filter(|event| event.kind == opened);
+                let openings =
+                    events.iter().filter(|event| event.name() == "EventWorkerSubmissionWindowOpened");
                 openings.filter_map(|event| opening(event, interest.topic_id, height)).collect()
             }
             Self::Tx { result } => delivered(result).map(Box::new).map(ChainEvent::Tx).into_iter().collect(),
@@ -142,7 +150,8 @@ impl Data {
 fn opening(event: &TypedEvent, topic_id: u64, height: u64) -> Option<ChainEvent> {
     let (nonce, window_end) = (event.int("nonce_block_height")?, event.int("window_end_block")?);
     let of = u64::try_from(event.int("topic_id")?).ok()?;
-    (of == topic_id).then_some(ChainEvent::WindowOpened { nonce, window_end, height })
+    let is_sound = i64::try_from(height).is_ok_and(|height| nonce <= height && height <= window_end);
+    (of == topic_id && is_sound).then_some(ChainEvent::WindowOpened { nonce, window_end, height })
 }
 
 /// CometBFT writes 64-bit numbers as text.

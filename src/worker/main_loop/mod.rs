@@ -170,11 +170,7 @@ impl MainLoop {
         let topic = onboarding::topic(&client, options.topic_id, &stopping, reporter).await;
         let epoch_length = topic.as_ref().map(|topic| topic.epoch_length);
         let arity = topic.as_ref().map_or(Arity::Single, Arity::of);
-        let interest = Interest {
-            topic_id: options.topic_id,
-            address: wallet.address().clone(),
-            version: client.version(),
-        };
+        let interest = Interest { topic_id: options.topic_id, address: wallet.address().clone() };
         let events = events::subscribe(Arc::clone(&pool), interest);
         let chain_id = pool.chain_id().unwrap_or_default().to_owned();
         reporter.beat().chain_id = Some(chain_id.clone());
