@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    sync::mpsc::{self, SyncSender},
+    sync::mpsc::{self, RecvTimeoutError},
     time::Duration,
 };
 
@@ -10,7 +10,10 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     CallError, Fault, FaultKind, Stopped,
-    node::rpc::{faults::Faults, server::Order},
+    node::rpc::{
+        faults::Faults,
+        server::{Done, Order},
+    },
 };
 
 /// How long an endpoint may take to do what it is told.
@@ -73,10 +76,21 @@ impl Endpoint {
     }
 
     /// Gives an order and waits until it has been carried out.
-    fn order(&self, order: impl FnOnce(SyncSender<std::io::Result<()>>) -> Order) -> Result<(), CallError> {
-        let (done, result) = mpsc::sync_channel(1);
-        self.orders.send(order(done)).map_err(|_| Stopped)?;
-        Ok(result.recv_timeout(ORDER_TIMEOUT).map_err(|_| Stopped)??)
+    fn order(&self, order: impl FnOnce(Done) -> Order) -> Result<(), CallError> {
+        carried_out(|done| Ok(self.orders.send(order(done)).map_err(|_| Stopped)?))
+    }
+}
+
+/// Gives an order and waits until all who got it have said that it is done, or have ended.
+pub(super) fn carried_out(order: impl FnOnce(Done) -> Result<(), CallError>) -> Result<(), CallError> {
+    let (done, results) = mpsc::channel();
+    order(done)?;
+    loop {
+        match results.recv_timeout(ORDER_TIMEOUT) {
+            Ok(result) => result?,
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => return Err(Stopped.into()),
+        }
     }
 }
 

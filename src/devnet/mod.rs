@@ -320,9 +320,11 @@ impl Devnet {
     /// Restarts the chain with another version of the emissions module. All nodes restart; the state is
     /// kept.
     pub fn upgrade(&self, version: EmissionsVersion) -> Result<(), CallError> {
-        self.call(move |node| {
-            node.upgrade(version);
-            Ok(())
+        endpoint::carried_out(|closed| {
+            self.call(move |node| {
+                node.upgrade(version, &closed);
+                Ok(())
+            })
         })
     }
 

@@ -230,7 +230,7 @@ async fn a_validator_that_restarts_makes_no_block_meanwhile() {
     let mut socket = Socket::open_at(&watcher).await;
     socket.subscribe(1, BLOCKS).await;
     let first = told(&mut socket).await;
-    let time = async |height: u64| {
+    let made_at = async |height: u64| {
         let block = result_at(&watcher, "block", json!({"height": height.to_string()})).await;
         let text = block["block"]["header"]["time"].as_str().unwrap().to_owned();
         OffsetDateTime::parse(&text, &Rfc3339).unwrap()
@@ -239,7 +239,7 @@ async fn a_validator_that_restarts_makes_no_block_meanwhile() {
     let mut longest = time::Duration::ZERO;
     while told(&mut socket).await < first + 3 {}
     for height in first..first + 3 {
-        longest = longest.max(time(height + 1).await - time(height).await);
+        longest = longest.max(made_at(height + 1).await - made_at(height).await);
     }
     // A block time down, and one until the next block.
     assert!(longest >= Duration::from_millis(600), "{longest}");

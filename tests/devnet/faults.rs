@@ -137,8 +137,15 @@ async fn a_websocket_is_refused_cut_or_spoilt() {
     devnet.mine(1).unwrap();
     assert_eq!(socket.next().await["id"], 1);
 
+    devnet.fault(Fault::new(FaultKind::Error).on("event").times(1)).unwrap();
+    devnet.mine(1).unwrap();
+    let cancelled = socket.next().await;
+    assert_eq!((&cancelled["id"], &cancelled["error"]["code"]), (&json!(1), &json!(-32000)));
+    let again = socket.call(2, "subscribe", json!({"query": "tm.event='NewBlock'"})).await;
+    assert_eq!(again["result"], json!({}), "the place is free");
+
     devnet.fault(Fault::new(FaultKind::DropReply).on("unsubscribe").times(1)).unwrap();
-    socket.request(2, "unsubscribe", json!({"query": "tm.event='NewBlock'"})).await;
+    socket.request(3, "unsubscribe", json!({"query": "tm.event='NewBlock'"})).await;
     socket.ends_without_goodbye().await;
 }
 

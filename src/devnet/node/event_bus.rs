@@ -112,6 +112,11 @@ impl EventBus {
         Ok(())
     }
 
+    /// Ends the subscription that a client knows by this id.
+    pub fn cancel(&mut self, client: u64, id: &Id) {
+        self.retain(|subscription| subscription.client.id != client || subscription.id != *id);
+    }
+
     /// Ends all subscriptions of a client.
     pub fn unsubscribe_all(&mut self, client: u64) -> Result<(), SubscriptionError> {
         if self.subscriptions_of(client).next().is_none() {

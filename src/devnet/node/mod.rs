@@ -42,7 +42,10 @@ use self::{
     follower::{Follower, FollowerId},
     mempool::{Mempool, Refused},
     query_language::Attributes,
-    rpc::{faults::Faults, server::Order},
+    rpc::{
+        faults::Faults,
+        server::{Done, Order},
+    },
 };
 use super::{
     Account,
@@ -145,9 +148,9 @@ impl Node {
         self.followers.remove(&id);
     }
 
-    /// Restarts the node behind an endpoint. The validator makes no block while it is down, and the
-    /// transactions of its mempool are lost.
-    pub fn restart(&mut self, id: FollowerId) {
+    /// Restarts the node behind an endpoint; `closed` hears when its connections are cut. The validator makes
+    /// no block while it is down, and the transactions of its mempool are lost.
+    pub fn restart(&mut self, id: FollowerId, closed: Option<Done>) {
         let down = match self.clock.block_time {
             BlockTime::Every(interval) => interval.min(DOWN_AT_MOST),
             BlockTime::Manual => DOWN_BY_HAND,
@@ -155,7 +158,7 @@ impl Node {
         if let Some(follower) = self.followers.get_mut(&id) {
             follower.uptime = Uptime::Starting;
             // Without a server there is nothing to close.
-            let _ = follower.orders.send(Order::Restart { down });
+            let _ = follower.orders.send(Order::Restart { down, closed });
         }
         if id == FollowerId::VALIDATOR {
             self.app.restart();
@@ -165,10 +168,10 @@ impl Node {
     }
 
     /// Restarts the chain with another version of the emissions module.
-    pub fn upgrade(&mut self, version: EmissionsVersion) {
+    pub fn upgrade(&mut self, version: EmissionsVersion, closed: &Done) {
         self.app.upgrade(version);
         let all: Vec<_> = self.followers.keys().copied().collect();
-        all.into_iter().for_each(|id| self.restart(id));
+        all.into_iter().for_each(|id| self.restart(id, Some(closed.clone())));
     }
 
     /// Time until the next block; `None` when none is due by the clock.

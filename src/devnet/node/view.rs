@@ -46,7 +46,7 @@ impl<'a> View<'a> {
 
     /// Restarts the node behind this endpoint.
     pub fn restart(&mut self) {
-        self.node.restart(self.follower);
+        self.node.restart(self.follower, None);
     }
 
     /// Where it listens.

@@ -227,7 +227,12 @@ impl Fault {
 impl FaultKind {
     /// Each kind as JSON has it, with its fields and what it does: the table of the reference page.
     pub const MEANINGS: &[(&str, &[&str], &str)] = &[
-        ("error", &[], "not acted on; error -32603 of JSON-RPC"),
+        (
+            "error",
+            &[],
+            "not acted on; error -32603 of JSON-RPC. Instead of an `event`, its subscription is cancelled with the \
+             words for a client that is too slow, and the connection stays",
+        ),
         ("delay", &["seconds"], "acted on at once, answered so much later"),
         ("drop_request", &[], "not acted on; the connection is closed without an answer"),
         ("drop_reply", &[], "acted on; the connection is closed without an answer"),

@@ -1,6 +1,6 @@
 //! One endpoint: its port, its listener, its connections.
 
-use std::{convert::Infallible, net::SocketAddr, sync::mpsc::SyncSender, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::mpsc::Sender, time::Duration};
 
 use axum::Router;
 use hyper::{
@@ -46,16 +46,16 @@ pub(in crate::devnet) enum Order {
     Close(Done),
     /// To listen again.
     Open(Done),
-    /// To do both, with a pause.
-    Restart { down: Duration },
-    /// Its node starts again, and it with it.
+    /// To do both, with a pause; `closed` hears of the first.
+    Restart { down: Duration, closed: Option<Done> },
+    /// To restart its node, and so itself.
     RestartNode(Done),
     /// To close for good.
     End,
 }
 
 /// Hears when an order has been carried out.
-pub(in crate::devnet) type Done = SyncSender<std::io::Result<()>>;
+pub(in crate::devnet) type Done = Sender<std::io::Result<()>>;
 
 /// A port that is ours, whether somebody listens there or not.
 #[derive(Debug)]
@@ -120,9 +120,13 @@ impl Server {
                     let opened = self.reopen(&mut listening, &stopping);
                     let _ = done.send(opened);
                 }
-                Some(Order::Restart { down }) => {
-                    if listening.is_some() {
-                        close(listening.take()).await;
+                Some(Order::Restart { down, closed }) => {
+                    let was_open = listening.is_some();
+                    close(listening.take()).await;
+                    if let Some(closed) = closed {
+                        let _ = closed.send(Ok(()));
+                    }
+                    if was_open {
                         sleep(down).await;
                         if let Err(error) = self.reopen(&mut listening, &stopping) {
                             tracing::error!(%error, "an endpoint of the local chain cannot listen again");
@@ -131,8 +135,8 @@ impl Server {
                 }
                 Some(Order::RestartNode(done)) => {
                     let follower = self.follower;
-                    let restarted = self.node.run(move |node| node.restart(follower)).await;
-                    let _ = done.send(restarted.map_err(std::io::Error::other));
+                    // When the node has gone, so has the sender, which is heard too.
+                    let _ = self.node.run(move |node| node.restart(follower, Some(done))).await;
                 }
             }
         }

@@ -154,12 +154,22 @@ impl Connection {
 
     /// Sends what a subscription has to tell.
     async fn deliver(&mut self, Frame { id, result }: Frame) -> Result<(), Gone> {
-        let frame = move || format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, id.to_json());
-        match self.service.faults.strike(Target::Event).through(async { Ok(frame) }).await {
-            Ok(Ok(frame)) => self.send(frame()).await,
-            Ok(Err(error)) => self.send(response(None, Err(error)).to_string()).await,
+        match self.service.faults.strike(Target::Event).through(async { Ok(()) }).await {
+            Ok(Ok(())) => {
+                let id = id.to_json();
+                self.send(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#)).await
+            }
+            Ok(Err(_)) => self.cancel(id, "client is not pulling messages fast enough").await,
             Err(broken) => self.suffer(broken).await,
         }
+    }
+
+    /// Ends a subscription. The connection stays.
+    async fn cancel(&mut self, id: Id, why: &str) -> Result<(), Gone> {
+        let (client, of) = (self.client.id, id.clone());
+        self.service.on_bus(move |bus| bus.cancel(client, &of)).await.map_err(|_| Gone)?;
+        let error = RpcError::Server(format!("subscription was canceled (reason: {why})"));
+        self.send(response(Some(&id), Err(error)).to_string()).await
     }
 
     /// Does to the connection what a fault asks for.
@@ -187,8 +197,7 @@ impl Connection {
         let subscriptions = self.service.on_bus(move |bus| bus.subscriptions_of(client).cloned().collect());
         let ids: Vec<Id> = subscriptions.await.map_err(|_| Gone)?;
         for id in ids {
-            let error = RpcError::Server("subscription was canceled (reason: CometBFT exited)".into());
-            self.send(response(Some(&id), Err(error)).to_string()).await?;
+            self.cancel(id, "CometBFT exited").await?;
         }
         Ok(())
     }
