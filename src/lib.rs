@@ -9,9 +9,9 @@
 //! | [`cli`] | one file for each command; arguments in, exit code out |
 //! | [`worker`] | the loop: schedule, round, validation, submission |
 //! | [`chain`] | client of the chain: endpoints, queries, messages, transactions, fees, sequence |
+//! | [`health`] | heartbeat, probe, status |
 //! | [`model`] | our side of the model process: interpreter, spawn, deadline, kill, logs |
 //! | [`journal`] | what was promised and what came of it, on disk |
-//! | [`health`] | heartbeat, probe, status |
 //! | [`bundle`] | `model.yaml` and what belongs to it |
 //! | [`wallet`] | a key that signs and cannot be read back |
 //! | [`settings`] | one table of settings, and where each value came from |

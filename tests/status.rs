@@ -4,8 +4,9 @@
 use std::path::Path;
 
 use assert_cmd::Command;
-use bootstrap::health::{Head, Heartbeat, HeartbeatFile, Isolation, ModelHealth, NextWindow, Phase};
+use bootstrap::health::{Head, Heartbeat, HeartbeatFile, ModelHealth, NextWindow, Phase};
 use bootstrap::journal::{Ending, Journal, RoundKey, Timestamp};
+use bootstrap::model::Isolation;
 use time::{Duration, OffsetDateTime};
 
 fn after(seconds: i64) -> Timestamp {
@@ -66,6 +67,7 @@ async fn a_running_worker_shows_every_promised_field() {
             environment: true,
             landlock: false,
             signals: true,
+            limits: true,
         }),
         ..Heartbeat::starting("devnet".into(), after(60))
     };

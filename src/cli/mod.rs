@@ -10,6 +10,7 @@ mod host;
 mod journal;
 mod log_queue;
 mod logging;
+mod model;
 mod predict;
 mod probe;
 mod problems;
@@ -69,6 +70,7 @@ pub fn main() -> ExitCode {
         return end(host::run(&arguments.next().unwrap_or_default().to_string_lossy()));
     }
     crate::model::forbid_dumps();
+    crate::model::keep_descriptors();
     environment();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

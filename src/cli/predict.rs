@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
-use super::{Exit, Outcome, Report, environment, logging};
+use super::{Exit, Outcome, Report, environment, logging, model};
 use crate::bundle::Manifest;
 use crate::chain::decimal::Decimal;
 use crate::model::{
-    Answer, Call, Failure, FailureKind, Interpreter, InterpreterError, Model, ModelSpec, ModelState,
-    Prediction, StartError,
+    Answer, Call, Failure, FailureKind, InterpreterError, Model, ModelSpec, ModelState, Prediction,
+    StartError,
 };
 use crate::settings::{self, Flags, Settings};
 
@@ -57,17 +57,14 @@ impl Args {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let python = Interpreter::find(settings.python.as_deref(), &manifest.root, manifest.python, &path)?;
-        let network = settings.network.to_string();
+        let spec = model::spec(&manifest, &settings)?;
         let call = Call {
             nonce: self.nonce,
             topic_id: settings.topic_id.unwrap_or_default(),
             window_closes_at: None,
-            network: network.clone(),
+            network: spec.network.clone(),
             limit: manifest.runtime.max_seconds,
         };
-        let spec = ModelSpec::of_bundle(&manifest, python, settings.topic_id, network);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Report::new(Exit::Internal, error))?;
         match runtime.block_on(predict(spec, call))? {
@@ -210,6 +207,14 @@ impl From<InterpreterError> for Report {
 
 impl From<StartError> for Report {
     fn from(error: StartError) -> Self {
-        Self::new(Exit::Config, error)
+        let hint = matches!(error, StartError::Exposed { .. }).then_some(
+            "keep key, state and heartbeat outside of the bundle, TMPDIR and runtime.writable: \
+             ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE, ALLORA_STATE_DIR, ALLORA_HEARTBEAT_FILE",
+        );
+        let report = Self::new(Exit::Config, error);
+        match hint {
+            Some(hint) => report.hint(hint),
+            None => report,
+        }
     }
 }

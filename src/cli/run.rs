@@ -1,6 +1,5 @@
 //! `bootstrap run`.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use time::{Date, OffsetDateTime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, Outcome, Report, environment, logging};
+use super::{Exit, Outcome, Report, environment, logging, model};
 use crate::bundle::{Manifest, Network, SensitiveUrl};
 use crate::chain::fees::FeeCaps;
 use crate::chain::gas_price::GasPrice;
@@ -18,8 +17,8 @@ use crate::chain::pool::Pool;
 use crate::devnet::{self, Devnet};
 use crate::health::HeartbeatFile;
 use crate::journal;
-use crate::model::{self, Interpreter, Model, ModelSpec};
-use crate::settings::{self, Flags, KeySource, Settings, Worker};
+use crate::model::{Model, ModelSpec, adopt_orphans};
+use crate::settings::{self, Flags, Settings, Worker};
 use crate::wallet::{OpenedWallet, Wallet};
 use crate::worker::{self, Broadcasting, Ended, Goal, Options, Rules, Setup, WorkerError};
 
@@ -110,28 +109,26 @@ impl Args {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let python = Interpreter::find(settings.python.as_deref(), &manifest.root, manifest.python, &path)?;
+        let spec = model::spec(&manifest, &settings)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(|error| Report::new(Exit::Internal, error))?;
-        let ended = runtime.block_on(self.work(&manifest, settings, python));
+        let ended = runtime.block_on(self.work(&manifest, settings, spec));
         // A task that hangs in a call of the system must not hold the process.
         runtime.shutdown_timeout(Duration::from_secs(1));
         ended
     }
 
-    async fn work(self, manifest: &Manifest, settings: Settings, python: Interpreter) -> Outcome {
+    async fn work(self, manifest: &Manifest, settings: Settings, mut spec: ModelSpec) -> Outcome {
         let stopping = stop_on_signals()?;
-        model::adopt_orphans().map_err(|error| Report::new(Exit::Internal, error))?;
+        adopt_orphans().map_err(|error| Report::new(Exit::Internal, error))?;
         let chain = Chain::of(&settings)?;
         let topic_id = settings.topic_id.or(chain.topic_id()).ok_or(CannotRun::NoTopic)?;
         // Runs as long as this function.
         let _devnet = chain.devnet;
         let network = settings.network.to_string();
         // The model loads while the chain is looked for.
-        let mut spec = ModelSpec::of_bundle(manifest, python, Some(topic_id), network.clone());
-        spec.protected = protected(&settings);
-        spec.withheld = withheld(&chain.wallet);
+        spec.topic_id = Some(topic_id);
+        spec.withheld = chain.wallet.variables_with_it(std::env::vars_os());
         let model = Model::start(spec)?;
         let pool = Pool::new(&chain.urls, chain.chain_id.clone()).map_err(CannotRun::Endpoint)?;
         let setup = Setup {
@@ -175,21 +172,6 @@ impl Args {
 fn said(exit: Exit, why: &str) -> Exit {
     tracing::warn!(exit = exit.code(), "{why}");
     exit
-}
-
-/// What the model must not read.
-fn protected(settings: &Settings) -> Vec<PathBuf> {
-    let key = match &settings.key {
-        Some(KeySource::MnemonicFile(path) | KeySource::PrivateKeyFile(path)) => Some(path.clone()),
-        _ => None,
-    };
-    key.into_iter().chain([settings.state_dir.clone()]).collect()
-}
-
-/// Environment variables of whatever name that hold the key.
-fn withheld(wallet: &Wallet) -> Vec<String> {
-    let held = std::env::vars_os().filter(|(_, value)| wallet.is_in(&value.to_string_lossy()));
-    held.map(|(name, _)| name.to_string_lossy().into_owned()).collect()
 }
 
 /// The chain to answer and the wallet to do it with.

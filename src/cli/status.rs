@@ -5,7 +5,8 @@ use std::fmt::{self, Display};
 use anyhow::Context as _;
 
 use super::{Exit, Outcome, Report, environment};
-use crate::health::{Isolation, Status};
+use crate::health::Status;
+use crate::model::Isolation;
 use crate::settings::{self, Flags};
 
 /// What the worker does and why
@@ -76,7 +77,7 @@ impl Display for Screen<'_> {
                 format_args!("{}, {} restarts{}", model.state, model.restarts, memory.unwrap_or_default()),
             )?;
         }
-        optional(f, "isolation", status.isolation.as_ref().map(missing))?;
+        optional(f, "isolation", status.isolation.map(isolation))?;
         for journal in &status.journals {
             line(f, "journal", journal.display())?;
         }
@@ -93,16 +94,7 @@ fn optional(f: &mut fmt::Formatter<'_>, name: &str, value: Option<impl Display>)
     value.map_or(Ok(()), |value| line(f, name, value))
 }
 
-fn missing(isolation: &Isolation) -> String {
-    let walls = [
-        ("undumpable", isolation.undumpable),
-        ("no_new_privs", isolation.no_new_privs),
-        ("capabilities_dropped", isolation.capabilities_dropped),
-        ("session", isolation.session),
-        ("environment", isolation.environment),
-        ("landlock", isolation.landlock),
-        ("signals", isolation.signals),
-    ];
-    let missing: Vec<_> = walls.iter().filter(|(_, stands)| !stands).map(|(name, _)| *name).collect();
+fn isolation(walls: Isolation) -> String {
+    let missing = walls.missing();
     if missing.is_empty() { "complete".into() } else { format!("without {}", missing.join(", ")) }
 }

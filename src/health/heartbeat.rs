@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Instant;
 use crate::journal::Timestamp;
+use crate::model::Isolation;
 
 /// How long a write may take before the disk is taken for hung. The file is small; 50 µs is usual.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -96,25 +97,6 @@ pub struct ModelHealth {
     pub restarts: u64,
     /// Resident memory in bytes.
     pub rss_bytes: Option<u64>,
-}
-
-/// Which walls around the model stand. A machine may lack some.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Isolation {
-    /// The worker's memory cannot be read by processes of its user.
-    pub undumpable: bool,
-    /// The model cannot gain privileges through `exec`.
-    pub no_new_privs: bool,
-    /// The model has no capability.
-    pub capabilities_dropped: bool,
-    /// The model has a session of its own, and is killed with all of its children.
-    pub session: bool,
-    /// The model's environment has no secrets.
-    pub environment: bool,
-    /// The model cannot read key, state and logs, nor write outside of its folders.
-    pub landlock: bool,
-    /// The model cannot signal other processes.
-    pub signals: bool,
 }
 
 /// What the worker knows of itself at the end of a turn.

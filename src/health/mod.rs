@@ -14,7 +14,7 @@ mod status;
 
 pub use clock::Instant;
 pub use heartbeat::{
-    Head, Heartbeat, HeartbeatError, HeartbeatFile, Isolation, LastResult, ModelHealth, NextWindow, Phase,
+    Head, Heartbeat, HeartbeatError, HeartbeatFile, LastResult, ModelHealth, NextWindow, Phase,
 };
 pub use probe::{Probe, Unread, Verdict, read};
 pub use status::Status;

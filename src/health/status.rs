@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Head, Heartbeat, Instant, Isolation, ModelHealth, Phase, Probe, probe};
+use super::{Head, Heartbeat, Instant, ModelHealth, Phase, Probe, probe};
 use crate::journal::{self, JournalError, Reader, RoundRow, RoundState, Timestamp, Uallo};
+use crate::model::Isolation;
 
 /// What a worker does and why, or what it did before it ended. Fields are named as in the JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]

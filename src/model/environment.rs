@@ -1,6 +1,6 @@
 //! What of our environment the model sees.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// `ALLORA_*` names that are no secrets and that models read.
@@ -23,7 +23,7 @@ const THREADS: [&str; 5] = [
 #[derive(Debug)]
 pub struct Environment<'a> {
     /// Names to leave out, beside the worker's own settings.
-    pub withheld: &'a [String],
+    pub withheld: &'a [OsString],
     /// The one folder that it may write to.
     pub scratch: &'a Path,
     /// Where the processes that it starts find our module.
@@ -80,13 +80,11 @@ impl Environment<'_> {
 
 /// Whether the model may see a variable of ours. Also for an interpreter that is only asked about
 /// itself.
-pub fn is_harmless(name: &std::ffi::OsStr, withheld: &[String]) -> bool {
+pub fn is_harmless(name: &OsStr, withheld: &[OsString]) -> bool {
     let ours = name.to_str().is_some_and(|name| {
-        (name.starts_with("ALLORA_") && !KEPT.contains(&name))
-            || OLD_SECRETS.contains(&name)
-            || withheld.iter().any(|secret| secret == name)
+        (name.starts_with("ALLORA_") && !KEPT.contains(&name)) || OLD_SECRETS.contains(&name)
     });
-    !ours
+    !ours && !withheld.iter().any(|secret| secret == name)
 }
 
 /// Processors that affinity and control group leave us.
@@ -102,7 +100,7 @@ mod tests {
     use super::*;
 
     fn build(ours: &[(&str, &str)], cpu_cores: Option<f64>) -> BTreeMap<OsString, OsString> {
-        let withheld = ["BACKUP_OF_MY_KEY".to_owned()];
+        let withheld = ["BACKUP_OF_MY_KEY".into()];
         let environment = Environment {
             withheld: &withheld,
             scratch: Path::new("/scratch"),

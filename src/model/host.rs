@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::footprint::release_program;
 use super::keeper::fork_under_keeper;
-use super::sandbox::Sandbox;
+use super::sandbox::{Sandbox, prefer_as_victim};
 
 /// Our module for Python.
 static CDYLIB: &[u8] = include_bytes!(env!("PYTHON_CDYLIB"));
@@ -78,6 +78,7 @@ pub fn run(plan: &str) -> Result<u8, HostError> {
     fork_under_keeper(&[1, 2, WIRE_FD]).map_err(|error| HostError::System("forking", error))?;
     say(&FromHost::Started { pid: std::process::id() })?;
     let module = module_in_memory()?;
+    prefer_as_victim();
     say(&FromHost::Confined(plan.sandbox.enter()))?;
     match &plan.libpython {
         Some(libpython) => embed(&plan.python, libpython, module),

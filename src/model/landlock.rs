@@ -4,14 +4,19 @@
 //! the way to it; so files that appear later in a folder on that way cannot be read.
 
 use std::io;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use landlock::{
-    ABI, Access, AccessFs, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated,
-    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+    ABI, Access, AccessFs, BitFlags, LandlockStatus, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 
-/// The kernel's interface that covers all writing; later ones add sockets, devices and scopes.
+use super::sandbox::Sandbox;
+
+/// The kernel's interface that covers all writing. Later ones add sockets and the controls of devices, which
+/// a model needs.
 const FILES: ABI = ABI::V3;
 /// The first interface that can confine signals and abstract sockets.
 const SCOPES: ABI = ABI::V6;
@@ -19,48 +24,71 @@ const SCOPES: ABI = ABI::V6;
 const MAX_GRANTS: usize = 20_000;
 
 /// Where every program may write: shared memory, and the sink.
-const ALWAYS_WRITABLE: [&str; 2] = ["/dev/shm", "/dev/null"];
+static ALWAYS_WRITABLE: LazyLock<[PathBuf; 2]> =
+    LazyLock::new(|| ["/dev/shm", "/dev/null"].map(|path| real(Path::new(path))));
 
-/// Read everything but `protected`, write only what is in `writable`. False when this system cannot
-/// do all of it; then it does as much as it can.
-pub fn restrict_files(writable: &[PathBuf], protected: &[PathBuf]) -> bool {
-    let protected: Vec<PathBuf> = protected.iter().map(|path| real(path)).collect();
+/// Where every model may write.
+pub fn always_writable() -> &'static [PathBuf] {
+    &*ALWAYS_WRITABLE
+}
+
+/// What Landlock does here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Landlocked {
+    /// Everything but what is protected can be read, and only what is writable can be written.
+    pub files: bool,
+    /// No signals and no abstract sockets to processes outside.
+    pub scopes: bool,
+}
+
+/// Puts up as much of the sandbox as this system has, for this thread and what it starts.
+///
+/// Files and scopes share one set of rules: a second set that says nothing of files would forbid moving
+/// them from one folder to another.
+pub fn restrict(sandbox: &Sandbox) -> Landlocked {
     let mut readable = Vec::new();
     // Without the list nothing could be read, which is worse for the user than no wall.
-    if siblings(Path::new("/"), &protected, &mut readable).is_err() {
-        return false;
-    }
-    let always = ALWAYS_WRITABLE.iter().map(Path::new);
-    let writable = writable.iter().map(PathBuf::as_path).chain(always);
-    let restrict = || -> Result<bool, RulesetError> {
-        let mut rules = Ruleset::default().handle_access(AccessFs::from_all(FILES))?.create()?;
-        for path in &readable {
-            rules = grant(rules, path, AccessFs::from_read(FILES))?;
+    let listed = siblings(Path::new("/"), &sandbox.protected, &mut readable).is_ok();
+    let restrict = || -> Result<Landlocked, RulesetError> {
+        let mut rules = Ruleset::default().scope(Scope::from_all(SCOPES))?;
+        if listed {
+            rules = rules.handle_access(AccessFs::from_all(FILES))?;
         }
-        for path in writable {
-            rules = grant(rules, path, AccessFs::from_all(FILES))?;
+        let mut rules = rules.create()?;
+        if listed {
+            for path in &readable {
+                rules = grant(rules, path, AccessFs::from_read(FILES))?;
+            }
+            for path in sandbox.writable.iter().chain(always_writable()) {
+                rules = grant(rules, path, AccessFs::from_all(FILES))?;
+            }
         }
-        Ok(rules.restrict_self()?.ruleset == RulesetStatus::FullyEnforced)
+        let status = rules.restrict_self()?;
+        let abi = match status.landlock {
+            LandlockStatus::Available { effective_abi, .. }
+                if status.ruleset != RulesetStatus::NotEnforced =>
+            {
+                effective_abi
+            }
+            _ => ABI::Unsupported,
+        };
+        Ok(Landlocked { files: listed && abi >= FILES, scopes: abi >= SCOPES })
     };
-    restrict().unwrap_or(false)
+    restrict().unwrap_or_default()
 }
 
-/// No signals and no abstract sockets to processes outside.
-pub fn restrict_signals() -> bool {
-    let restrict = || -> Result<bool, RulesetError> {
-        let rules = Ruleset::default().scope(Scope::from_all(SCOPES))?.create()?;
-        Ok(rules.restrict_self()?.ruleset == RulesetStatus::FullyEnforced)
-    };
-    restrict().unwrap_or(false)
-}
-
-/// Grants rights below a path. One that cannot be opened cannot be used by the model either.
+/// Grants rights below a path without links. One that cannot be opened cannot be used by the model
+/// either, and one that leads elsewhere is a link that an earlier model has put there.
 fn grant(
     rules: RulesetCreated,
     path: &Path,
     rights: BitFlags<AccessFs>,
 ) -> Result<RulesetCreated, RulesetError> {
     let Ok(opened) = PathFd::new(path) else { return Ok(rules) };
+    let opened_path = std::fs::read_link(format!("/proc/self/fd/{}", opened.as_fd().as_raw_fd()));
+    if opened_path.is_ok_and(|opened_path| opened_path != path) {
+        return Ok(rules);
+    }
     // Rights that only folders have would count as not enforced on a file.
     let rights = if path.is_dir() { rights } else { rights & AccessFs::from_file(FILES) };
     rules.add_rule(PathBeneath::new(opened, rights))

@@ -23,7 +23,8 @@
 //! | `orphans` | what the worker adopts all the same |
 //! | `tree` | who descends from whom |
 //! | `scratch` | the one folder it may write to |
-//! | `sandbox`, `landlock` | the walls that it puts around itself |
+//! | [`Sandbox`], `landlock`, `seccomp` | the walls that it puts around itself |
+//! | [`Isolation`] | which walls stand |
 
 mod backoff;
 mod conversation;
@@ -32,6 +33,7 @@ mod footprint;
 mod handle;
 pub mod host;
 mod interpreter;
+mod isolation;
 mod keeper;
 mod landlock;
 mod logs;
@@ -42,12 +44,17 @@ mod process;
 mod replica;
 mod sandbox;
 mod scratch;
+mod seccomp;
 mod spawner;
 mod spec;
 mod status;
 mod successor;
 mod supervise;
 mod tree;
+
+use std::os::fd::{BorrowedFd, RawFd};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
 /// Keeps other processes of the same user, the model's first of all, from reading this one's
 /// memory. To be called before anything secret is in it; a kernel that refuses shows in
@@ -57,9 +64,23 @@ pub fn forbid_dumps() {
     let _ = nix::sys::prctl::set_dumpable(false);
 }
 
+/// Keeps descriptors that this process was started with from every process that it starts: a shell may
+/// have left one open on the key. To be called before any other thread exists.
+pub fn keep_descriptors() {
+    let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return };
+    let numbers = open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    for number in numbers.filter(|number: &RawFd| *number > 2) {
+        // SAFETY: no other thread closes descriptors, so the number is open, or is that of the listing.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+        let _ = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+    }
+}
+
 pub use bootstrap_frames::Prediction;
 pub use handle::Model;
 pub use interpreter::{Interpreter, InterpreterError};
+pub use isolation::Isolation;
 pub use orphans::adopt as adopt_orphans;
+pub use sandbox::Sandbox;
 pub use spec::{Answer, Call, Failure, FailureKind, ModelSpec, SILENCE_LIMIT, StartError, THIS_PROGRAM};
-pub use status::{Isolation, ModelState, ModelStatus, RestartCause, Restarts};
+pub use status::{ModelState, ModelStatus, RestartCause, Restarts};

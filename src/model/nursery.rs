@@ -1,7 +1,7 @@
 //! What all processes of a model share, and how one of them begins.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use bootstrap_frames::{Confinement, FromHost, Load, PROTOCOL, ToHost};
@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use super::conversation::{broke, hear, killed, say, unexpected};
 use super::environment::Environment;
 use super::host::Plan;
-use super::landlock::real;
 use super::memory::MemoryLimit;
 use super::process::{Launch, Process};
 use super::replica::Replica;
@@ -29,6 +28,7 @@ pub struct Nursery {
     /// What they are to run.
     pub spec: ModelSpec,
     load: Load,
+    sandbox: Sandbox,
     scratch: Scratch,
     spawner: Spawner,
 }
@@ -50,16 +50,9 @@ impl Nursery {
             text(path)?;
         }
         let scratch = Scratch::new().map_err(|error| StartError::Scratch(std::env::temp_dir(), error))?;
-        let folders = [&*spec.bundle_root, &scratch.path()];
-        for folder in folders.into_iter().chain(spec.writable.iter().map(PathBuf::as_path)) {
-            let real_folder = real(folder);
-            if let Some(exposed) = spec.protected.iter().find(|path| real(path).starts_with(&real_folder)) {
-                let (protected, folder) = (exposed.clone(), folder.to_owned());
-                return Err(StartError::Exposed { protected, folder });
-            }
-        }
+        let sandbox = Sandbox::of(&spec, &scratch.path())?;
         let spawner = Spawner::start().map_err(StartError::Thread)?;
-        Ok(Self { spec, load, scratch, spawner })
+        Ok(Self { spec, load, sandbox, scratch, spawner })
     }
 
     /// What each of them may use.
@@ -143,13 +136,11 @@ impl Nursery {
             topic_id: spec.topic_id,
             network: &spec.network,
         };
-        let writable = std::iter::once(self.scratch.path()).chain(spec.writable.iter().cloned());
-        let sandbox = Sandbox { writable: writable.collect(), protected: spec.protected.clone() };
         let plan = Plan {
             wire: -1,
             python: spec.python.executable.clone(),
             libpython: spec.python.libpython.clone(),
-            sandbox,
+            sandbox: self.sandbox.protecting(&spec.protected),
         };
         let environment: Vec<(OsString, OsString)> = environment.build(std::env::vars_os());
         Launch { program: spec.program.clone(), plan, environment, memory_limit: self.memory_limit() }

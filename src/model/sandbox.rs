@@ -1,34 +1,89 @@
 //! The walls that the model process puts around itself, before any Python runs.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use bootstrap_frames::Confinement;
 use caps::CapSet;
 use nix::sys::resource::{Resource, setrlimit};
 use serde::{Deserialize, Serialize};
 
-use super::landlock;
+use super::landlock::{self, Landlocked, real};
+use super::seccomp;
+use super::spec::{ModelSpec, StartError};
 
-/// What the model may touch.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// What the model may touch. Paths are absolute and without links, as far as they exist.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Sandbox {
     /// Files and folders that it may write to.
     pub writable: Vec<PathBuf>,
-    /// Files and folders that it must not read.
+    /// Files and folders that it must neither read nor write.
     pub protected: Vec<PathBuf>,
+    /// Files that it may read but never write.
+    pub read_only: Vec<PathBuf>,
 }
 
 impl Sandbox {
-    /// Puts up every wall that this system has, and says which stand. The process must have one
-    /// thread only: the others would stay outside.
+    /// The sandbox of a model with this scratch folder.
+    ///
+    /// # Errors
+    /// [`StartError::Exposed`]: what belongs to the worker lies where the model has to read or may write.
+    pub fn of(spec: &ModelSpec, scratch: &Path) -> Result<Self, StartError> {
+        let writable = spec.writable.iter().map(PathBuf::as_path).chain([scratch]).map(real).collect();
+        let read_only = spec.read_only.iter().map(|path| real(path)).collect();
+        let sandbox = Self { writable, read_only, protected: Vec::new() }.protecting(&spec.protected);
+        let bundle = real(&spec.bundle_root);
+        let writable = || sandbox.writable.iter().chain(landlock::always_writable());
+        let exposed = |kept: &PathBuf, folder: &PathBuf| StartError::Exposed {
+            kept: kept.clone(),
+            folder: folder.clone(),
+        };
+        for kept in &sandbox.protected {
+            if let Some(folder) = writable().chain([&bundle]).find(|folder| overlap(kept, folder)) {
+                return Err(exposed(kept, folder));
+            }
+        }
+        for kept in &sandbox.read_only {
+            if let Some(folder) = writable().find(|folder| kept.starts_with(folder)) {
+                return Err(exposed(kept, folder));
+            }
+        }
+        Ok(sandbox)
+    }
+
+    /// The same around other secrets. A mounted secret is a link that leads elsewhere whenever it is
+    /// renewed, so this is looked at anew for each process; what may be written is not, since the
+    /// model could put links there.
+    #[must_use]
+    pub fn protecting(&self, protected: &[PathBuf]) -> Self {
+        Self { protected: protected.iter().map(|path| real(path)).collect(), ..self.clone() }
+    }
+
+    /// Puts up every wall that this system has, and says which stand. They hold for the calling thread
+    /// and for what it starts from then on, so a process that is to be behind them has no other.
     pub fn enter(&self) -> Confinement {
-        prefer_as_victim();
         let no_new_privs = nix::sys::prctl::set_no_new_privs().is_ok();
         // Capabilities go last: opening what Landlock grants may need them.
-        let landlock = landlock::restrict_files(&self.writable, &self.protected);
-        let signals = landlock::restrict_signals();
+        let Landlocked { files, scopes } = landlock::restrict(self);
+        let limits = seccomp::forbid_foreign_limits();
         let capabilities_dropped = drop_capabilities() && no_new_privs;
-        Confinement { no_new_privs, capabilities_dropped, landlock, signals }
+        Confinement { no_new_privs, capabilities_dropped, landlock: files, signals: scopes, limits }
+    }
+
+    /// Runs `work` behind the walls, in a thread of its own: for programs of the bundle that are
+    /// started before there is a model process. They get no writable folder but shared memory.
+    ///
+    /// # Errors
+    /// The system gives no thread, or `work` panicked.
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> io::Result<T> {
+        std::thread::scope(|scope| {
+            let confined = move || {
+                self.enter();
+                work()
+            };
+            let thread = std::thread::Builder::new().name("confined".into()).spawn_scoped(scope, confined)?;
+            thread.join().map_err(|_| io::Error::other("a confined thread panicked"))
+        })
     }
 }
 
@@ -39,9 +94,14 @@ pub fn give_up_rights() {
     drop_capabilities();
 }
 
-/// When memory runs out, the kernel is to take the model and not the worker; and a model that dies
+/// Whether one of the two lies in the other.
+fn overlap(one: &Path, other: &Path) -> bool {
+    one.starts_with(other) || other.starts_with(one)
+}
+
+/// When memory runs out, the kernel is to take this process and not the worker; and when it dies, it
 /// leaves no image of its memory on the disk.
-fn prefer_as_victim() {
+pub fn prefer_as_victim() {
     // Both are kindnesses: a system that refuses them has its reasons.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);

@@ -1,5 +1,6 @@
 //! What to run, what to ask, what comes back.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,8 +50,10 @@ pub struct ModelSpec {
     pub writable: Vec<PathBuf>,
     /// Files and folders that the model must not read: key file, state folder, log files.
     pub protected: Vec<PathBuf>,
+    /// Files that the model may read but never write, wherever they are: the heartbeat.
+    pub read_only: Vec<PathBuf>,
     /// Environment variables that the model must not see, beside `ALLORA_*`: those that hold a key.
-    pub withheld: Vec<String>,
+    pub withheld: Vec<OsString>,
     /// For its environment.
     pub topic_id: Option<u64>,
     /// For its environment: name or address of the network, without credentials.
@@ -83,6 +86,7 @@ impl ModelSpec {
             spare: runtime.spare,
             writable: runtime.writable.clone(),
             protected: Vec::new(),
+            read_only: Vec::new(),
             withheld: Vec::new(),
             topic_id,
             network,
@@ -196,11 +200,11 @@ pub enum StartError {
     /// A path is not UTF-8, which neither Python's import system nor our messages take.
     #[error("the path {0} is not UTF-8")]
     NotUtf8(PathBuf),
-    /// A key file, a state folder or a log file lies where the model may write or must read.
-    #[error("{} must not lie inside {}, which belongs to the model", protected.display(), folder.display())]
+    /// A key file, a state folder, a log file or the heartbeat lies where the model may write or must read.
+    #[error("{} belongs to the worker and {} to the model, but one lies in the other", kept.display(), folder.display())]
     Exposed {
-        /// The file or folder with secrets.
-        protected: PathBuf,
+        /// The worker's.
+        kept: PathBuf,
         /// The model's.
         folder: PathBuf,
     },

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bootstrap_frames::Confinement;
 use tokio::sync::watch;
 
+use super::isolation::Isolation;
 use super::nursery::Facts;
 use super::replica::Replica;
 use super::spec::{Failure, FailureKind};
@@ -44,44 +45,6 @@ pub struct ModelStatus {
     pub load_seconds: Option<f64>,
     /// Which walls stand around it.
     pub isolation: Isolation,
-}
-
-/// The walls around the model; false means that this system could not enforce it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-pub struct Isolation {
-    /// The worker's memory cannot be read through `/proc` or a debugger.
-    pub undumpable: bool,
-    /// The model can gain no rights by starting programs.
-    pub no_new_privs: bool,
-    /// It has no capabilities.
-    pub capabilities_dropped: bool,
-    /// It is killed as a whole, with what it started.
-    pub session: bool,
-    /// It does not see the worker's settings and secrets.
-    pub environment: bool,
-    /// It cannot read what is protected nor write outside of its folders.
-    pub landlock: bool,
-    /// It cannot send signals outside of itself.
-    pub signals: bool,
-}
-
-impl Isolation {
-    /// Names of the walls that do not stand.
-    #[must_use]
-    pub fn missing(self) -> Vec<&'static str> {
-        let Self { undumpable, no_new_privs, capabilities_dropped, session, environment, landlock, signals } =
-            self;
-        let walls = [
-            ("undumpable", undumpable),
-            ("no_new_privs", no_new_privs),
-            ("capabilities_dropped", capabilities_dropped),
-            ("session", session),
-            ("environment", environment),
-            ("landlock", landlock),
-            ("signals", signals),
-        ];
-        walls.into_iter().filter(|(_, stands)| !stands).map(|(name, _)| name).collect()
-    }
 }
 
 /// Why a process was replaced.
@@ -150,12 +113,6 @@ pub struct Board {
 impl Board {
     /// Of a model that begins to load.
     pub fn new() -> Self {
-        let isolation = Isolation {
-            undumpable: nix::sys::prctl::get_dumpable().is_ok_and(|dumpable| !dumpable),
-            session: true,
-            environment: true,
-            ..Isolation::default()
-        };
         let status = watch::Sender::new(ModelStatus {
             state: ModelState::Loading,
             pid: None,
@@ -164,7 +121,7 @@ impl Board {
             rss_bytes: None,
             python: None,
             load_seconds: None,
-            isolation,
+            isolation: Isolation::of_the_worker(),
         });
         Self { status, cannot_load: false, last_import: None, isolation_told: false }
     }
@@ -264,9 +221,7 @@ impl Board {
     }
 
     fn confined(&mut self, confinement: Confinement) {
-        let Confinement { no_new_privs, capabilities_dropped, landlock, signals } = confinement;
-        let before = self.status.borrow().isolation;
-        let isolation = Isolation { no_new_privs, capabilities_dropped, landlock, signals, ..before };
+        let isolation = self.status.borrow().isolation.with(confinement);
         self.status.send_modify(|status| status.isolation = isolation);
         let missing = isolation.missing();
         if !missing.is_empty() && !std::mem::replace(&mut self.isolation_told, true) {

@@ -155,6 +155,16 @@ impl Settings {
         .ok_or(Problems(problems))
     }
 
+    /// Files and folders that no code of a bundle may read: the key's file and the state folder.
+    #[must_use]
+    pub fn private_paths(&self) -> Vec<PathBuf> {
+        let key = match &self.key {
+            Some(KeySource::MnemonicFile(path) | KeySource::PrivateKeyFile(path)) => Some(path.clone()),
+            _ => None,
+        };
+        key.into_iter().chain([self.state_dir.clone()]).collect()
+    }
+
     /// Where the value of a setting came from.
     #[must_use]
     pub fn origin(&self, setting: Setting) -> Origin {

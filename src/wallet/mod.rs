@@ -7,12 +7,14 @@
 //! | `mnemonic` | the words that a key is derived from |
 //! | `key_file` | a secret in a file |
 //! | `source` | from a setting to a wallet |
+//! | `traces` | the key in other text |
 
 mod address;
 mod key_file;
 mod mnemonic;
 mod public_key;
 mod source;
+mod traces;
 
 use k256::ecdsa::{Signature, SigningKey, signature::Signer as _};
 use zeroize::Zeroizing;
@@ -99,20 +101,6 @@ impl Wallet {
         &self.public_key
     }
 
-    /// Whether `text` holds this very key: as a private key or a mnemonic, alone or among other text. For
-    /// finding the places that must be kept from others.
-    #[must_use]
-    pub fn is_in(&self, text: &str) -> bool {
-        let is_ours = |address: &Address| *address == self.address;
-        let keys = text.split(|c: char| !c.is_ascii_hexdigit()).filter(|run| run.len() == 64);
-        let mut keys = keys.filter_map(|run| Self::from_private_key(run).ok());
-        if keys.any(|wallet| is_ours(&wallet.address)) {
-            return true;
-        }
-        let phrases = text.split(|c: char| !c.is_ascii_lowercase() && !c.is_whitespace());
-        phrases.filter_map(|phrase| Self::from_mnemonic(phrase).ok()).any(|wallet| is_ours(&wallet.address))
-    }
-
     /// Signs the SHA-256 of `message`: RFC 6979, low s, r then s, both big-endian.
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
@@ -130,24 +118,6 @@ mod tests {
 
     fn vectors() -> Value {
         serde_json::from_str(include_str!("../../tests/vectors/wallet.json")).unwrap()
-    }
-
-    #[test]
-    fn a_key_is_recognised_among_other_text() {
-        let phrase =
-            "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
-        let key = "c4a48e2fce1481cd3294b4490f6678090ea98d3d0e5cd984558ab0968741b104";
-        let wallet = Wallet::from_mnemonic(phrase).unwrap();
-        for text in [
-            phrase.to_owned(),
-            key.to_uppercase(),
-            format!("{{\"k\":\"0x{key}\"}}"),
-            format!("KEY=\"{phrase}\"\n"),
-        ] {
-            assert!(wallet.is_in(&text), "{text}");
-        }
-        assert!(!wallet.is_in(&key.replace('4', "5")));
-        assert!(!wallet.is_in("an ordinary value"));
     }
 
     fn check(wallet: &Wallet, vector: &Value) {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::clock;
 use super::round::Progress;
-use crate::health::{Head, Heartbeat, HeartbeatFile, Isolation, LastResult, ModelHealth, NextWindow, Phase};
+use crate::health::{Head, Heartbeat, HeartbeatFile, LastResult, ModelHealth, NextWindow, Phase};
 use crate::journal::Timestamp;
 use crate::model::{ModelState, ModelStatus};
 
@@ -95,16 +95,7 @@ impl Reporter {
             restarts: status.restarts.failures(),
             rss_bytes: status.rss_bytes,
         });
-        let walls = status.isolation;
-        self.beat.isolation = Some(Isolation {
-            undumpable: walls.undumpable,
-            no_new_privs: walls.no_new_privs,
-            capabilities_dropped: walls.capabilities_dropped,
-            session: walls.session,
-            environment: walls.environment,
-            landlock: walls.landlock,
-            signals: walls.signals,
-        });
+        self.beat.isolation = Some(status.isolation);
     }
 
     /// The worker was asked to stop, or cannot go on.

@@ -83,6 +83,7 @@ impl Bundle {
             spare: false,
             writable: Vec::new(),
             protected: Vec::new(),
+            read_only: Vec::new(),
             withheld: Vec::new(),
             topic_id: Some(7),
             network: "devnet".into(),

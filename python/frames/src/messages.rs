@@ -73,6 +73,8 @@ pub struct Confinement {
     pub landlock: bool,
     /// It cannot send signals, nor connect to abstract sockets, outside of itself.
     pub signals: bool,
+    /// It cannot change the resource limits of other processes.
+    pub limits: bool,
 }
 
 /// From the worker to the model process.
@@ -183,8 +185,13 @@ mod tests {
             message: "no price".into(),
             traceback: Some("Traceback".into()),
         };
-        let confinement =
-            Confinement { no_new_privs: true, capabilities_dropped: true, landlock: false, signals: false };
+        let confinement = Confinement {
+            no_new_privs: true,
+            capabilities_dropped: true,
+            landlock: false,
+            signals: false,
+            limits: true,
+        };
         vec![
             FromHost::Started { pid: 4711 },
             FromHost::Confined(confinement),

@@ -1,0 +1,12 @@
+//! What a model can reach: the real worker on a real devnet, and a bundle whose model attacks it.
+//!
+//! The attacks are those of `attacks.py`; `walls` says which wall each of them has to meet.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
+
+mod attacks;
+mod siege;
+#[allow(dead_code)] // shared with the tests of the worker, which use all of it
+#[path = "../support/bench.rs"]
+mod support;
+mod user;
+mod walls;
