@@ -76,3 +76,52 @@ impl DeliveredTx {
             .reduce(u128::saturating_add)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tendermint_rpc::Response as _;
+
+    use super::*;
+
+    /// What a real node said of a transaction.
+    fn delivered(name: &str) -> DeliveredTx {
+        let path = format!("{}/tests/captures/tx/{name}.delivered.json", env!("CARGO_MANIFEST_DIR"));
+        let capture: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let answer = tx::Response::from_string(capture["response"].to_string()).unwrap();
+        let hash = capture["response"]["result"]["hash"].as_str().unwrap().parse().unwrap();
+        DeliveredTx::found(hash, answer)
+    }
+
+    /// The account that signed.
+    fn signer(tx: &DeliveredTx) -> Address {
+        let sequence = tx.events.iter().find_map(|event| event.raw("acc_seq"));
+        sequence.unwrap().split_once('/').unwrap().0.parse().unwrap()
+    }
+
+    #[test]
+    fn only_the_event_tells_admission_and_only_that_of_the_sender() {
+        for name in [
+            "payload_ok",
+            "payload_first_block",
+            "payload_last_block",
+            "payload_multi_ok",
+            "payload_inference_and_forecast",
+            "payload_whitelisted",
+            "payload_evicts_other",
+        ] {
+            let tx = delivered(name);
+            assert_eq!((tx.code, tx.admission(&signer(&tx))), (0, Admission::Admitted), "{name}");
+            let other = signer(&delivered("payload_not_admitted"));
+            assert_eq!(tx.admission(&other) == Admission::Admitted, other == signer(&tx), "{name}");
+        }
+        let tx = delivered("payload_not_admitted");
+        assert_eq!((tx.code, tx.admission(&signer(&tx))), (0, Admission::NotAdmitted));
+    }
+
+    #[test]
+    fn what_was_spent_is_more_than_the_fee_and_nothing_after_a_timeout() {
+        let tx = delivered("payload_ok");
+        assert!(tx.spent_by(&signer(&tx)).unwrap() > 0);
+        assert_eq!(delivered("timeout_height_equals_committed").events, []);
+    }
+}

@@ -6,6 +6,18 @@
 
 mod table;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Answers that the table did not have.
+static UNKNOWN: AtomicU64 = AtomicU64::new(0);
+
+/// How often this process was given an answer that the table does not have. Each of them is final, is logged,
+/// and is in the journal as the chain gave it.
+#[must_use]
+pub fn unknown_answers() -> u64 {
+    UNKNOWN.load(Ordering::Relaxed)
+}
+
 /// Where a refusal came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -102,12 +114,12 @@ pub enum Verdict {
     SubscriptionEnded,
     /// Fewer subscriptions on one connection.
     TooManySubscriptions,
-    /// Not in the table. Nothing is certain but that it was refused here and now.
+    /// Not in the table. Nothing is certain but that it was refused here and now: final.
     Unknown,
 }
 
 impl Refusal<'_> {
-    /// Looks the refusal up.
+    /// Looks the refusal up, and counts it when it is not there.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let rows = match self.stage {
@@ -122,6 +134,11 @@ impl Refusal<'_> {
                 _ => row.has_code(self.codespace, self.code) && (row.code_decides() || row.says(self.text)),
             })
             .map_or(Verdict::Unknown, |row| row.verdict(self.text));
+        if verdict == Verdict::Unknown {
+            UNKNOWN.fetch_add(1, Ordering::Relaxed);
+            let Self { stage, codespace, code, text } = self;
+            tracing::warn!(?stage, codespace, code, text, "the chain gave an answer that is not known");
+        }
         match (verdict, self.stage) {
             // The account's number is 0 indeed, so it is not what is wrong.
             (Verdict::NodeRestarted, Stage::Check { account_number: 0 }) => Verdict::Rejected,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Refusal, Stage, Verdict};
+use super::{Refusal, Stage, Verdict, unknown_answers};
 
 /// The account of the recordings whose signatures are wrong.
 const CHECK: Stage = Stage::Check { account_number: 5 };
@@ -314,11 +314,70 @@ fn a_label_cannot_pass_for_another_error() {
 }
 
 #[test]
-fn what_is_not_in_the_table_is_unknown() {
+fn a_node_before_its_first_block_is_waited_for() {
+    let log = capture("catching_up_log");
+    let (codes, texts): (Vec<i64>, Vec<&str>) = log
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|row| row[2].as_str()?.strip_prefix('(')?.split_once(", "))
+        .filter(|(_, text)| text.contains("please wait for first block"))
+        .map(|(code, text)| (code.parse::<i64>().unwrap(), text))
+        .unzip();
+    assert!(!texts.is_empty());
+    for (code, text) in codes.into_iter().zip(texts) {
+        let refusal = Refusal { stage: Stage::Query, codespace: "sdk", code, text };
+        assert_eq!(refusal.verdict(), Verdict::NotYet, "{text}");
+    }
+}
+
+/// The captures of a folder that hold a refusal.
+fn refusals(stage: Stage, folder: &str, is_of_stage: impl Fn(&str, &Value) -> bool) -> Vec<String> {
+    let path = format!("{}/tests/captures/{folder}", env!("CARGO_MANIFEST_DIR"));
+    let files = std::fs::read_dir(path).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let names = files.map(|file| format!("{folder}/{}", file.strip_suffix(".json").unwrap()));
+    let is_refused = |name: &String| {
+        let response = &capture(name)["response"];
+        let result = &response["result"];
+        let code = match stage {
+            Stage::Rpc => &response["error"]["code"],
+            Stage::Check { .. } => &result["code"],
+            Stage::Block => &result["tx_result"]["code"],
+            Stage::Simulate | Stage::Query => &result["response"]["code"],
+        };
+        code.as_i64().is_some_and(|code| code != 0) && is_of_stage(name, response)
+    };
+    names.filter(is_refused).collect()
+}
+
+/// The lists above name what each is; this one that none was forgotten.
+#[test]
+fn nothing_that_was_recorded_is_unknown() {
+    for (stage, folder, at_least) in [
+        (CHECK, "tx", 25),
+        (Stage::Block, "tx", 15),
+        (Stage::Rpc, "tx", 4),
+        (Stage::Simulate, "simulate", 40),
+        (Stage::Query, "abci_query", 15),
+        (Stage::Rpc, "abci_query", 2),
+    ] {
+        let is_simulation = |name: &str, _: &Value| stage != Stage::Query || !name.contains("Simulate");
+        let names = refusals(stage, folder, is_simulation);
+        assert!(names.len() >= at_least, "{stage:?} {folder}: {names:?}");
+        for name in names {
+            assert_ne!(verdict(stage, &name), Verdict::Unknown, "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_in_the_table_is_unknown_and_counted() {
+    let before = unknown_answers();
     for stage in [CHECK, Stage::Block, Stage::Simulate, Stage::Query, Stage::Rpc] {
         let refusal = Refusal { stage, codespace: "other", code: 1234, text: "something new" };
         assert_eq!(refusal.verdict(), Verdict::Unknown, "{stage:?}");
     }
     let refusal = Refusal { stage: Stage::Block, codespace: "undefined", code: 1, text: "something new" };
     assert_eq!(refusal.verdict(), Verdict::Unknown);
+    assert!(unknown_answers() >= before + 6);
 }
