@@ -151,6 +151,10 @@ impl Board {
     pub fn answers(&mut self, replica: &Replica) {
         self.cannot_load = false;
         let Facts { pid, ref python, load_seconds, confinement } = replica.facts;
+        // First: who sees that it is ready sees which walls stand.
+        if let Some(confinement) = confinement {
+            self.confined(confinement);
+        }
         self.status.send_modify(|status| {
             status.state = ModelState::Ready;
             status.pid = Some(pid);
@@ -158,9 +162,6 @@ impl Board {
             status.load_seconds = Some(load_seconds);
             status.rss_bytes = Some(replica.memory);
         });
-        if let Some(confinement) = confinement {
-            self.confined(confinement);
-        }
     }
 
     /// It was looked at while nobody asked.

@@ -4,7 +4,6 @@ use std::fs;
 use std::io::Write;
 
 use bootstrap::devnet::Options;
-use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::mark::{self, Mark};
@@ -39,9 +38,18 @@ pub struct Cage {
     pub bench: Bench,
     worker: Worker,
     mark: Mark,
-    /// How many processes there are when all is well.
-    at_rest: usize,
+    at_rest: Option<Rest>,
 }
+
+/// What there is when all is well.
+struct Rest {
+    processes: usize,
+    /// Of the worker, in kB.
+    resident: u64,
+}
+
+/// What the worker may hold of all its animals: some lines, their windows, and what its allocator keeps. In kB.
+pub const GROWTH: u64 = 8 * 1024;
 
 impl Cage {
     /// Starts a worker with a model that behaves, and waits until it is ready.
@@ -56,7 +64,7 @@ impl Cage {
     pub fn with_settings(animals: &str, runtime: &str, settings: &[(&str, &str)]) -> Self {
         let mut cage = Self::begin_with("", animals, runtime, settings);
         cage.bench.until("ready", |bench| (bench.heartbeat()["ready"] == true).then_some(()));
-        cage.at_rest = cage.mark.processes().len();
+        cage.at_rest = Some(Rest { processes: cage.mark.processes().len(), resident: cage.memory("VmRSS") });
         cage
     }
 
@@ -81,7 +89,7 @@ impl Cage {
         bench.devnet.mine(epoch - 2).unwrap();
         bench.devnet.set_registered(1, &bench.address(), true).unwrap();
         let worker = bench.run(&[]);
-        Self { bench, worker, mark, at_rest: 0 }
+        Self { bench, worker, mark, at_rest: None }
     }
 
     /// A window in which the model is this animal: it fails with this kind and these words, and the
@@ -167,24 +175,32 @@ impl Cage {
     }
 
     /// What the animal started, and its own process, are gone.
-    pub fn nothing_is_left(&self) {
+    fn nothing_is_left(&self) {
+        let Some(rest) = &self.at_rest else { return };
         self.bench.until("the end of what the model started", |_| {
-            (self.mark.processes().len() <= self.at_rest).then_some(())
+            (self.mark.processes().len() <= rest.processes).then_some(())
         });
     }
 
-    /// Stops the worker: in order, and with everything that there was.
+    /// Stops the worker: in order, not grown, and with everything that there was.
     pub fn close(self) {
+        if let Some(rest) = &self.at_rest {
+            let grown = self.memory("VmRSS").saturating_sub(rest.resident);
+            assert!(grown < GROWTH, "the worker has grown by {grown} kB");
+        }
         let Self { bench, worker, mark, .. } = self;
         assert_eq!(worker.stop(), Some(0), "{}", bench.log());
         bench.until("the end of every process", |_| mark.processes().is_empty().then_some(()));
     }
 
-    /// The worker's process.
-    pub fn worker(&self) -> Pid {
-        self.worker.pid()
+    /// A line of the worker's `/proc/PID/status`, in kB.
+    pub fn memory(&self, name: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.worker.pid())).unwrap();
+        let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+        value.split_whitespace().next().unwrap().parse().unwrap()
     }
 
+    /// What `bootstrap status --json` prints.
     pub fn status(&self) -> Value {
         let output = self.bench.bootstrap().args(["status", "--json"]).output().unwrap();
         serde_json::from_slice(&output.stdout).unwrap()

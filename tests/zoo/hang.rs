@@ -60,3 +60,19 @@ fn a_model_that_never_answers_is_killed_and_asked_again() {
     cage.answers("", "1");
     cage.close();
 }
+
+#[test]
+fn the_loop_turns_while_the_model_hangs_and_a_stop_is_in_order() {
+    let cage = Cage::new(ANIMALS, "max_seconds: 50");
+    cage.open("spins_in_c");
+    let busy = |after: f64| {
+        cage.bench.until("a turn while the model hangs", |bench| {
+            (cage.last_turn() > after && bench.heartbeat()["model"]["state"] == "busy").then_some(())
+        });
+    };
+    busy(cage.last_turn());
+    let before = cage.last_turn();
+    busy(before);
+    cage.is_live_after(before);
+    cage.close();
+}
