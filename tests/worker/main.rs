@@ -5,6 +5,7 @@ mod bad_input;
 mod crash;
 mod failpoint;
 mod model;
+mod processes;
 #[path = "../support/bench.rs"]
 mod support;
 mod window;
