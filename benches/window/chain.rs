@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::process::{BINARY, Process, until};
+use super::support::process::{BINARY, Process, until};
 
 /// Longer than the longest epoch of the bench.
 const NEXT_WINDOW: Duration = Duration::from_secs(90);

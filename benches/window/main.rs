@@ -6,8 +6,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the result, and how far it is
 
 mod chain;
-mod figures;
-mod process;
+#[path = "../support/mod.rs"]
+mod support;
 mod worker;
 
 use std::path::Path;
@@ -16,7 +16,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use chain::Chain;
-use figures::{Table, percentile};
+use support::figures::{Table, percentile};
+use support::process;
 use worker::Worker;
 
 /// Starts of the worker that are timed.
@@ -49,9 +50,9 @@ async fn busy(windows: usize, python: &Path, table: &mut Table) -> Result<()> {
     let worker = Worker::start(&chain, python)?;
     worker.until_model_is_ready().await?;
     let delays = chain.answers(windows).await?;
-    table.time("window open to transaction in the mempool, p50", 8.0, percentile(&delays, 50));
-    table.time("window open to transaction in the mempool, p99", 40.0, percentile(&delays, 99));
-    table.time("process start to model ready, p50", 80.0, percentile(&starts, 50));
+    table.time("window open to transaction in the mempool, p50", 8.0, percentile(&delays, 50.0));
+    table.time("window open to transaction in the mempool, p99", 40.0, percentile(&delays, 99.0));
+    table.time("process start to model ready, p50", 80.0, percentile(&starts, 50.0));
     let memory = worker.memory()?;
     table.memory("resident, worker", 15.0, memory.worker);
     table.memory("resident, empty model", 12.0, memory.model);
@@ -60,7 +61,7 @@ async fn busy(windows: usize, python: &Path, table: &mut Table) -> Result<()> {
     for _ in 0..PROBES {
         probes.push(worker.probe_live()?);
     }
-    table.time("`bootstrap probe live`, p50", 5.0, percentile(&probes, 50));
+    table.time("`bootstrap probe live`, p50", 5.0, percentile(&probes, 50.0));
     Ok(())
 }
 

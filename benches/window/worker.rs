@@ -10,16 +10,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::chain::Chain;
-use super::process::{self, BINARY, Process, until};
-
-const MANIFEST: &str = r#"schema_version: "0.1"
-name: empty
-version: 0.1.0
-python: {version: ">=3.9"}
-entrypoint: {kind: python_function, module: model, function: predict}
-environment: {pip_requirements: requirements.txt}
-allora: {topic_id: 1}
-"#;
+use super::support::bundle;
+use super::support::process::{self, BINARY, Process, until};
 
 /// Resident memory in bytes.
 #[derive(Debug)]
@@ -43,10 +35,7 @@ impl Worker {
     pub fn start(chain: &Chain, python: &Path) -> Result<Self> {
         let folder = TempDir::new()?;
         let bundle = folder.path().join("bundle");
-        fs::create_dir(&bundle)?;
-        fs::write(bundle.join("model.yaml"), MANIFEST)?;
-        fs::write(bundle.join("requirements.txt"), "")?;
-        fs::write(bundle.join("model.py"), "def predict(nonce):\n    return 1\n")?;
+        bundle::write(&bundle, "def predict(nonce):\n    return 1\n")?;
         let mut command = Command::new(BINARY);
         command
             .arg("run")
@@ -80,8 +69,8 @@ impl Worker {
     pub fn memory(&self) -> Result<Memory> {
         let model = self.heartbeat()?["model"]["pid"].as_u64().context("no model")?;
         Ok(Memory {
-            worker: process::resident(self.process.pid())?,
-            model: process::resident(u32::try_from(model)?)?,
+            worker: process::memory(self.process.pid())?.rss,
+            model: process::memory(u32::try_from(model)?)?.rss,
         })
     }
 

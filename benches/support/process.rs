@@ -68,20 +68,42 @@ pub async fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> Result<
     }
 }
 
-/// Resident memory of a process in bytes.
-pub fn resident(pid: u32) -> Result<u64> {
+/// Memory of a process in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    /// Pages that it has in memory.
+    pub rss: u64,
+    /// The same, each page shared among those that have it.
+    pub pss: u64,
+}
+
+/// Memory of a process now.
+pub fn memory(pid: u32) -> Result<Memory> {
     let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).context("no Rss in smaps_rollup")?;
-    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kibibytes * 1024)
+    let bytes = |name: &str| -> Result<u64> {
+        let line = rollup.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let kibibytes: u64 =
+            line.context("an unknown smaps_rollup")?.trim().trim_end_matches(" kB").parse()?;
+        Ok(kibibytes * 1024)
+    };
+    Ok(Memory { rss: bytes("Rss")?, pss: bytes("Pss")? })
+}
+
+/// The parent of a process.
+pub fn parent(pid: u32) -> Result<u32> {
+    Ok(stat(pid)?.get(1).context("no parent in stat")?.parse()?)
+}
+
+/// What proc(5) lists of a process from its state on: behind the command's name, which may hold blanks.
+fn stat(pid: u32) -> Result<Vec<String>> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, fields) = stat.rsplit_once(") ").context("no command in stat")?;
+    Ok(fields.split(' ').map(str::to_owned).collect())
 }
 
 /// CPU time that a process has used, in user and kernel mode.
 pub fn cpu(pid: u32) -> Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // Fields are counted from behind the command's name, which may hold blanks: see proc(5).
-    let (_, fields) = stat.rsplit_once(") ").context("no command in stat")?;
-    let ticks: u64 = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse().unwrap_or(0)).sum();
+    let ticks: u64 = stat(pid)?.iter().skip(11).take(2).map(|ticks| ticks.parse().unwrap_or(0)).sum();
     let per_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK)?.context("no CLK_TCK")?;
     Ok(Duration::from_secs_f64(ticks as f64 / per_second as f64))
 }
