@@ -9,7 +9,7 @@ use crate::bundle::Manifest;
 use crate::chain::decimal::Decimal;
 use crate::model::{
     Answer, Call, Failure, FailureKind, InterpreterError, Model, ModelSpec, ModelState, Prediction,
-    StartError,
+    StartError, Unfit,
 };
 use crate::settings::{self, Flags, Settings};
 
@@ -195,6 +195,11 @@ impl From<InterpreterError> for Report {
         match &error {
             InterpreterError::NamedMissing(_) => Self::new(Exit::Config, error)
                 .hint("give --python or ALLORA_PYTHON the path of an interpreter, or leave it away"),
+            InterpreterError::Unfit { path, why: Unfit::BaseGone(_) } => {
+                let venv = path.ancestors().nth(2).unwrap_or(path).display();
+                let hint = format!("make the environment again: python3 -m venv --clear {venv}");
+                Self::new(Exit::BadBundle, error).hint(hint)
+            }
             InterpreterError::Unfit { .. } => Self::new(Exit::BadBundle, error),
             InterpreterError::NotFound { wanted, .. } => {
                 let hint =

@@ -11,12 +11,14 @@ const OLD_SECRETS: [&str; 4] = ["MNEMONIC", "PRIVATE_KEY", "WALLET_MNEMONIC", "A
 
 /// How the numeric libraries are told how many threads to start. They count the machine's
 /// processors otherwise, of which a container may have a small part.
-const THREADS: [&str; 5] = [
-    "OMP_NUM_THREADS",
+const THREADS: [&str; 7] = [
+    "OMP_NUM_THREADS", // scikit-learn, LightGBM, XGBoost, PyTorch, PyArrow
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "ORT_INTRA_OP_NUM_THREADS", // ONNX Runtime
+    "LOKY_MAX_CPU_COUNT",       // joblib
 ];
 
 /// What a model's environment is made of.

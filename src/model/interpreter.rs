@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
@@ -22,6 +23,10 @@ use crate::bundle::PythonVersion;
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
 /// Most bytes of its description.
 const PROBE_BYTES: usize = 64 * 1024;
+/// Most links from one to the next that are followed, as the kernel's own limit.
+const LINKS: usize = 40;
+/// Most bytes of a `pyvenv.cfg`.
+const CONFIG_BYTES: u64 = 64 * 1024;
 /// The highest `python3.N` that is looked for.
 const NEWEST: u8 = 40;
 
@@ -87,6 +92,9 @@ pub enum Unfit {
     /// A build without the global interpreter lock, which has another binary interface.
     #[error("it is a free-threaded build, which has another binary interface")]
     FreeThreaded,
+    /// A virtual environment whose base interpreter was removed.
+    #[error("its base interpreter {} is gone", .0.display())]
+    BaseGone(PathBuf),
     /// It cannot be started, or does not describe itself.
     #[error("it does not say what it is")]
     Silent(#[source] io::Error),
@@ -145,7 +153,8 @@ impl Interpreter {
     }
 
     fn ask(path: &Path, wanted: PythonVersion) -> Result<Self, Unfit> {
-        let said = probe(path).map_err(Unfit::Silent)?;
+        let said =
+            probe(path).map_err(|error| gone_base(path).map_or(Unfit::Silent(error), Unfit::BaseGone))?;
         if said.implementation != "cpython" {
             return Err(Unfit::Implementation(said.implementation));
         }
@@ -158,6 +167,25 @@ impl Interpreter {
         }
         Ok(Self { executable: said.executable, version: said.version_text, libpython: said.libpython })
     }
+}
+
+/// What a virtual environment was made from, when that is gone: its executable is a link to it, or a copy
+/// beside a `pyvenv.cfg` that names its folder.
+fn gone_base(executable: &Path) -> Option<PathBuf> {
+    let mut path = executable.to_owned();
+    for _ in 0..LINKS {
+        let Ok(target) = path.read_link() else { break };
+        path = path.parent()?.join(target);
+        if path.symlink_metadata().is_err() {
+            return Some(path);
+        }
+    }
+    let mut config = String::new();
+    let file = File::open(executable.parent()?.with_file_name("pyvenv.cfg")).ok()?;
+    file.take(CONFIG_BYTES).read_to_string(&mut config).ok()?;
+    let values = config.lines().filter_map(|line| line.split_once('='));
+    let home = values.filter(|(key, _)| key.trim() == "home").map(|(_, home)| PathBuf::from(home.trim()));
+    home.last().filter(|home| !home.is_dir())
 }
 
 /// Executables on the way of `folders`, best first, each once.
@@ -258,6 +286,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for (name, script) in pythons {
             let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
             std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
         }
@@ -290,7 +319,22 @@ mod tests {
         std::fs::create_dir_all(folder.path().join(".venv/bin")).unwrap();
         std::os::unix::fs::symlink("/gone/python", folder.path().join(".venv/bin/python")).unwrap();
         let error = find(folder.path(), "3.11").unwrap_err();
-        assert!(matches!(error, InterpreterError::Unfit { why: Unfit::Silent(_), .. }), "{error:?}");
+        let InterpreterError::Unfit { why: Unfit::BaseGone(base), .. } = &error else { panic!("{error:?}") };
+        assert_eq!(base, Path::new("/gone/python"));
+    }
+
+    #[test]
+    fn a_copied_executable_without_its_base_names_the_folder_and_links_in_a_circle_end() {
+        let folder = folder(&[("bin/python", "exit 1")]);
+        let config = folder.path().join("pyvenv.cfg");
+        std::fs::write(&config, "version = 3.11.7\nhome = /gone/bin\n").unwrap();
+        let python = folder.path().join("bin/python");
+        assert_eq!(gone_base(&python), Some("/gone/bin".into()));
+        std::fs::write(&config, format!("home = {}\n", folder.path().display())).unwrap();
+        assert_eq!(gone_base(&python), None);
+        std::fs::remove_file(&python).unwrap();
+        std::os::unix::fs::symlink("python", &python).unwrap();
+        assert_eq!(gone_base(&python), None);
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub fn keep_descriptors() {
 
 pub use bootstrap_frames::Prediction;
 pub use handle::Model;
-pub use interpreter::{Interpreter, InterpreterError};
+pub use interpreter::{Interpreter, InterpreterError, Unfit};
 pub use isolation::Isolation;
 pub use orphans::adopt as adopt_orphans;
 pub use sandbox::Sandbox;
