@@ -48,11 +48,7 @@ use self::{
     app::App,
     node::{
         Node, control,
-        rpc::{
-            faults::Faults,
-            jsonrpc::RpcError,
-            server::{Port, Server},
-        },
+        rpc::{faults::Faults, jsonrpc::RpcError, port::Port, server::Server},
         thread::{self, NodeHandle},
     },
 };

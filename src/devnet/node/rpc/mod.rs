@@ -9,6 +9,7 @@ pub(in crate::devnet) mod jsonrpc;
 pub(super) mod methods;
 mod page;
 pub(super) mod params;
+pub(in crate::devnet) mod port;
 pub(in crate::devnet) mod server;
 mod txs;
 mod websocket;

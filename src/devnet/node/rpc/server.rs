@@ -1,6 +1,6 @@
-//! One endpoint: its port, its listener, its connections.
+//! One endpoint: its listener and its connections.
 
-use std::{convert::Infallible, net::SocketAddr, sync::mpsc::Sender, time::Duration};
+use std::{convert::Infallible, sync::mpsc::Sender, time::Duration};
 
 use axum::Router;
 use hyper::{
@@ -14,7 +14,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpStream},
     sync::mpsc::UnboundedReceiver,
     time::{sleep, timeout},
 };
@@ -23,6 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     READ_WITHIN, Service,
     faults::{Dropped, Faults},
+    port::Port,
     router,
 };
 use crate::devnet::node::{follower::FollowerId, thread::NodeHandle};
@@ -35,9 +36,6 @@ const LAST_ANSWER: Duration = Duration::from_millis(50);
 
 /// Pause after a connection that could not be taken: the process has no descriptor left.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
-
-/// Connections that may wait to be taken.
-const BACKLOG: u32 = 1_024;
 
 /// What an endpoint is told.
 #[derive(Debug)]
@@ -56,39 +54,6 @@ pub(in crate::devnet) enum Order {
 
 /// Hears when an order has been carried out.
 pub(in crate::devnet) type Done = Sender<std::io::Result<()>>;
-
-/// A port that is ours, whether somebody listens there or not.
-#[derive(Debug)]
-pub(in crate::devnet) struct Port {
-    address: SocketAddr,
-    /// Bound and never listening: connections are refused, and nobody else gets the port.
-    _reserved: TcpSocket,
-}
-
-impl Port {
-    /// Takes a port; 0 is a free one.
-    pub fn reserve(address: SocketAddr) -> std::io::Result<Self> {
-        let reserved = bound(address)?;
-        Ok(Self { address: reserved.local_addr()?, _reserved: reserved })
-    }
-
-    /// Where it is.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Listens there, on the runtime that is entered.
-    pub fn listen(&self) -> std::io::Result<TcpListener> {
-        bound(self.address)?.listen(BACKLOG)
-    }
-}
-
-fn bound(address: SocketAddr) -> std::io::Result<TcpSocket> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    Ok(socket)
-}
 
 /// The server of an endpoint.
 #[derive(Debug)]
@@ -127,7 +92,7 @@ impl Server {
                         let _ = closed.send(Ok(()));
                     }
                     if was_open {
-                        sleep(down).await;
+                        stopping.run_until_cancelled(sleep(down)).await;
                         if let Err(error) = self.reopen(&mut listening, &stopping) {
                             tracing::error!(%error, "an endpoint of the local chain cannot listen again");
                         }
