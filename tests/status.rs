@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use assert_cmd::Command;
-use bootstrap::health::{Head, Heartbeat, HeartbeatFile, ModelHealth, NextWindow, Phase};
+use bootstrap::health::{EndpointHealth, Head, Heartbeat, HeartbeatFile, ModelHealth, NextWindow, Phase};
 use bootstrap::journal::{Ending, Journal, RoundKey, Timestamp};
 use bootstrap::model::Isolation;
 use time::{Duration, OffsetDateTime};
@@ -69,6 +69,13 @@ async fn a_running_worker_shows_every_promised_field() {
             signals: true,
             limits: true,
         }),
+        endpoints: vec![EndpointHealth {
+            endpoint: "http://localhost:26657".into(),
+            standing: "fresh".into(),
+            height: Some(121),
+            same_as: Some("http://127.0.0.1:26657".into()),
+        }],
+        unknown_answers: 2,
         ..Heartbeat::starting("devnet".into(), after(60))
     };
     HeartbeatFile::new(&folder.path().join("heartbeat")).write(&heartbeat).await.unwrap();
@@ -96,10 +103,14 @@ async fn a_running_worker_shows_every_promised_field() {
         (&false.into(), &true.into())
     );
     assert_eq!(shown["spent_today"], "0");
+    assert_eq!((&shown["endpoints"][0]["standing"], &shown["unknown_answers"]), (&"fresh".into(), &2.into()));
 
     let screen = status(folder.path(), false);
     assert!(screen.starts_with("phase        predicting (live, ready)\n"), "{screen}");
     assert!(screen.contains("\nisolation    without landlock\n"), "{screen}");
+    let one_node =
+        "\nendpoint     http://localhost:26657, fresh, at 121, the same node as http://127.0.0.1:26657\n";
+    assert!(screen.contains(one_node), "{screen}");
     assert!(screen.lines().count() <= 24, "{screen}");
 }
 

@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use anyhow::Context as _;
 
 use super::{Exit, Outcome, Report, environment};
-use crate::health::Status;
+use crate::health::{EndpointHealth, Status};
 use crate::model::Isolation;
 use crate::settings::{self, Flags};
 
@@ -53,6 +53,16 @@ impl Display for Screen<'_> {
         optional(f, "why", status.why.as_ref())?;
         optional(f, "network", status.network.as_ref())?;
         optional(f, "chain id", status.chain_id.as_ref())?;
+        for endpoint in &status.endpoints {
+            line(f, "endpoint", Endpoint(endpoint))?;
+        }
+        if status.unknown_answers > 0 {
+            line(
+                f,
+                "unknown",
+                format_args!("{} answers of the chain; the log has them", status.unknown_answers),
+            )?;
+        }
         optional(f, "wallet", status.address.as_ref())?;
         optional(f, "topic", status.topic_id)?;
         if let (Some(height), Some(age)) = (status.height, status.height_age_seconds) {
@@ -82,6 +92,20 @@ impl Display for Screen<'_> {
             line(f, "journal", journal.display())?;
         }
         Ok(())
+    }
+}
+
+/// An endpoint on one line.
+struct Endpoint<'e>(&'e EndpointHealth);
+
+impl Display for Endpoint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let EndpointHealth { endpoint, standing, height, same_as } = self.0;
+        write!(f, "{endpoint}, {standing}")?;
+        if let Some(height) = height {
+            write!(f, ", at {height}")?;
+        }
+        same_as.as_ref().map_or(Ok(()), |other| write!(f, ", the same node as {other}"))
     }
 }
 

@@ -99,6 +99,19 @@ pub struct ModelHealth {
     pub rss_bytes: Option<u64>,
 }
 
+/// An endpoint of the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointHealth {
+    /// Its address, without credentials.
+    pub endpoint: String,
+    /// `fresh`, `behind`, `resting` or `other chain`.
+    pub standing: String,
+    /// Its newest block, when it was last measured.
+    pub height: Option<u64>,
+    /// Another endpoint that leads to the same node.
+    pub same_as: Option<String>,
+}
+
 /// What the worker knows of itself at the end of a turn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Heartbeat {
@@ -140,6 +153,12 @@ pub struct Heartbeat {
     pub model: Option<ModelHealth>,
     /// The walls around it.
     pub isolation: Option<Isolation>,
+    /// The endpoints, in the user's order.
+    #[serde(default)]
+    pub endpoints: Vec<EndpointHealth>,
+    /// Answers of the chain that this version of the program does not know.
+    #[serde(default)]
+    pub unknown_answers: u64,
 }
 
 impl Heartbeat {
@@ -167,6 +186,8 @@ impl Heartbeat {
             consecutive_failures: 0,
             model: None,
             isolation: None,
+            endpoints: Vec::new(),
+            unknown_answers: 0,
         }
     }
 

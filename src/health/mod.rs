@@ -14,7 +14,8 @@ mod status;
 
 pub use clock::Instant;
 pub use heartbeat::{
-    Head, Heartbeat, HeartbeatError, HeartbeatFile, LastResult, ModelHealth, NextWindow, Phase,
+    EndpointHealth, Head, Heartbeat, HeartbeatError, HeartbeatFile, LastResult, ModelHealth, NextWindow,
+    Phase,
 };
 pub use probe::{Probe, Unread, Verdict, read};
 pub use status::Status;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Head, Heartbeat, Instant, ModelHealth, Phase, Probe, probe};
+use super::{EndpointHealth, Head, Heartbeat, Instant, ModelHealth, Phase, Probe, probe};
 use crate::journal::{self, JournalError, Reader, RoundRow, RoundState, Timestamp, Uallo};
 use crate::model::Isolation;
 
@@ -44,6 +44,10 @@ pub struct Status {
     pub model: Option<ModelHealth>,
     /// The walls around it.
     pub isolation: Option<Isolation>,
+    /// The endpoints, in the user's order.
+    pub endpoints: Vec<EndpointHealth>,
+    /// Answers of the chain since the worker's start that it does not know.
+    pub unknown_answers: u64,
     /// What the chain took today (UTC), in uallo.
     pub spent_today: Uallo,
     /// The worker's process.
@@ -107,6 +111,8 @@ impl Status {
             consecutive_failures: heartbeat.consecutive_failures,
             model: heartbeat.model.clone().filter(|_| live.is_yes()),
             isolation: heartbeat.isolation,
+            endpoints: heartbeat.endpoints.clone(),
+            unknown_answers: heartbeat.unknown_answers,
             pid: Some(heartbeat.pid),
             started_at: Some(heartbeat.started_at),
             ..Self::stopped()
@@ -131,6 +137,8 @@ impl Status {
             consecutive_failures: 0,
             model: None,
             isolation: None,
+            endpoints: Vec::new(),
+            unknown_answers: 0,
             spent_today: Uallo(0),
             pid: None,
             started_at: None,

@@ -6,7 +6,10 @@ use tokio::time::Instant;
 
 use super::clock;
 use super::round::Progress;
-use crate::health::{Head, Heartbeat, HeartbeatFile, LastResult, ModelHealth, NextWindow, Phase};
+use crate::chain::pool::EndpointReport;
+use crate::health::{
+    EndpointHealth, Head, Heartbeat, HeartbeatFile, LastResult, ModelHealth, NextWindow, Phase,
+};
 use crate::journal::Timestamp;
 use crate::model::{ModelState, ModelStatus};
 
@@ -39,6 +42,18 @@ impl Reporter {
     pub fn phase(&mut self, phase: Phase, deadline: Option<Instant>) {
         self.beat.phase = phase;
         self.beat.phase_deadline = deadline.map(timestamp);
+    }
+
+    /// What is known of the endpoints and of the chain's answers.
+    pub fn chain(&mut self, endpoints: Vec<EndpointReport>, unknown_answers: u64) {
+        let health = |report: EndpointReport| EndpointHealth {
+            endpoint: report.endpoint,
+            standing: report.standing.to_string(),
+            height: report.height,
+            same_as: report.same_as,
+        };
+        self.beat.endpoints = endpoints.into_iter().map(health).collect();
+        self.beat.unknown_answers = unknown_answers;
     }
 
     /// The phase of a round.

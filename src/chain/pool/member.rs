@@ -1,5 +1,6 @@
 //! One endpoint of the pool, and what was measured of it.
 
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,17 @@ pub enum Standing {
     Resting,
     /// It is on another chain, and is never used again.
     OtherChain,
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fresh => "fresh",
+            Self::Behind => "behind",
+            Self::Resting => "resting",
+            Self::OtherChain => "other chain",
+        })
+    }
 }
 
 /// The newest block that a node has, as far as it told.

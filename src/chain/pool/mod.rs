@@ -70,6 +70,16 @@ fn list(errors: &[RpcError]) -> String {
 ///     pool.broadcast(signed, Duration::from_secs(1)).await; // `SignedTx` is not `Durable`
 /// }
 /// ```
+///
+/// Nor is there a way past the pool:
+///
+/// ```compile_fail,E0624
+/// # use std::time::Duration;
+/// # use bootstrap::chain::{rpc::Endpoint, tx::SignedTx};
+/// async fn send(endpoint: &Endpoint, signed: SignedTx) {
+///     endpoint.broadcast(signed.bytes, Duration::from_secs(1)).await; // private
+/// }
+/// ```
 pub trait Durable {
     /// The transaction, as it was signed.
     fn tx_bytes(&self) -> &[u8];

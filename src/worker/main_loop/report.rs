@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{MainLoop, Standing};
+use crate::chain::outcome;
 use crate::health::Phase;
 use crate::model::{FailureKind, ModelState};
 use crate::worker::reporter::Reporter;
@@ -21,6 +22,7 @@ impl MainLoop {
         reporter.next_window(head, self.schedule.next_start());
         let model = self.models.borrow_and_update().clone();
         reporter.model(&model);
+        reporter.chain(self.context.client().pool().report(), outcome::unknown_answers());
         let stale_after = (head.block_time * STALE_BLOCKS).max(STALE_AFTER);
         let why_not = match (&self.standing, &model.state) {
             // Not how long exactly: what changes all the time would fill the log.

@@ -61,6 +61,15 @@ impl Intent {
     }
 }
 
+/// Only the journal makes one of these, once it is flushed to the disk. A second transaction for a nonce
+/// cannot be sent past it:
+///
+/// ```compile_fail,E0451
+/// # use bootstrap::journal::{NewTransaction, Prepared};
+/// fn forge(hash: String, tx: NewTransaction) -> Prepared {
+///     Prepared { hash, tx, broadcast_at: None } // private
+/// }
+/// ```
 impl Durable for Prepared {
     fn tx_bytes(&self) -> &[u8] {
         self.bytes()
