@@ -237,9 +237,8 @@ impl Round {
             match self.submit(&values, live.take()).await? {
                 Submitted::Ended(answered) => return Ok(Some(answered)),
                 Submitted::AskAgain(reason) => {
-                    self.failed("refused", &reason).await?;
                     *value = None;
-                    end = expired(reason, None);
+                    end = expired(self.failed("bad_value", &reason).await?, None);
                     self.pause(&mut back_off).await;
                 }
                 Submitted::SendAgain(reason, obstacle) => {
@@ -270,9 +269,13 @@ impl Round {
         }
     }
 
-    async fn failed(&self, kind: &str, message: &str) -> Result<(), JournalError> {
+    /// Says and records that the model gave nothing to submit. Gives the failure by name.
+    async fn failed(&self, kind: &str, message: &str) -> Result<String, JournalError> {
+        let named = format!("{kind}: {message}");
+        tracing::warn!("no prediction, the model is asked again while the window is open: {named}");
         let (key, failure) = (self.key(), Failure { kind: kind.to_owned(), message: message.to_owned() });
-        self.context.journal.call(move |journal| journal.failed(key, &failure, Timestamp::now())).await
+        self.context.journal.call(move |journal| journal.failed(key, &failure, Timestamp::now())).await?;
+        Ok(named)
     }
 
     /// Time until the last block of the window is made.
@@ -330,9 +333,7 @@ impl Round {
                 (failure.kind.to_string(), failure.message)
             }
         };
-        tracing::warn!("no prediction, the model is asked again while the window is open: {kind}: {message}");
-        self.failed(&kind, &message).await?;
-        Ok(Predicted::Failed(format!("{kind}: {message}")))
+        Ok(Predicted::Failed(self.failed(&kind, &message).await?))
     }
 
     fn judge(&self, values: &Values) -> Result<(), String> {

@@ -51,31 +51,45 @@ struct Rest {
 /// What the worker may hold of all its animals: some lines, their windows, and what its allocator keeps. In kB.
 pub const GROWTH: u64 = 8 * 1024;
 
+/// What a worker is started with.
+#[derive(Default)]
+pub struct Habitat<'a> {
+    /// Python: functions of the context and, where they are ordered with one, an argument; of nothing when
+    /// they are met at the import.
+    pub animals: &'a str,
+    /// The inside of that section of `model.yaml`.
+    pub runtime: &'a str,
+    /// Which animal the model is from the start; none: it behaves.
+    pub order: &'a str,
+    /// Outputs of the topic; none: it takes one number.
+    pub labels: &'a [&'a str],
+    /// Further variables of the worker's environment.
+    pub settings: &'a [(&'a str, &'a str)],
+}
+
 impl Cage {
     /// Starts a worker with a model that behaves, and waits until it is ready.
-    ///
-    /// `animals` is Python: functions of the context and, where they are ordered with one, an argument; of
-    /// nothing when they are met at the import. `runtime` is the inside of that section of `model.yaml`.
     pub fn new(animals: &str, runtime: &str) -> Self {
-        Self::with_settings(animals, runtime, &[])
+        Self::start(&Habitat { animals, runtime, ..Habitat::default() }).ready()
     }
 
-    /// The same, with further variables in the environment of the worker.
-    pub fn with_settings(animals: &str, runtime: &str, settings: &[(&str, &str)]) -> Self {
-        let mut cage = Self::begin_with("", animals, runtime, settings);
-        cage.bench.until("ready", |bench| (bench.heartbeat()["ready"] == true).then_some(()));
-        cage.at_rest = Some(Rest { processes: cage.mark.processes().len(), resident: cage.memory("VmRSS") });
-        cage
+    /// Waits until the worker is ready, and looks what there is then.
+    pub fn ready(mut self) -> Self {
+        self.bench.until("ready", |bench| (bench.heartbeat()["ready"] == true).then_some(()));
+        self.at_rest = Some(Rest { processes: self.mark.processes().len(), resident: self.memory("VmRSS") });
+        self
     }
 
-    /// Starts a worker whose model is an animal from the start.
-    pub fn begin_with(animal: &str, animals: &str, runtime: &str, settings: &[(&str, &str)]) -> Self {
+    /// Starts a worker.
+    pub fn start(habitat: &Habitat<'_>) -> Self {
+        let Habitat { animals, runtime, order: animal, labels, settings } = habitat;
         // Windows open when the test says so, and leave time for many tries.
         let epoch = EPOCH.unsigned_abs();
         let options = Options {
             epoch_length: epoch,
             worker_submission_window: epoch - 10,
             ground_truth_lag: epoch,
+            labels: labels.iter().map(ToString::to_string).collect(),
             ..manual()
         };
         let code = format!("{animals}{KEEPER}");
@@ -217,7 +231,8 @@ fn order(bench: &Bench, animal: &str) {
 /// Says that a test shows nothing here. Past the test runner, which keeps what a passing test prints.
 pub fn skipped(why: &str) {
     let test = std::thread::current().name().unwrap_or_default().to_owned();
-    writeln!(std::io::stderr(), "SKIPPED {test}: {why}").unwrap();
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "SKIPPED {test}: {why}").unwrap();
 }
 
 /// Whether a text names a failure of this kind in these words.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::cage::Cage;
+use crate::cage::{Cage, Habitat};
 
 /// Put before the C library of the worker and all that it starts: their wall clock is ours to set.
 const SHIM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/zoo/clock.c");
@@ -30,7 +30,9 @@ fn a_wall_clock_that_jumps_holds_nothing_up() {
     assert!(compiled.success());
     fs::write(&shift, "0").unwrap();
     let settings = [("LD_PRELOAD", &*shim), ("CLOCK_SHIFT", &*shift)];
-    let cage = Cage::with_settings(ANIMALS, "max_seconds: 0.5", &settings);
+    let habitat =
+        Habitat { animals: ANIMALS, runtime: "max_seconds: 0.5", settings: &settings, ..Habitat::default() };
+    let cage = Cage::start(&habitat).ready();
 
     for jump in [DAY, -DAY, 400 * DAY, 0] {
         let before = cage.last_turn();

@@ -1,6 +1,6 @@
 //! Models that raise, in the call and while they are imported.
 
-use crate::cage::Cage;
+use crate::cage::{Cage, Habitat};
 
 const IN_CALLS: &str = r"
 import asyncio, sys
@@ -135,7 +135,13 @@ fn a_model_that_cannot_be_imported_says_why_and_is_tried_again() {
 /// From the start, not between two windows: nothing was ever loaded.
 #[test]
 fn a_model_that_was_never_loaded_is_a_clear_state() {
-    let cage = Cage::begin_with("import_raises", AT_IMPORT, "max_seconds: 20", &[]);
+    let habitat = Habitat {
+        animals: AT_IMPORT,
+        runtime: "max_seconds: 20",
+        order: "import_raises",
+        ..Habitat::default()
+    };
+    let cage = Cage::start(&habitat);
     let status = cage.bench.until("a reason", |_| {
         Some(cage.status())
             .filter(|status| status["why"].as_str().is_some_and(|why| why.contains("no artifact")))

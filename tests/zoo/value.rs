@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::cage::{Cage, EPOCH};
+use crate::cage::{Cage, EPOCH, Habitat};
 
 const ANIMALS: &str = r"
 import decimal, fractions
@@ -87,5 +87,30 @@ fn a_value_that_is_no_prediction_is_never_submitted() {
     assert_eq!(cage.bench.paid().len(), 2);
     let model = &cage.status()["model"];
     assert_eq!((&model["pid"], &model["restarts"]), (&process, &0.into()), "a bad value costs no process");
+    cage.close();
+}
+
+#[test]
+fn outputs_that_the_topic_does_not_have_are_asked_for_again() {
+    let good = "returns {'up': 0.5, 'down': 0.25}";
+    let cage = Cage::start(&Habitat {
+        animals: ANIMALS,
+        runtime: "max_seconds: 20",
+        order: good,
+        labels: &["up", "down"],
+        ..Habitat::default()
+    });
+    for (expression, says) in [
+        ("1", "the topic takes several outputs, the model gave one number"),
+        ("{'up': None}", "label \"up\": the function returned nothing"),
+        // The chain's own word, and for nothing: it is simulated.
+        ("{'up': 0.5, 'sideways': 0.5}", "label is not in the topic's label whitelist"),
+    ] {
+        let nonce = cage.open(&format!("returns {expression}"));
+        cage.has_reason(nonce, "bad_value", says);
+        cage.order(good);
+        cage.admits(nonce, r#"{"up":"0.5","down":"0.25"}"#);
+    }
+    assert_eq!(cage.bench.paid().len(), 3);
     cage.close();
 }
