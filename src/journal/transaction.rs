@@ -142,6 +142,8 @@ pub struct FailedInBlock {
     pub gas_limit: u64,
     /// Gas that it used.
     pub gas_used: u64,
+    /// What it offered.
+    pub fee: Uallo,
     /// What it took from the wallet all the same.
     pub paid: Uallo,
 }
@@ -175,7 +177,7 @@ impl Reader {
     /// Its round was never begun, or those of the disk.
     pub fn failed_in_block(&self, purpose: Purpose) -> Result<Vec<FailedInBlock>, JournalError> {
         let mut query = self.db().prepare_cached(
-            "SELECT codespace, code, log, gas_limit, gas_used, fee_paid FROM transactions \
+            "SELECT codespace, code, log, gas_limit, gas_used, fee, fee_paid FROM transactions \
              WHERE kind = ?1 AND topic_id = ?2 AND round_id IS ?3 AND state = 'included' AND code != 0 ORDER BY id",
         )?;
         let round = purpose.round(self.db())?;
@@ -186,7 +188,8 @@ impl Reader {
                 log: row.get(2)?,
                 gas_limit: row.get(3)?,
                 gas_used: row.get(4)?,
-                paid: row.get(5)?,
+                fee: row.get(5)?,
+                paid: row.get(6)?,
             })
         })?;
         Ok(found.collect::<Result<_, _>>()?)

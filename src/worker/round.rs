@@ -433,7 +433,8 @@ impl Round {
                 )),
                 // By our own clock it may be open: a node that is behind says so too.
                 _ => {
-                    self.rank_again(client).await;
+                    // An endpoint that says nothing must leave time for the others.
+                    self.context.rank_again((self.left() / 4).clamp(RESERVE.0, RESERVE.1)).await;
                     again(text)
                 }
             },
@@ -474,13 +475,6 @@ impl Round {
     fn is_closed(&self, height: u64, open: &[i64]) -> bool {
         i64::try_from(height).is_ok_and(|height| height >= self.window.nonce)
             && !open.contains(&self.window.nonce)
-    }
-
-    /// A node gave a wrong answer: perhaps another is ahead of it.
-    async fn rank_again(&self, client: &Client) {
-        if let Err(error) = client.pool().refresh(self.left().max(RESERVE.1)).await {
-            tracing::debug!(%error, "the endpoints cannot be ranked anew");
-        }
     }
 
     fn held(&self, why: String) {

@@ -143,11 +143,12 @@ impl Transaction<'_> {
         }
         let known = fees::gas_limit(self.intent.gas_kind(), GasEvidence { simulated, last_used });
         let gas_limit = known.max(self.gas_floor).max(gas_floor_after(&failed));
+        let fee_floor = self.fee_floor.max(fee_floor_after(&failed));
         let options = &context.options;
         let fee =
             options.fee_caps.fee(gas_limit, context.price(), options.fee_tier, spent.0).and_then(|fee| {
-                options.fee_caps.check(self.fee_floor, spent.0)?;
-                Ok(Fee { amount: fee.amount.max(self.fee_floor), ..fee })
+                options.fee_caps.check(fee_floor, spent.0)?;
+                Ok(Fee { amount: fee.amount.max(fee_floor), ..fee })
             });
         match fee {
             Ok(fee) => Ok(Ok(fee)),
@@ -188,6 +189,7 @@ impl Transaction<'_> {
                 let when = match sequence.mismatch(expected, account.sequence) {
                     Mismatch::Advance => self.after_foreign(sequence, expected).await,
                     Mismatch::AskChain => When::AtOnce,
+                    Mismatch::NodeBehind if self.context.rank_again(self.call_limit()).await => When::AtOnce,
                     Mismatch::NodeBehind => When::NextBlock,
                 };
                 (refusal.text, when)
@@ -228,4 +230,11 @@ fn gas_floor_after(failed: &[FailedInBlock]) -> u64 {
     });
     let limits = out_of_gas.map(|failed| fees::gas_limit_after_out_of_gas(failed.gas_limit, failed.gas_used));
     limits.max().unwrap_or(0)
+}
+
+/// The fee in uallo that makes other bytes than those that are in a block and have used no sequence: the same
+/// ones again would be taken for them.
+fn fee_floor_after(failed: &[FailedInBlock]) -> u128 {
+    let void = failed.iter().filter(|failed| failed.paid == Uallo(0));
+    void.map(|failed| failed.fee.0.saturating_add(1)).max().unwrap_or(0)
 }

@@ -116,6 +116,13 @@ pub struct Refusal {
     pub text: String,
 }
 
+impl Refusal {
+    fn of_check(verdict: Verdict, check: &CheckTxAnswer) -> Self {
+        let code = Some((check.codespace.clone(), check.code));
+        Self { obstacle: Obstacle::Chain(verdict), code, text: check.log.clone() }
+    }
+}
+
 /// One try's end.
 enum Step {
     Done(Transacted),

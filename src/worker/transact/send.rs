@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Fate, Obstacle, Refusal, Transaction, check_verdict};
+use super::{Fate, Refusal, Transaction, check_verdict};
 use crate::chain::outcome::Verdict;
 use crate::chain::pool::Broadcast;
 use crate::chain::query::Account;
+use crate::chain::rpc::CheckTxAnswer;
 use crate::chain::sequence::Sequence;
 use crate::chain::tx::TxHash;
 use crate::failpoint::{self, Moment, Step};
@@ -39,18 +40,22 @@ impl Transaction<'_> {
         if answers.iter().all(Broadcast::is_certainly_not_there) {
             // No node has it. Where one said nothing, it stays live, and only one with the same sequence can
             // be signed beside it: the chain takes one of the two.
-            let refusal = crate::journal::Refusal {
-                code: check.code,
-                codespace: check.codespace.clone(),
-                log: check.log.clone(),
-            };
-            let rejected = tx.clone();
-            self.context.journal.call(move |journal| journal.rejected(&rejected, &refusal)).await?;
+            self.rejected(tx, check).await?;
         }
         // The sequence is free in either case: the next transaction of this purpose takes it again.
         sequence.freed(&TxHash::of(tx.bytes()));
-        let code = Some((check.codespace.clone(), check.code));
-        Ok(Err(Refusal { obstacle: Obstacle::Chain(verdict), code, text: check.log.clone() }))
+        Ok(Err(Refusal::of_check(verdict, check)))
+    }
+
+    /// Notes that no node has it.
+    pub(super) async fn rejected(&self, tx: &Prepared, check: &CheckTxAnswer) -> Result<(), JournalError> {
+        let refusal = crate::journal::Refusal {
+            code: check.code,
+            codespace: check.codespace.clone(),
+            log: check.log.clone(),
+        };
+        let tx = tx.clone();
+        self.context.journal.call(move |journal| journal.rejected(&tx, &refusal)).await
     }
 
     /// Notes where the bytes go, and lets them go.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::{Fate, SequenceUsed, Step, Transacted, Transaction, When, check_verdict};
+use super::{Fate, Refusal, SequenceUsed, Step, Transacted, Transaction, When, check_verdict};
 use crate::chain::delivered::DeliveredTx;
 use crate::chain::fees;
 use crate::chain::locate::Located;
@@ -87,23 +87,50 @@ impl Transaction<'_> {
         if answers.iter().any(Broadcast::is_accepted) {
             return Ok(None);
         }
+        self.refused_again(tx, hash, &answers, absent_at).await
+    }
+
+    /// No node takes the bytes any more, though they are in no block: says what to do instead, if anything.
+    async fn refused_again(
+        &mut self,
+        tx: &Prepared,
+        hash: TxHash,
+        answers: &[Broadcast],
+        absent_at: u64,
+    ) -> Result<Option<Step>, JournalError> {
         // A node that has just started takes every account's number for 0, and ours hardly is.
         let number = self.context.sequence.lock().await.next().map_or(1, |account| account.number);
-        let mut refusals = answers.iter().filter_map(|sent| sent.answer.as_ref().ok());
-        let is_taken = refusals.clone().any(|check| {
-            matches!(check_verdict(check, number),
-                Verdict::SequenceMismatch { expected: Some(expected) } if expected > tx.sequence())
-        });
-        if !is_taken {
-            let step = refusals.find_map(|check| self.outbid(check_verdict(check, number), &check.log, tx));
-            if step.is_some() {
-                // What is signed in its stead has the same sequence: the chain takes one of the two.
-                self.context.sequence.lock().await.freed(&hash);
-            }
-            return Ok(step);
+        let checks = answers.iter().filter_map(|sent| sent.answer.as_ref().ok());
+        let refusals: Vec<_> = checks.map(|check| (check_verdict(check, number), check)).collect();
+        let is_taken = |verdict: &Verdict| {
+            matches!(verdict,
+                Verdict::SequenceMismatch { expected: Some(expected) } if *expected > tx.sequence())
+        };
+        if refusals.iter().any(|(verdict, _)| is_taken(verdict)) {
+            self.suspect_used(tx, absent_at).await;
+            return Ok(None);
         }
-        // Its sequence is used: by this very transaction in a block that came meanwhile, or by another
-        // program's. The next look tells.
+        let old_version = refusals.iter().find(|(verdict, _)| *verdict == Verdict::WrongEmissionsVersion);
+        if let Some((verdict, check)) = old_version
+            && answers.iter().all(Broadcast::is_certainly_not_there)
+        {
+            // The chain was upgraded meanwhile: other bytes are needed, and no node has these.
+            self.rejected(tx, check).await?;
+            self.context.sequence.lock().await.freed(&hash);
+            return Ok(Some(Step::Done(Transacted::Refused(Refusal::of_check(*verdict, check)))));
+        }
+        let step = refusals.iter().find_map(|(verdict, check)| self.outbid(*verdict, &check.log, tx));
+        if step.is_some() {
+            // What is signed in its stead has the same sequence: the chain takes one of the two.
+            self.context.sequence.lock().await.freed(&hash);
+        }
+        Ok(step)
+    }
+
+    /// Its sequence is used: by this very transaction in a block that came meanwhile, or by another program's.
+    /// The next look tells.
+    async fn suspect_used(&mut self, tx: &Prepared, absent_at: u64) {
+        let client = self.context.client().within(self.call_limit());
         if let Ok(Some(account)) = client.account(self.context.address()).await
             && account.sequence > tx.sequence()
         {
@@ -112,7 +139,6 @@ impl Transaction<'_> {
             self.sequence_used.get_or_insert(SequenceUsed { committed: account.sequence, seen_at });
             self.context.sequence.lock().await.committed(account);
         }
-        Ok(None)
     }
 
     /// What would be taken in the place of bytes that are refused as they are; `None` when no more than
