@@ -279,6 +279,11 @@ impl Devnet {
         })
     }
 
+    /// The transactions that wait for a block, oldest first.
+    pub fn unconfirmed_txs(&self) -> Result<Vec<Vec<u8>>, CallError> {
+        self.call(|node| Ok(node.unconfirmed_txs()))
+    }
+
     /// Inferences that a topic took, oldest first: those of its last 1,000 nonces, about 10,000 at most.
     pub fn submissions(&self, topic_id: u64) -> Result<Vec<Submission>, CallError> {
         self.call(move |node| Ok(node.app.submissions(topic_id)?))

@@ -1,6 +1,9 @@
-//! A real devnet, a real worker beside it, and a bundle that the test writes.
+//! A real devnet, a real worker beside it, and a bundle that the test writes. Each test target compiles it for
+//! itself and uses a part.
+#![allow(dead_code)]
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -67,6 +70,13 @@ impl Bench {
     pub fn with_new_chain(self) -> Self {
         let options = Options { chain_id: self.devnet.chain_id().to_owned(), ..quick() };
         Self { devnet: Arc::new(Devnet::start(options).unwrap()), ..self }
+    }
+
+    /// Appends to `model.yaml`.
+    pub fn extend_manifest(&self, text: &str) {
+        let path = self.folder.path().join("bundle/model.yaml");
+        let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
     }
 
     pub fn set(mut self, name: &str, value: &str) -> Self {
@@ -180,8 +190,7 @@ impl Bench {
 }
 
 /// One GET, without another dependency for it.
-fn http_get(address: &str, path: &str) -> Value {
-    use std::io::{Read, Write};
+pub fn http_get(address: &str, path: &str) -> Value {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();
@@ -249,10 +258,15 @@ impl Worker {
         self.child.wait().unwrap();
     }
 
+    /// Its exit status, once it has ended.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     pub fn exit(mut self) -> ExitStatus {
         let end = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.has_ended() {
                 return status;
             }
             let log = || fs::read_to_string(&self.log).unwrap_or_default();

@@ -202,6 +202,11 @@ impl Node {
         Ok(result)
     }
 
+    /// The transactions that wait for a block, oldest first.
+    pub fn unconfirmed_txs(&self) -> Vec<Vec<u8>> {
+        self.mempool.iter().cloned().collect()
+    }
+
     /// Executes and commits the next block, then tells of it: who hears of a block can read its
     /// state.
     fn produce_block(&mut self) {

@@ -1,0 +1,104 @@
+//! The proof that no window is lost and none is paid for twice, whatever happens: a real `bootstrap run` works against a
+//! real local chain, while a script that is drawn from a seed lets everything go wrong that can be made to go wrong
+//! here, combined. Then the worker's journal is held against the chain.
+//!
+//! | word | means |
+//! |---|---|
+//! | lost | at least one endpoint was reachable and honest for the last two blocks of a window, the model answered, and the chain has no inference of ours |
+//! | paid twice | more than one fee was taken for one nonce, unless the earlier transaction had failed in its block for a reason that the script made. A refused duplicate always counts |
+//! | journal disagrees | state, transaction, value, height or fee of a finished round is not what the chain says |
+//!
+//! **When a window can be asked for.** Everything is drawn in blocks, and blocks are made by hand: faster than the worker
+//! can follow while nothing depends on it, so that it meets windows that are half over. The last two blocks of a window
+//! whose answer is missing last ten seconds together, as on the public networks, or until the answer is in the mempool.
+//! So the verdict does not depend on how busy the machine is. A window is not asked for where the chain did not let the
+//! worker in (no funds, not registered, not on the whitelist) at any time while it was open, where no process of the worker
+//! ran in its last block, where the model never answers, and where the script itself made a waiting transaction invalid
+//! within the last two blocks. Of those it is still asked that nothing is paid twice and that the journal agrees.
+//!
+//! **Seeds.** A script depends on its seed alone: `SIMULATION_SEED=N cargo test --test simulation` plays it again. A seed
+//! that failed is kept in [`SEEDS`]. `SIMULATION_WINDOWS` and `SIMULATION_KILLS` say how many windows are drawn.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
+#![allow(clippy::print_stderr)] // the tally, for who asks for it
+
+#[path = "../support/bench.rs"]
+mod bench;
+mod play;
+mod record;
+mod script;
+mod stage;
+mod tally;
+mod trouble;
+mod verdict;
+
+use std::iter;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use script::{Plot, Script, WINDOWS};
+use tally::Tally;
+
+/// Seeds that found a fault once.
+const SEEDS: &[(u64, &str)] = &[
+    (
+        93_955_581,
+        "one of three nodes was catching up, and its old sequence was believed all through the window",
+    ),
+    (454_494_958, "the chain was upgraded while a transaction with the old messages was on its way"),
+];
+
+/// Workers and chains at a time: they wait more than they compute.
+const LANES_PER_CORE: usize = 3;
+
+/// A number of the environment.
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
+}
+
+/// The scripts of one test: those of `fixed` seeds, and as many fresh ones as make `windows`.
+fn scripts(plot: Plot, fixed: &[(u64, &str)], windows: u64) -> Vec<Script> {
+    if let Some(seed) = variable("SIMULATION_SEED") {
+        return vec![Script::draw(plot, seed)];
+    }
+    let runs = windows.div_ceil(WINDOWS.unsigned_abs());
+    let fresh = iter::repeat_with(|| fastrand::u64(0..1_000_000_000));
+    let seeds = fixed.iter().map(|(seed, _)| *seed).chain(fresh);
+    seeds.take(runs.try_into().unwrap()).map(|seed| Script::draw(plot, seed)).collect()
+}
+
+/// Plays every script, some at a time, and fails with all that is to be said of those that went wrong.
+fn play(scripts: &[Script]) {
+    // Each test has the machine for itself.
+    static STAGE: Mutex<()> = Mutex::new(());
+    let _alone = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
+
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let (next, results) = (AtomicUsize::new(0), Mutex::new((Tally::default(), String::new())));
+    std::thread::scope(|scope| {
+        for _ in 0..(cores * LANES_PER_CORE).min(scripts.len()) {
+            scope.spawn(|| {
+                while let Some(script) = scripts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let verdict = verdict::judge(script, play::play(script));
+                    let mut results = results.lock().unwrap();
+                    results.0.add(script, &verdict);
+                    if !verdict.findings.is_empty() {
+                        results.1 += &verdict.report(script);
+                    }
+                }
+            });
+        }
+    });
+    let (tally, wrong) = results.into_inner().unwrap();
+    eprintln!("{tally}");
+    assert!(wrong.is_empty(), "{wrong}\n{tally}");
+}
+
+#[test]
+fn no_window_is_lost_and_none_is_paid_for_twice() {
+    play(&scripts(Plot::Troubles, SEEDS, variable("SIMULATION_WINDOWS").unwrap_or(200)));
+}
+
+#[test]
+fn killed_at_any_instant_the_same_window_is_answered_and_paid_for_once() {
+    play(&scripts(Plot::Kills, &[], variable("SIMULATION_KILLS").unwrap_or(20)));
+}

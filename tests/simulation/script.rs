@@ -1,0 +1,209 @@
+//! What happens in a run, drawn from its seed alone: when, in blocks, and for how long.
+
+use std::fmt;
+use std::time::Duration;
+
+use bootstrap::chain::messages::EmissionsVersion;
+use bootstrap::devnet::{BlockTime, Options, Whitelist};
+use fastrand::Rng;
+
+use crate::trouble::{ModelFailure, Resource, Trouble};
+
+/// Windows of one run: long enough for a journal with a past, short enough to be read when it fails.
+pub const WINDOWS: i64 = 20;
+
+/// A point of time, in blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    /// The newest block.
+    pub height: i64,
+    pub phase: Phase,
+}
+
+/// Where in the time from a block to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// The block is just there, the worker has not seen it.
+    Early,
+    /// The next block is about to be made, with what the mempool holds.
+    Late,
+}
+
+impl Moment {
+    pub const fn early(height: i64) -> Self {
+        Self { height, phase: Phase::Early }
+    }
+
+    pub const fn late(height: i64) -> Self {
+        Self { height, phase: Phase::Late }
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.phase {
+            Phase::Early => write!(f, "{}", self.height),
+            Phase::Late => write!(f, "{}+", self.height),
+        }
+    }
+}
+
+/// Something that goes wrong, from a moment to another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Act {
+    pub from: Moment,
+    pub until: Moment,
+    pub trouble: Trouble,
+}
+
+impl Act {
+    /// Whether it holds between these moments, for a block at least in part.
+    pub fn overlaps(&self, from: i64, until: i64) -> bool {
+        self.from.height <= until && from <= self.until.height
+    }
+}
+
+/// What a script is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plot {
+    /// Troubles of every kind, combined.
+    Troubles,
+    /// SIGKILL once in each window, at an instant that nobody chose.
+    Kills,
+}
+
+/// A chain, and all that befalls it and its worker.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Script {
+    plot: Plot,
+    pub seed: u64,
+    /// Blocks from one opening to the next.
+    pub epoch: i64,
+    /// Blocks of a window.
+    pub window: i64,
+    /// Endpoints that the worker is told of.
+    pub endpoints: usize,
+    pub whitelist: Whitelist,
+    /// From block to block, in real time.
+    pub pace: Duration,
+    /// What the chain begins with.
+    emissions: EmissionsVersion,
+    /// In the order in which they begin.
+    pub acts: Vec<Act>,
+}
+
+impl Script {
+    /// A script over about [`WINDOWS`] windows.
+    pub fn draw(plot: Plot, seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        match plot {
+            Plot::Troubles => Self::troubles(seed, &mut rng),
+            Plot::Kills => Self::kills(seed, &mut rng),
+        }
+    }
+
+    fn troubles(seed: u64, rng: &mut Rng) -> Self {
+        let epoch = rng.i64(3..=9);
+        let mut script = Self {
+            plot: Plot::Troubles,
+            seed,
+            epoch,
+            window: rng.i64(2..=epoch),
+            endpoints: rng.usize(1..=3),
+            whitelist: if rng.bool() { Whitelist::On } else { Whitelist::Off },
+            pace: Duration::from_millis(rng.u64(8..=60)),
+            emissions: EmissionsVersion::V10,
+            acts: vec![],
+        };
+        for slot in 1..=WINDOWS {
+            for _ in 0..[0, 1, 1, 2, 2, 3][rng.usize(0..6)] {
+                let trouble = Trouble::draw(rng, script.whitelist, script.endpoints);
+                script.put(rng, 1 + slot * epoch, trouble);
+            }
+        }
+        if rng.u8(0..4) == 0 {
+            script.emissions = EmissionsVersion::V9;
+            let at = Moment::early(rng.i64(2..WINDOWS * epoch));
+            script.acts.push(Act { from: at, until: at, trouble: Trouble::Upgraded });
+        }
+        script.acts.sort_by_key(|act| (act.from, act.until));
+        script
+    }
+
+    fn kills(seed: u64, rng: &mut Rng) -> Self {
+        let (epoch, window) = (6, 5);
+        let acts = (1..=WINDOWS).map(|slot| {
+            // Near the opening, where most happens, or anywhere.
+            let after = if rng.bool() { rng.u64(0..20_000) } else { rng.u64(0..100_000) };
+            let from = Moment::early(1 + slot * epoch);
+            let until = Moment { height: from.height + rng.i64(0..window - 2), phase: Phase::Late };
+            Act { from, until, trouble: Trouble::Killed { after: Duration::from_micros(after) } }
+        });
+        let acts = acts.collect();
+        let pace = Duration::from_millis(20);
+        let (emissions, whitelist) = (EmissionsVersion::V10, Whitelist::Off);
+        Self { plot: Plot::Kills, seed, epoch, window, endpoints: 1, whitelist, pace, emissions, acts }
+    }
+
+    /// Puts a trouble near the opening at `opening`, where nothing else holds what it needs.
+    fn put(&mut self, rng: &mut Rng, opening: i64, trouble: Trouble) {
+        let moment = |rng: &mut Rng, height| {
+            if rng.bool() { Moment::early(height) } else { Moment::late(height) }
+        };
+        let begin = (opening + rng.i64(-2..=self.epoch)).max(2);
+        let longest = if rng.u8(0..6) == 0 { 2 * self.epoch } else { self.window };
+        let end = begin + rng.i64(0..=longest);
+        let from = moment(rng, begin);
+        let until = moment(rng, end).max(from);
+        let resource = trouble.resource();
+        let is_free = |act: &Act| act.trouble.resource() != resource || act.until < from || until < act.from;
+        if resource == Resource::None || self.acts.iter().all(is_free) {
+            self.acts.push(Act { from, until, trouble });
+        }
+    }
+
+    /// What the model does when it is asked for this nonce.
+    pub fn model_failure(&self, nonce: i64) -> Option<(ModelFailure, u32)> {
+        self.acts.iter().filter(|act| act.overlaps(nonce, nonce)).find_map(|act| match act.trouble {
+            Trouble::Model { how, times } => Some((how, times)),
+            _ => None,
+        })
+    }
+
+    /// The last block by which something happens.
+    pub fn last_block(&self) -> i64 {
+        let windows = self.acts.iter().map(|act| act.until.height).max().unwrap_or(0);
+        windows.max(1 + WINDOWS * self.epoch) + self.window
+    }
+
+    /// The chain that it plays on. Topic 2 is for what another program does with the same key.
+    pub fn options(&self) -> Options {
+        let blocks = |number: i64| u64::try_from(number).unwrap();
+        Options {
+            block_time: BlockTime::Manual,
+            epoch_length: blocks(self.epoch),
+            worker_submission_window: blocks(self.window),
+            ground_truth_lag: blocks(self.epoch),
+            topics: 2,
+            max_active_topics_per_block: 2,
+            whitelist: self.whitelist,
+            emissions: self.emissions,
+            ..Options::on_free_port()
+        }
+    }
+}
+
+impl fmt::Display for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { plot, seed, epoch, window, endpoints, whitelist, pace, emissions, acts } = self;
+        writeln!(
+            f,
+            "SIMULATION_SEED={seed} ({plot:?}): epoch {epoch}, window {window}, {endpoints} endpoints, whitelist {whitelist:?}, \
+             {pace:?} a block, emissions {emissions:?}"
+        )?;
+        for Act { from, until, trouble } in acts {
+            writeln!(f, "  block {from:>4} to {until:>4}: {trouble:?}")?;
+        }
+        Ok(())
+    }
+}

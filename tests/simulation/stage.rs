@@ -1,0 +1,351 @@
+//! The real chain and the real worker of a run, and what each trouble does to them.
+
+use std::fmt::Write as _;
+use std::iter;
+use std::time::Duration;
+
+use bootstrap::chain::messages::EmissionsVersion;
+use bootstrap::chain::payload::Inference;
+use bootstrap::devnet::{Endpoint, Fault, FaultKind, Payment, Submission};
+use bootstrap::journal::{self, RoundRow};
+use nix::sys::signal::Signal;
+
+use crate::bench::{Bench, Worker};
+use crate::record::Payload;
+use crate::script::Script;
+use crate::trouble::{self, ModelFailure, Trouble};
+
+/// The topic that the worker answers, and the one in which another program uses its key.
+pub const TOPIC: u64 = 1;
+const FOREIGN_TOPIC: u64 = 2;
+
+const RICH: u128 = 1_000_000_000_000_000_000_000;
+
+/// The worker's process.
+enum Process {
+    Running(Worker),
+    Stopped(Worker),
+    /// Asked to stop.
+    Leaving(Worker),
+    Down,
+}
+
+/// Whether an endpoint is reachable and tells the truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Honesty {
+    Honest,
+    Faulty,
+    /// Its node has restarted, or was behind: the next block puts it right.
+    FromNextBlock,
+    /// The worker has seen it on another chain.
+    Never,
+}
+
+/// What an endpoint is when these faults are cleared.
+fn after(faults: &[Fault]) -> Honesty {
+    let has = |wanted: fn(&FaultKind) -> bool| faults.iter().any(|fault| wanted(&fault.kind));
+    if has(|kind| matches!(kind, FaultKind::WrongChainId)) {
+        Honesty::Never
+    } else if has(|kind| matches!(kind, FaultKind::Lag { .. } | FaultKind::CatchingUp)) {
+        Honesty::FromNextBlock
+    } else {
+        Honesty::Honest
+    }
+}
+
+pub struct Stage {
+    pub bench: Bench,
+    address: String,
+    process: Process,
+    /// To be started as soon as the one before has left.
+    start_wanted: bool,
+    /// Sequences that were used without a transaction.
+    bumps: u64,
+    pub is_funded: bool,
+    pub is_registered: bool,
+    pub is_whitelisted: bool,
+    pub is_topic_active: bool,
+    /// The worker's endpoints but for the first, which is the chain's own.
+    further: Vec<Endpoint>,
+    /// What can be said of each of all of them.
+    honesty: Vec<Honesty>,
+    pub pace: Duration,
+    /// A worker that ended though nobody asked it to.
+    pub died: Vec<String>,
+}
+
+impl Stage {
+    pub fn new(script: &Script) -> Self {
+        let bench = Bench::with_manifest(script.options(), &model(script), "");
+        let marks = bench.folder.path().join("marks");
+        std::fs::create_dir(&marks).unwrap();
+        let manifest = format!("runtime:\n  max_seconds: 1\n  writable: [{}]\n", marks.display());
+        bench.extend_manifest(&manifest);
+        let further: Vec<Endpoint> =
+            (1..script.endpoints).map(|_| bench.devnet.open_endpoint().unwrap()).collect();
+        let urls: Vec<String> =
+            iter::once(bench.devnet.endpoint()).chain(&further).map(Endpoint::rpc_url).collect();
+        let (urls, chain_id) = (urls.join(","), bench.devnet.chain_id().to_owned());
+        let bench = bench.set("ALLORA_NETWORK", &urls).set("ALLORA_CHAIN_ID", &chain_id);
+        let bench = bench.set("MARKS", marks.to_str().unwrap()).set("ALLORA_LOG_LEVEL", "bootstrap=debug");
+        let address = bench.address();
+        bench.devnet.mine(2).unwrap();
+        for topic in [TOPIC, FOREIGN_TOPIC] {
+            bench.devnet.set_registered(topic, &address, true).unwrap();
+            bench.devnet.set_whitelisted(topic, &address, true).unwrap();
+        }
+        let process = Process::Running(bench.run(&[]));
+        Self {
+            bench,
+            address,
+            process,
+            start_wanted: false,
+            bumps: 0,
+            is_funded: true,
+            is_registered: true,
+            is_whitelisted: true,
+            is_topic_active: true,
+            further,
+            honesty: vec![Honesty::Honest; script.endpoints],
+            pace: script.pace,
+            died: vec![],
+        }
+    }
+
+    pub fn begin(&mut self, trouble: &Trouble) {
+        let (devnet, address) = (&self.bench.devnet, &self.address);
+        match trouble {
+            Trouble::Killed { after } => {
+                std::thread::sleep(*after);
+                if let Process::Running(worker) = std::mem::replace(&mut self.process, Process::Down) {
+                    worker.kill();
+                }
+            }
+            Trouble::Terminated => self.signal(Signal::SIGTERM, Process::Leaving),
+            Trouble::Stopped => self.signal(Signal::SIGSTOP, Process::Stopped),
+            Trouble::Drained => {
+                devnet.set_balance(address, 0).unwrap();
+                self.is_funded = false;
+            }
+            Trouble::Unregistered => {
+                devnet.set_registered(TOPIC, address, false).unwrap();
+                self.is_registered = false;
+            }
+            Trouble::NotWhitelisted => {
+                devnet.set_whitelisted(TOPIC, address, false).unwrap();
+                self.is_whitelisted = false;
+            }
+            Trouble::GasPrice(price) => devnet.set_gas_price(price.to_string().parse().unwrap()).unwrap(),
+            Trouble::TopicInactive => {
+                devnet.set_topic_active(TOPIC, false).unwrap();
+                self.is_topic_active = false;
+            }
+            Trouble::Halt(time) => std::thread::sleep(*time),
+            Trouble::Pace(pace) => self.pace = *pace,
+            Trouble::Foreign => {
+                let nonce = i64::try_from(devnet.height().unwrap()).unwrap();
+                let value = Inference::Single("9".parse().unwrap());
+                // A drained account sends nothing.
+                let _ = devnet.submit_as(address, FOREIGN_TOPIC, nonce, value);
+            }
+            Trouble::SequenceUsed => {
+                let used = u64::try_from(self.payments().len()).unwrap();
+                self.bumps += 1;
+                devnet.set_sequence(address, used + self.bumps).unwrap();
+            }
+            // Told by the nonce.
+            Trouble::Model { .. } => {}
+            Trouble::Endpoint { index, faults } => {
+                for fault in faults {
+                    self.endpoint(*index).fault(fault.clone()).unwrap();
+                }
+                if faults.iter().any(trouble::hits_calls) {
+                    self.turn(*index, Honesty::Faulty);
+                }
+            }
+            Trouble::Closed { index } => {
+                self.endpoint(*index).close().unwrap();
+                self.turn(*index, Honesty::Faulty);
+            }
+            Trouble::Upgraded => {
+                devnet.upgrade(EmissionsVersion::V10).unwrap();
+                let honest = self.honesty.iter_mut().filter(|honesty| **honesty == Honesty::Honest);
+                honest.for_each(|honesty| *honesty = Honesty::FromNextBlock);
+            }
+            Trouble::Restarted { index } => {
+                self.endpoint(*index).fault(Fault::new(FaultKind::Restart)).unwrap();
+                self.turn(*index, Honesty::FromNextBlock);
+            }
+        }
+    }
+
+    pub fn end(&mut self, trouble: &Trouble, script: &Script) {
+        let (devnet, address) = (&self.bench.devnet, &self.address);
+        match trouble {
+            Trouble::Killed { .. } | Trouble::Terminated => self.start_wanted = true,
+            Trouble::Stopped => {
+                if let Process::Stopped(worker) = std::mem::replace(&mut self.process, Process::Down) {
+                    worker.signal(Signal::SIGCONT);
+                    self.process = Process::Running(worker);
+                }
+            }
+            Trouble::Drained => {
+                devnet.set_balance(address, RICH).unwrap();
+                self.is_funded = true;
+            }
+            Trouble::Unregistered => {
+                devnet.set_registered(TOPIC, address, true).unwrap();
+                self.is_registered = true;
+            }
+            Trouble::NotWhitelisted => {
+                devnet.set_whitelisted(TOPIC, address, true).unwrap();
+                self.is_whitelisted = true;
+            }
+            Trouble::GasPrice(_) => devnet.set_gas_price("1".parse().unwrap()).unwrap(),
+            Trouble::TopicInactive => {
+                devnet.set_topic_active(TOPIC, true).unwrap();
+                self.is_topic_active = true;
+            }
+            Trouble::Pace(_) => self.pace = script.pace,
+            Trouble::Endpoint { index, faults } => {
+                self.endpoint(*index).clear_faults();
+                if faults.iter().any(trouble::hits_calls) {
+                    self.turn(*index, after(faults));
+                }
+            }
+            Trouble::Closed { index } => {
+                self.endpoint(*index).open().unwrap();
+                self.turn(*index, Honesty::Honest);
+            }
+            Trouble::Restarted { .. } => {}
+            Trouble::Halt(_)
+            | Trouble::Foreign
+            | Trouble::SequenceUsed
+            | Trouble::Upgraded
+            | Trouble::Model { .. } => {}
+        }
+    }
+
+    /// Nothing makes an endpoint honest that was of another chain.
+    fn turn(&mut self, index: usize, honesty: Honesty) {
+        let now = &mut self.honesty[index];
+        *now = if *now == Honesty::Never { Honesty::Never } else { honesty };
+    }
+
+    /// Makes a block.
+    pub fn mine(&mut self) -> i64 {
+        let height = self.bench.devnet.mine(1).unwrap();
+        for honesty in self.honesty.iter_mut().filter(|honesty| **honesty == Honesty::FromNextBlock) {
+            *honesty = Honesty::Honest;
+        }
+        i64::try_from(height).unwrap()
+    }
+
+    /// Which endpoints are reachable and honest.
+    pub fn honest(&self) -> Vec<bool> {
+        self.honesty.iter().map(|honesty| *honesty == Honesty::Honest).collect()
+    }
+
+    fn endpoint(&self, index: usize) -> &Endpoint {
+        if index == 0 { self.bench.devnet.endpoint() } else { &self.further[index - 1] }
+    }
+
+    fn signal(&mut self, signal: Signal, then: impl FnOnce(Worker) -> Process) {
+        match std::mem::replace(&mut self.process, Process::Down) {
+            Process::Running(worker) => {
+                worker.signal(signal);
+                self.process = then(worker);
+            }
+            other => self.process = other,
+        }
+    }
+
+    /// Starts a worker that is to be started, and notices one that ended.
+    pub fn tend(&mut self) {
+        if let Process::Running(worker) = &mut self.process
+            && let Some(status) = worker.has_ended()
+        {
+            self.died.push(status.to_string());
+            (self.process, self.start_wanted) = (Process::Down, true);
+        }
+        if let Process::Leaving(worker) = &mut self.process
+            && worker.has_ended().is_some()
+        {
+            self.process = Process::Down;
+        }
+        if self.start_wanted && matches!(self.process, Process::Down) {
+            self.process = Process::Running(self.bench.run(&[]));
+            self.start_wanted = false;
+        }
+    }
+
+    pub fn is_running(&self) -> bool {
+        matches!(self.process, Process::Running(_))
+    }
+
+    /// Whether the worker's process runs, and its loop turns.
+    pub fn is_turning(&self) -> bool {
+        matches!(&self.process, Process::Running(worker) if self.bench.heartbeat()["pid"] == worker.pid().as_raw())
+    }
+
+    /// Asks the worker to stop and waits for it.
+    pub fn close(&mut self) -> Option<i32> {
+        match std::mem::replace(&mut self.process, Process::Down) {
+            Process::Running(worker) => worker.stop(),
+            _ => None,
+        }
+    }
+
+    /// Whether an answer to `nonce` waits for a block, or is in one.
+    pub fn is_answered(&self, nonce: i64) -> bool {
+        let waiting = self.bench.devnet.unconfirmed_txs().unwrap();
+        let waits = waiting
+            .iter()
+            .filter_map(|tx| Payload::of_tx(tx))
+            .any(|payload| payload == Payload { topic: TOPIC, nonce });
+        waits || self.submissions().iter().any(|row| i64::try_from(row.nonce) == Ok(nonce))
+    }
+
+    /// Our inferences on the chain.
+    pub fn submissions(&self) -> Vec<Submission> {
+        let mut rows = self.bench.devnet.submissions(TOPIC).unwrap();
+        rows.retain(|row| row.inferer == self.address);
+        rows
+    }
+
+    /// The worker's journal, read as anybody may read it.
+    pub fn rounds(&self) -> Vec<RoundRow> {
+        let files = journal::files(&self.bench.folder.path().join("state")).unwrap();
+        let rounds = files.iter().flat_map(|file| journal::Reader::open(file).unwrap().rounds().unwrap());
+        rounds.filter(|round| round.topic_id == TOPIC).collect()
+    }
+
+    pub fn has_unfinished_rounds(&self) -> bool {
+        self.rounds().iter().any(|round| round.finished_at.is_none())
+    }
+
+    pub fn payments(&self) -> Vec<Payment> {
+        self.bench.devnet.payments(&self.address).unwrap()
+    }
+}
+
+/// A model that fails as the script says for each nonce, and otherwise answers with an eighth of it.
+fn model(script: &Script) -> String {
+    let mut plan = String::new();
+    for act in &script.acts {
+        if let Trouble::Model { how, times } = act.trouble {
+            let how = match how {
+                ModelFailure::Exception => "raise ValueError('as the script says')",
+                ModelFailure::Hang => "time.sleep(3600)",
+                ModelFailure::Crash => "os.kill(os.getpid(), 11)",
+            };
+            writeln!(plan, "    ({}, {}, {times}, \"{how}\"),", act.from.height, act.until.height).unwrap();
+        }
+    }
+    format!(
+        "import os, time\n\nPLAN = [\n{plan}]\n\ndef predict(nonce):\n    for begin, end, times, how in PLAN:\n        \
+         if begin <= nonce <= end:\n            with open(os.path.join(os.environ['MARKS'], str(nonce)), 'a+') as mark:\n                \
+         mark.write('x')\n                asked = mark.tell()\n            if asked <= times:\n                exec(how)\n            \
+         break\n    return nonce / 8\n"
+    )
+}
