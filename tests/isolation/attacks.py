@@ -556,7 +556,8 @@ def program_of_the_worker():
 
 @attack
 def shared_folder_for_temporary_files():
-    write_anew("/tmp/forged-by-a-model")
+    with tempfile.NamedTemporaryFile(dir="/tmp"):
+        pass
 
 
 # Privileges.
@@ -660,6 +661,12 @@ def writable_folder():
     folder.mkdir()
     write_anew(folder / "weights")
     os.rename(folder / "weights", PLACES / "weights")
+
+
+@honest
+def writable_device():
+    with open("/dev/zero", "r+b", buffering=0) as device:
+        device.write(b"x")
 
 
 @honest

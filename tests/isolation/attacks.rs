@@ -8,7 +8,7 @@ use crate::walls::{ATTACKS, Wall, wall_of};
 
 /// Every attack against its wall, and every honest use. An attack whose wall this kernel lacks is said; that it
 /// is reported as missing is what the wall is known by.
-fn judge(user: User, report: &Report) {
+pub fn judge(user: User, report: &Report) {
     let mut wrong = Vec::new();
     for (attack, outcome) in &report.attacks {
         let wall = wall_of(attack);

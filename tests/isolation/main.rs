@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
 
 mod attacks;
+mod lives;
+mod missing;
+mod refusals;
 mod siege;
 #[allow(dead_code)] // shared with the tests of the worker, which use all of it
 #[path = "../support/bench.rs"]

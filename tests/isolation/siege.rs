@@ -45,8 +45,11 @@ impl Siege {
     /// Starts the worker as `user`, through `prefix`. With `ruin`, attacks are made too that would end it.
     pub fn lay(user: User, prefix: &[String], ruin: bool) -> Self {
         let code = include_str!("attacks.py");
-        let bench =
-            Bench::with_manifest(manual(), code, "runtime:\n  max_seconds: 60\n  writable: [report]\n");
+        let bench = Bench::with_manifest(
+            manual(),
+            code,
+            "runtime:\n  max_seconds: 60\n  writable: [report, /dev/zero]\n",
+        );
         let root = bench.folder.path().canonicalize().unwrap();
         let at = |name: &str| root.join(name);
         let account = &bench.devnet.accounts()[0];
@@ -57,6 +60,7 @@ impl Siege {
         fs::write(at("keys/mnemonic"), format!("{mnemonic}\n")).unwrap();
         fs::set_permissions(at("keys/mnemonic"), fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(at("data/prices.csv"), "prices").unwrap();
+        fs::write(at("log"), "").unwrap();
         // Another user cannot reach the place where it was built.
         fs::copy(env!("CARGO_BIN_EXE_bootstrap"), at("bin/bootstrap")).unwrap();
         run(Command::new(user.python()).args(["-m", "venv", "--without-pip"]).arg(at("bundle/.venv")));
