@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // in tests
 
+mod answers;
 mod endpoint;
 mod events;
 mod faucet;

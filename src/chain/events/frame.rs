@@ -136,9 +136,10 @@ impl Data {
                 vec![ChainEvent::Block { height, time, chain_id }]
             }
             Self::NewBlockEvents { height, events } => {
-                let openings =
+                // A block opens one window of a topic at most.
+                let mut openings =
                     events.iter().filter(|event| event.name() == "EventWorkerSubmissionWindowOpened");
-                openings.filter_map(|event| opening(event, interest.topic_id, height)).collect()
+                openings.find_map(|event| opening(event, interest.topic_id, height)).into_iter().collect()
             }
             Self::Tx { result } => delivered(result).map(Box::new).map(ChainEvent::Tx).into_iter().collect(),
             Self::Unknown => Vec::new(),

@@ -1,0 +1,91 @@
+//! What a real node answered, over HTTP, as the client's queries understand it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bootstrap::chain::locate::Located;
+use bootstrap::chain::messages::EmissionsVersion;
+use bootstrap::chain::outcome::Verdict;
+use bootstrap::chain::pool::Pool;
+use bootstrap::chain::query::{Client, QueryError, Simulation};
+use bootstrap::chain::tx::TxHash;
+use bootstrap::wallet::{Address, Wallet};
+
+use crate::server::{Server, answer, capture};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A node that gives each query in a list of `(part of the request, capture)` its recorded answer.
+async fn client(answers: &'static [(&'static str, &'static str)]) -> (Server, Client) {
+    let server = Server::start(move |request| {
+        let always = [("v10.QueryService/GetParams", "abci_query/GetParams.v10"), ("\"status\"", "status")];
+        let of = |(part, _): &&(&str, &str)| request.body.contains(part);
+        let (_, name) = answers.iter().chain(&always).find(of).unwrap_or_else(|| panic!("{request:?}"));
+        let recorded = capture(name);
+        // CometBFT sends its own errors with status 500.
+        let status = if recorded["response"]["error"].is_null() { "200 OK" } else { "500 Oops" };
+        answer(status, &["content-type: application/json"], &recorded["response"].to_string())
+    })
+    .await;
+    let pool = Arc::new(Pool::new(&[server.url().parse().unwrap()], None).unwrap());
+    let client = Client::probe(pool, LIMIT).await.unwrap();
+    assert_eq!(client.version(), EmissionsVersion::V10);
+    (server, client)
+}
+
+fn address() -> Address {
+    Wallet::from_private_key(&"11".repeat(32)).unwrap().address().clone()
+}
+
+async fn simulated(answers: &'static [(&'static str, &'static str)]) -> Simulation {
+    client(answers).await.1.simulate(b"tx".to_vec()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_simulation_fits_is_refused_or_is_not_to_be_had() {
+    let fits = simulated(&[("Simulate", "simulate/payload.ok")]).await;
+    assert!(matches!(fits, Simulation::Fits { gas_used } if gas_used > 100_000), "{fits:?}");
+    // What is not admitted is executed and paid for all the same.
+    let fits = simulated(&[("Simulate", "simulate/payload.not_admitted")]).await;
+    assert!(matches!(fits, Simulation::Fits { .. }), "{fits:?}");
+    let refused = simulated(&[("Simulate", "simulate/payload.bad_nonce")]).await;
+    assert!(
+        matches!(&refused, Simulation::Refused { log } if log.contains("unfulfilled nonce")),
+        "{refused:?}"
+    );
+    let without = simulated(&[("Simulate", "abci_query/no_grpc_node.Simulate")]).await;
+    assert_eq!(without, Simulation::Unsupported);
+}
+
+#[tokio::test]
+async fn an_account_that_is_there_is_new_or_is_not_there() {
+    let asked =
+        async |name: &'static [(&'static str, &'static str)]| client(name).await.1.account(&address()).await;
+    assert!(asked(&[("AccountInfo", "abci_query/AccountInfo")]).await.unwrap().unwrap().number > 0);
+    let new = asked(&[("AccountInfo", "abci_query/AccountInfo.no_tx_yet")]).await.unwrap().unwrap();
+    assert_eq!(new.sequence, 0);
+    assert_eq!(asked(&[("AccountInfo", "abci_query/AccountInfo.missing")]).await.unwrap(), None);
+    let refused = asked(&[("AccountInfo", "abci_query/AccountInfo.bad_address")]).await.unwrap_err();
+    assert_eq!(refused.verdict(), Some(Verdict::Rejected));
+    assert!(!refused.is_endpoint_fault());
+}
+
+#[tokio::test]
+async fn a_transaction_is_in_a_block_or_in_none() {
+    let found =
+        client(&[("\"tx\"", "tx/payload_ok.delivered")]).await.1.locate(TxHash::of(b"tx")).await.unwrap();
+    assert!(matches!(&found, Located::Found(tx) if tx.height == 482 && tx.gas_used == 145_537), "{found:?}");
+    let absent = client(&[("\"tx\"", "tx.missing")]).await.1.locate(TxHash::of(b"tx")).await.unwrap();
+    assert!(matches!(absent, Located::Absent { head } if head > 0), "{absent:?}");
+    // A node that syncs knows nothing of what is new.
+    let syncing = client(&[("\"tx\"", "tx.missing"), ("\"status\"", "status.catching_up")]).await.1;
+    assert!(syncing.locate(TxHash::of(b"tx")).await.is_err());
+}
+
+#[tokio::test]
+async fn a_server_that_is_no_comet_bft_is_passed_over() {
+    let (_server, client) = client(&[("GetTopic", "no_such_method")]).await;
+    let error = client.topic(1).await.unwrap_err();
+    assert!(error.is_endpoint_fault(), "{error}");
+    assert!(matches!(error, QueryError::Pool(_)));
+}
