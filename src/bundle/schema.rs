@@ -103,7 +103,7 @@ pub const KEYS: [Key; 31] = [
         Default("25"),
         "Deadline of one prediction, in seconds; the model is killed at it.",
     ),
-    key("runtime.memory_mb", Integer, Unset, "Memory limit of the model, in MiB."),
+    key("runtime.memory_mb", Integer, Unset, "Memory limit of the model and what it starts, in MiB."),
     key(
         "runtime.cpu_cores",
         Number,
@@ -111,7 +111,12 @@ pub const KEYS: [Key; 31] = [
         "CPUs that numeric libraries are told to use; otherwise the container's quota.",
     ),
     key("runtime.load_seconds", Number, Default("300"), "Deadline of importing the module, in seconds."),
-    key("runtime.spare", Bool, Default("false"), "Keep a second, loaded model process at hand."),
+    key(
+        "runtime.spare",
+        Bool,
+        Default("false"),
+        "Keep a second, loaded process, which takes over when the first is gone.",
+    ),
     key("runtime.writable", Paths, Unset, "Folders that the model may write to, beside its scratch folder."),
     key("validation.warn_below", Number, Unset, "A lower prediction is submitted with a warning."),
     key("validation.warn_above", Number, Unset, "A higher prediction is submitted with a warning."),

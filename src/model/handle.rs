@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::spec::{Answer, Call, Failure, FailureKind, ModelSpec, StartError};
 use super::status::{ModelState, ModelStatus};
@@ -21,6 +21,8 @@ pub struct Model {
     orders: mpsc::Sender<Order>,
     status: watch::Receiver<ModelStatus>,
     stop: CancellationToken,
+    /// Stops it with the last of the clones, loaded or not.
+    _last: Arc<DropGuard>,
 }
 
 /// A call on its way.
@@ -68,7 +70,8 @@ impl Model {
         let (orders, queue) = mpsc::channel(QUEUE);
         let status = supervisor.status();
         tokio::spawn(supervisor.run(queue));
-        Ok(Self { orders, status, stop })
+        let last = Arc::new(stop.clone().drop_guard());
+        Ok(Self { orders, status, stop, _last: last })
     }
 
     /// Asks the model, once it is loaded. The call's limit is kept by killing.

@@ -60,30 +60,29 @@ impl Nursery {
         self.spec.memory_mb.map(MemoryLimit::of_mib)
     }
 
-    /// Spawns a process, and waits until it says its number.
-    pub async fn spawn(&self) -> Result<(Process, u32), Failure> {
+    /// Spawns a process, and waits until its walls stand.
+    pub async fn spawn(&self) -> Result<Newborn, Failure> {
         let spawned = Process::spawn(&self.spawner, self.launch()).await;
         let cannot =
             |error| Failure::new(FailureKind::Crash, format!("the model process cannot be started: {error}"));
         let mut process = Some(spawned.map_err(cannot)?);
         let greeted = Instant::now() + GREETING_LIMIT;
+        let pid = match hear(&mut process, greeted, "did not start").await? {
+            FromHost::Started { pid } => pid,
+            _ => return Err(unexpected(process).await),
+        };
+        if let Some(Err(error)) = process.as_mut().map(|process| process.started(pid)) {
+            return Err(broke(process, &format!("it is not there: {error}")).await);
+        }
         match (hear(&mut process, greeted, "did not start").await?, process) {
-            (FromHost::Started { pid }, Some(mut process)) => match process.started(pid) {
-                Ok(()) => Ok((process, pid)),
-                Err(error) => Err(broke(Some(process), &format!("it is not there: {error}")).await),
-            },
+            (FromHost::Confined(walls), Some(process)) => Ok(Newborn { process, pid, walls }),
             (_, process) => Err(unexpected(process).await),
         }
     }
 
     /// Has a process import the module. `stop` ends it before.
-    pub async fn load(
-        &self,
-        process: Process,
-        pid: u32,
-        stop: CancellationToken,
-    ) -> Result<Replica, Failure> {
-        let mut process = Some(process);
+    pub async fn load(&self, newborn: Newborn, stop: CancellationToken) -> Result<Replica, Failure> {
+        let (pid, mut process) = (newborn.pid, Some(newborn.process));
         tokio::select! {
             loaded = self.bring_up(&mut process, pid) => loaded,
             () = stop.cancelled() => Err(killed(process, FailureKind::Crash, "the model was stopped".into()).await),
@@ -92,28 +91,23 @@ impl Nursery {
 
     async fn bring_up(&self, process: &mut Option<Process>, pid: u32) -> Result<Replica, Failure> {
         let greeted = Instant::now() + GREETING_LIMIT;
-        let mut confinement = None;
-        let python = loop {
-            match hear(process, greeted, "did not start").await? {
-                FromHost::Confined(walls) if confinement.is_none() => confinement = Some(walls),
-                FromHost::Hello { protocol: PROTOCOL, build, python } => {
-                    tracing::debug!(build, python, "the model process speaks");
-                    break python;
-                }
-                FromHost::Hello { protocol, build, .. } => {
-                    let message =
-                        format!("build {build} of it speaks protocol {protocol}, this is {PROTOCOL}");
-                    return Err(broke(process.take(), &message).await);
-                }
-                _ => return Err(unexpected(process.take()).await),
+        let python = match hear(process, greeted, "did not start").await? {
+            FromHost::Hello { protocol: PROTOCOL, build, python } => {
+                tracing::debug!(build, python, "the model process speaks");
+                python
             }
+            FromHost::Hello { protocol, build, .. } => {
+                let message = format!("build {build} of it speaks protocol {protocol}, this is {PROTOCOL}");
+                return Err(broke(process.take(), &message).await);
+            }
+            _ => return Err(unexpected(process.take()).await),
         };
         say(process, &ToHost::Load(self.load.clone())).await?;
         let deadline = Instant::now() + self.spec.load_limit;
         match hear(process, deadline, "was not imported").await? {
             FromHost::Loaded { function, is_async, seconds } => {
                 tracing::info!(function, is_async, python, seconds, "the model is loaded");
-                let facts = Facts { pid, python, load_seconds: seconds, confinement };
+                let facts = Facts { pid, python, load_seconds: seconds };
                 Ok(Replica::new(process.take(), facts, self).await)
             }
             FromHost::LoadFailed { fault } => {
@@ -147,6 +141,23 @@ impl Nursery {
     }
 }
 
+/// A process that is about to become an interpreter.
+#[derive(Debug)]
+pub struct Newborn {
+    process: Process,
+    /// Its number.
+    pub pid: u32,
+    /// The walls that it could put up.
+    pub walls: Confinement,
+}
+
+impl Newborn {
+    /// Kills it.
+    pub async fn end(self) {
+        self.process.end().await;
+    }
+}
+
 /// What became known of a process while it was loaded.
 #[derive(Debug, Clone)]
 pub struct Facts {
@@ -156,6 +167,4 @@ pub struct Facts {
     pub python: String,
     /// How long importing took.
     pub load_seconds: f64,
-    /// The walls that it could put up.
-    pub confinement: Option<Confinement>,
 }

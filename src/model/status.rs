@@ -138,7 +138,8 @@ impl Board {
 
     /// A process begins, and nobody answers meanwhile. When the last one could not be loaded that still
     /// is what there is to say.
-    pub fn begins(&self, pid: u32) {
+    pub fn begins(&mut self, pid: u32, walls: Confinement) {
+        self.confined(walls);
         self.status.send_modify(|status| {
             status.pid = Some(pid);
             if !self.cannot_load {
@@ -150,11 +151,7 @@ impl Board {
     /// A process is loaded and answers from now on.
     pub fn answers(&mut self, replica: &Replica) {
         self.cannot_load = false;
-        let Facts { pid, ref python, load_seconds, confinement } = replica.facts;
-        // First: who sees that it is ready sees which walls stand.
-        if let Some(confinement) = confinement {
-            self.confined(confinement);
-        }
+        let Facts { pid, ref python, load_seconds } = replica.facts;
         self.status.send_modify(|status| {
             status.state = ModelState::Ready;
             status.pid = Some(pid);

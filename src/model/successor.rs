@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bootstrap_frames::Confinement;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
-use super::nursery::Nursery;
-use super::process::Process;
+use super::nursery::{Newborn, Nursery};
 use super::replica::{Replica, Watched};
 use super::spec::Failure;
 use super::status::RestartCause;
@@ -29,7 +29,7 @@ enum State {
     Waiting(Instant),
     /// The one before it leaves: both may not fit into memory.
     Clearing(BoxFuture<'static, ()>),
-    Spawning(BoxFuture<'static, Result<(Process, u32), Failure>>),
+    Spawning(BoxFuture<'static, Result<Newborn, Failure>>),
     Loading(BoxFuture<'static, Result<Replica, Failure>>),
     Loaded(Box<Replica>),
     /// It ended while it was at hand.
@@ -39,8 +39,8 @@ enum State {
 /// What became of it.
 #[derive(Debug)]
 pub enum News {
-    /// There is a process with this number, which loads.
-    Spawned(u32),
+    /// There is a process with this number behind these walls, which loads.
+    Spawned(u32, Confinement),
     /// It is loaded.
     Loaded(u32),
     /// It failed, and another one follows in time.
@@ -114,11 +114,12 @@ impl Successor {
                     self.state = self.spawning();
                 }
                 State::Spawning(spawned) => match spawned.await {
-                    Ok((process, pid)) => {
+                    Ok(newborn) => {
+                        let news = News::Spawned(newborn.pid, newborn.walls);
                         let (nursery, stop) = (self.nursery.clone(), self.stop.clone());
-                        let loaded = async move { nursery.load(process, pid, stop).await };
+                        let loaded = async move { nursery.load(newborn, stop).await };
                         self.state = State::Loading(Box::pin(loaded));
-                        return News::Spawned(pid);
+                        return news;
                     }
                     Err(failure) => return self.failed(failure, RestartCause::Load),
                 },
@@ -150,8 +151,8 @@ impl Successor {
             State::Unwanted | State::Waiting(_) => {}
             State::Clearing(left) => left.await,
             State::Spawning(spawned) => {
-                if let Ok((process, _)) = spawned.await {
-                    process.end().await;
+                if let Ok(newborn) = spawned.await {
+                    newborn.end().await;
                 }
             }
             // The stopping ends it.

@@ -155,7 +155,7 @@ impl Supervisor {
             return tell_of_spare(&self.board, &news);
         }
         match news {
-            News::Spawned(pid) => self.board.begins(pid),
+            News::Spawned(pid, walls) => self.board.begins(pid, walls),
             News::Loaded(_) => {
                 self.promote();
                 if self.keeps_spare {
@@ -176,7 +176,7 @@ impl Supervisor {
 /// The successor is the spare process as long as another answers.
 fn tell_of_spare(board: &Board, news: &News) {
     match news {
-        News::Spawned(_) => {}
+        News::Spawned(..) => {}
         News::Loaded(pid) => board.spare(Some(*pid)),
         News::Failed(failure, cause) => board.spare_died(failure, *cause),
     }

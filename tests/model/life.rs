@@ -6,8 +6,8 @@ use std::time::Duration;
 use bootstrap::model::{FailureKind, Model, ModelSpec, ModelState, RestartCause};
 
 use crate::support::{
-    Bundle, call, eventually, failure, is_alive, loaded, quick, until, value, with_each_python,
-    with_one_python,
+    Bundle, LATER, call, eventually, failure, happen, is_alive, loaded, quick, until, value,
+    with_each_python, with_one_python,
 };
 
 #[test]
@@ -56,13 +56,12 @@ def predict(nonce):
 #[test]
 fn a_process_that_dies_between_calls_is_replaced_before_the_next() {
     const CODE: &str = "
-import os, threading
 def predict(nonce):
-    if nonce == 1: threading.Timer(0.1, lambda: os._exit(9)).start()
+    if nonce == 1: later(os._exit, 9)
     return nonce
 ";
     with_one_python(|python| async move {
-        let bundle = Bundle::new(CODE);
+        let bundle = Bundle::new(&format!("{LATER}{CODE}"));
         let model = Model::start(bundle.spec(python, "predict")).unwrap();
         assert_eq!(value(&model, 1).await, "1");
         let first = model.watch().borrow().pid.unwrap();
@@ -70,7 +69,7 @@ def predict(nonce):
         let replaced = until(&model, "another process", |status| {
             status.restarts.of(RestartCause::Crash) == 1 && status.state == ModelState::Ready
         });
-        let second = replaced.await.pid.unwrap();
+        let second = happen(&bundle, replaced).await.pid.unwrap();
         assert!(!is_alive(first) && is_alive(second));
         assert_eq!(value(&model, 2).await, "2");
         assert_eq!(model.watch().borrow().restarts.failures(), 1);

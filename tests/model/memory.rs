@@ -2,12 +2,11 @@
 
 use bootstrap::model::{FailureKind, Model, ModelSpec, ModelState, RestartCause};
 
-use crate::support::{Bundle, call, failure, is_alive, loaded, until, value, with_one_python};
+use crate::support::{Bundle, LATER, call, failure, happen, is_alive, loaded, until, value, with_one_python};
 
 #[test]
 fn the_memory_limit_is_kept_in_calls_between_them_and_while_loading_with_children_too() {
     const CODE: &str = "
-import os, threading, time
 MIB = 1024 * 1024
 def hold(mib):
     held = bytearray(os.urandom(1) * (mib * MIB))
@@ -19,13 +18,13 @@ def children(count, mib):
 def predict(nonce):
     if nonce == 1: hold(300)
     if nonce == 2: children(2, 100)
-    if nonce == 3: threading.Thread(target=hold, args=[300]).start()
+    if nonce == 3: later(hold, 300)
     return nonce
 def never(): pass
 if os.path.exists(os.path.join(os.path.dirname(__file__), 'large')): hold(300)
 ";
     with_one_python(|python| async move {
-        let bundle = Bundle::new(CODE);
+        let bundle = Bundle::new(&format!("{LATER}{CODE}"));
         let spec = ModelSpec { memory_mb: Some(150), ..bundle.spec(python, "predict") };
         let model = Model::start(spec.clone()).unwrap();
         for nonce in [1, 2] {
@@ -36,12 +35,10 @@ if os.path.exists(os.path.join(os.path.dirname(__file__), 'large')): hold(300)
         }
         loaded(&model).await;
         assert_eq!(value(&model, 3).await, "3");
-        let memory = |times| {
-            until(&model, "another death", move |status| {
-                status.restarts.of(RestartCause::Memory) == times && status.state == ModelState::Ready
-            })
-        };
-        memory(3).await;
+        let replaced = until(&model, "another process", |status| {
+            status.restarts.of(RestartCause::Memory) == 3 && status.state == ModelState::Ready
+        });
+        happen(&bundle, replaced).await;
         assert_eq!(value(&model, 4).await, "4");
 
         std::fs::write(bundle.root().join("large"), "").unwrap();

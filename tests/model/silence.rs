@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use bootstrap::model::{Model, ModelSpec, ModelState, RestartCause};
 
-use crate::support::{Bundle, is_alive, loaded, until, value, with_one_python};
+use crate::support::{Bundle, LATER, happen, is_alive, loaded, until, value, with_one_python};
 
 #[test]
 fn a_process_that_is_stopped_or_locked_between_calls_is_replaced_before_the_next() {
     const CODE: &str = "
-import ctypes, os, signal, threading
-def later(what, *arguments): threading.Timer(0.1, what, arguments).start()
+import ctypes, signal
 def predict(nonce):
     if nonce == 1: later(os.kill, os.getpid(), signal.SIGSTOP)
     # Called through PyDLL, C keeps the interpreter's lock.
@@ -18,7 +17,7 @@ def predict(nonce):
     return nonce
 ";
     with_one_python(|python| async move {
-        let bundle = Bundle::new(CODE);
+        let bundle = Bundle::new(&format!("{LATER}{CODE}"));
         let spec = ModelSpec { silence_limit: Duration::from_millis(1500), ..bundle.spec(python, "predict") };
         let model = Model::start(spec).unwrap();
         for nonce in 1..=2_u32 {
@@ -28,7 +27,7 @@ def predict(nonce):
                 status.restarts.of(RestartCause::Silence) == u64::from(nonce)
                     && status.state == ModelState::Ready
             });
-            let second = replaced.await.pid.unwrap();
+            let second = happen(&bundle, replaced).await.pid.unwrap();
             assert!(!is_alive(first) && is_alive(second));
         }
         assert_eq!(value(&model, 3).await, "3");

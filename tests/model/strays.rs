@@ -9,8 +9,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::{
-    BOOTSTRAP, Bundle, call, eventually, failure, is_alive, loaded, numbers, parent, pythons, quick, value,
-    with_each_python, with_one_python,
+    BOOTSTRAP, Bundle, call, eventually, failure, is_alive, loaded, numbers, parent, pythons, value,
+    with_one_python,
 };
 
 /// Starts what likes to stay: a child, one with a session of its own, and a daemon. Their numbers are
@@ -34,6 +34,11 @@ def stray():
     while len(open(FILE).readlines()) % 3: time.sleep(0.01)
 ";
 
+/// Time for all that a model is to start.
+fn within_five_seconds(nonce: i64) -> Call {
+    Call { limit: Duration::from_secs(5), ..call(nonce) }
+}
+
 /// Everything that such a model noted, once all of it runs.
 async fn strays(folder: &Path) -> Vec<u32> {
     let file = folder.join("strays");
@@ -56,14 +61,14 @@ def predict(nonce):
 "
     );
     let code = &*code.leak();
-    with_each_python(|python| async move {
+    with_one_python(|python| async move {
         let bundle = Bundle::new(code);
         let model = Model::start(bundle.spec(python, "predict")).unwrap();
         let told = failure(&model, call(1)).await.message;
         let scratch = Path::new(told.strip_prefix("RuntimeError: ").unwrap());
         // A failed call is no reason to end what a model runs beside it.
         let of_the_first = strays(scratch).await;
-        for (call, kind) in [(call(2), FailureKind::Crash), (quick(3), FailureKind::Timeout)] {
+        for (call, kind) in [(call(2), FailureKind::Crash), (within_five_seconds(3), FailureKind::Timeout)] {
             assert_eq!(failure(&model, call).await.kind, kind);
             let noted = numbers(&scratch.join("strays"));
             std::fs::remove_file(scratch.join("strays")).unwrap();
@@ -124,7 +129,7 @@ def predict(nonce):
             assert_eq!(value(&model, 0).await, "0");
             let pid = model.watch().borrow().pid.unwrap();
             let keeper = parent(pid);
-            let (asked, ()) = tokio::join!(failure(&model, quick(1)), async {
+            let (asked, ()) = tokio::join!(failure(&model, within_five_seconds(1)), async {
                 // As the model could, where the kernel does not confine its signals.
                 kill(Pid::from_raw(keeper.try_into().unwrap()), signal).unwrap();
             });
@@ -166,10 +171,9 @@ def predict(nonce):
                 .filter_map(|process| std::fs::read(process.ok()?.path().join("environ")).ok());
             environments.filter(|text| text.windows(mark.len()).any(|part| part == mark.as_bytes())).count()
         };
-        let (told, ()) =
-            tokio::join!(failure(&model, Call { limit: Duration::from_secs(5), ..call(1) }), async {
-                eventually("the bomb", || bombs() > 200).await;
-            });
+        let (told, ()) = tokio::join!(failure(&model, within_five_seconds(1)), async {
+            eventually("the bomb", || bombs() > 200).await;
+        });
         assert_eq!(told.kind, FailureKind::Timeout, "{told:?}");
         loaded(&model).await;
         model.stop().await;

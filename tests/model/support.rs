@@ -82,3 +82,23 @@ pub fn numbers(file: &Path) -> Vec<u32> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     text.lines().filter_map(|line| line.parse().ok()).collect()
 }
+
+/// For models: `later` does something when the test says so, by [`happen`].
+pub const LATER: &str = "
+import os, threading, time
+def later(what, *arguments):
+    mark = os.path.join(os.path.dirname(__file__), 'happen')
+    def wait():
+        while not os.path.exists(mark): time.sleep(0.01)
+        what(*arguments)
+    threading.Thread(target=wait, daemon=True).start()
+";
+
+/// What a model does `later` happens, until something is so.
+pub async fn happen<T>(bundle: &Bundle, consequence: impl Future<Output = T>) -> T {
+    let mark = bundle.root().join("happen");
+    std::fs::write(&mark, "").unwrap();
+    let seen = consequence.await;
+    std::fs::remove_file(mark).unwrap();
+    seen
+}
