@@ -22,6 +22,16 @@ pub enum GasKind {
 }
 
 impl GasKind {
+    /// What the module takes beside the fee, in uallo: `data_sending_fee` and `registration_fee` of a fresh
+    /// chain. For estimates; the chain has the last word.
+    #[must_use]
+    pub const fn charge(self) -> u128 {
+        match self {
+            Self::Payload => 10,
+            Self::Register => 200,
+        }
+    }
+
     /// Gas limit when nothing is known of the real use.
     const fn default_limit(self) -> u64 {
         match self {

@@ -133,6 +133,7 @@ impl Args {
         let pool = Pool::new(&chain.urls, chain.chain_id.clone()).map_err(CannotRun::Endpoint)?;
         let setup = Setup {
             pool: Arc::new(pool),
+            api_key: settings.api_key,
             wallet: chain.wallet,
             model,
             options: Options {

@@ -126,6 +126,12 @@ pub enum JournalError {
     /// The file or its file system cannot be written.
     #[error("the journal is read-only")]
     ReadOnly(#[source] rusqlite::Error),
+    /// The disk fails, or the process may not make the file any longer.
+    #[error("the disk that holds the journal fails")]
+    Disk(#[source] rusqlite::Error),
+    /// The file was removed while it was open: what is written to it is lost.
+    #[error("the journal was removed while it was in use")]
+    Removed,
     /// The file is not what was written.
     #[error("the journal is damaged")]
     Damaged(#[source] rusqlite::Error),
@@ -166,6 +172,12 @@ pub enum JournalError {
 }
 
 impl JournalError {
+    /// Whether the same call may succeed later, with the journal as it is.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Full(_) | Self::ReadOnly(_) | Self::Disk(_) | Self::Busy(_) | Self::Slow(_))
+    }
+
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self) -> &'static str {
@@ -178,7 +190,8 @@ impl JournalError {
             Self::Foreign => "move the file away, or choose another folder with --state-dir",
             Self::Newer { .. } => "run the release that wrote it",
             Self::Busy(_) => "close the program that has the journal open for writing",
-            Self::Damaged(_) | Self::Sqlite(_) | Self::Slow(_) => {
+            Self::Removed => "start the worker again: what was already submitted is asked of the chain",
+            Self::Damaged(_) | Self::Disk(_) | Self::Sqlite(_) | Self::Slow(_) => {
                 "check the disk that holds the state folder"
             }
             Self::NoRound { .. } | Self::Closed => "this is a mistake of the program: please report it",
@@ -192,6 +205,7 @@ impl From<rusqlite::Error> for JournalError {
             Some(ErrorCode::DiskFull) => Self::Full(error),
             Some(ErrorCode::ReadOnly) => Self::ReadOnly(error),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error),
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => Self::Disk(error),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(error),
             // A column that holds what no release of this program writes there.
             None if matches!(error, rusqlite::Error::FromSqlConversionFailure(..)) => Self::Damaged(error),

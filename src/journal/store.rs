@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ pub struct Journal {
     path: PathBuf,
     durability: Durability,
     // After the connection: closing any descriptor of the file drops SQLite's own locks.
-    _lock: File,
+    lock: File,
 }
 
 impl Journal {
@@ -76,7 +76,7 @@ impl Journal {
             params![std::process::id(), host.as_deref().map(str::trim)],
         )
         .map_err(unusable)?;
-        Ok(Self { reader: Reader::over(db), path, durability: Durability::Flushed, _lock: lock })
+        Ok(Self { reader: Reader::over(db), path, durability: Durability::Flushed, lock })
     }
 
     /// Where the file is.
@@ -91,6 +91,21 @@ impl Journal {
         &self.reader
     }
 
+    /// Writes something that changes nothing, and flushes it.
+    ///
+    /// # Errors
+    /// Those of the disk: whatever is written next would fail too.
+    pub fn check_writable(&mut self) -> Result<(), JournalError> {
+        self.check_is_there()?;
+        self.reader.db_mut().execute("UPDATE identity SET holder_pid = ?1", [std::process::id()])?;
+        Ok(())
+    }
+
+    fn check_is_there(&self) -> Result<(), JournalError> {
+        let links = self.lock.metadata().map_or(0, |file| file.nlink());
+        if links == 0 { Err(JournalError::Removed) } else { Ok(()) }
+    }
+
     /// Runs `work`, which is `step`, in one transaction that no other writer can come between, and commits it.
     pub(super) fn write<T, E>(
         &mut self,
@@ -102,6 +117,7 @@ impl Journal {
         E: From<JournalError>,
     {
         failpoint::reach(step, Moment::Before);
+        self.check_is_there()?;
         let db = self.reader.db_mut();
         if self.durability != durability {
             let level = if durability == Durability::Flushed { "full" } else { "normal" };

@@ -1,12 +1,16 @@
 //! Block heights as a clock: where the chain is, and when it will be at a height.
 
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Weight of the newest measurement is one in this many, once there were as many.
-const SMOOTHING: u32 = 8;
+/// Measurements of which the median counts: one block that is late, or a chain that halts, changes nothing.
+const MEASUREMENTS: usize = 7;
+/// How many of them the chain's own history stands for.
+const HISTORY: usize = 3;
 /// The shortest block time that is believed: blocks that came in a bunch say nothing of the next.
 const MIN_BLOCK_TIME: Duration = Duration::from_millis(100);
 /// Until anything was measured.
@@ -19,10 +23,8 @@ pub struct Head {
     pub height: i64,
     /// When we learnt of it.
     pub seen: Instant,
-    /// Mean time between blocks, as seen from here.
+    /// Time between two blocks, as seen from here.
     pub block_time: Duration,
-    /// Measurements in it, up to [`SMOOTHING`].
-    measurements: u32,
 }
 
 impl Head {
@@ -52,21 +54,23 @@ impl Head {
 #[derive(Debug, Clone)]
 pub struct Clock {
     head: watch::Sender<Head>,
+    measured: Arc<Mutex<VecDeque<Duration>>>,
 }
 
 impl Clock {
     #[cfg(test)]
     pub(super) fn at(height: i64, seen: Instant, block_time: Duration) -> Head {
-        Head { height, seen, block_time, measurements: SMOOTHING }
+        Head { height, seen, block_time }
     }
 
     /// A clock that has seen no block. `block_time` is the mean of the chain's history, where a node
     /// told it.
     #[must_use]
     pub fn new(block_time: Option<Duration>) -> Self {
-        let measurements = if block_time.is_some() { SMOOTHING } else { 0 };
+        let measured = block_time.map_or_else(VecDeque::new, |time| VecDeque::from([time; HISTORY]));
         let block_time = block_time.unwrap_or(DEFAULT_BLOCK_TIME).max(MIN_BLOCK_TIME);
-        Self { head: watch::Sender::new(Head { height: 0, seen: Instant::now(), block_time, measurements }) }
+        let head = watch::Sender::new(Head { height: 0, seen: Instant::now(), block_time });
+        Self { head, measured: Arc::new(Mutex::new(measured)) }
     }
 
     /// The newest block.
@@ -90,14 +94,23 @@ impl Clock {
             if head.height > 0
                 && let Ok(blocks) = u32::try_from(blocks)
             {
-                let measured = (now - head.seen) / blocks;
-                head.measurements = (head.measurements + 1).min(SMOOTHING);
-                let mean = (head.block_time * (head.measurements - 1) + measured) / head.measurements;
-                head.block_time = mean.max(MIN_BLOCK_TIME);
+                head.block_time = self.median_with((now - head.seen) / blocks).max(MIN_BLOCK_TIME);
             }
             (head.height, head.seen) = (height, now);
             true
         });
+    }
+
+    fn median_with(&self, newest: Duration) -> Duration {
+        // Plain data: a panic while it was held leaves nothing half done.
+        let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
+        measured.push_back(newest);
+        if measured.len() > MEASUREMENTS {
+            measured.pop_front();
+        }
+        let mut sorted: Vec<_> = measured.iter().copied().collect();
+        sorted.sort_unstable();
+        sorted.get(sorted.len() / 2).copied().unwrap_or(newest)
     }
 
     /// Waits for the next block, at most two block times: without events nobody tells of it.
@@ -136,6 +149,30 @@ mod tests {
         clock.observe_at(10, start);
         clock.observe_at(11, start + Duration::from_secs(1));
         assert_eq!(clock.head().block_time, Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_chain_that_halts_and_goes_on_has_the_same_pace() {
+        for halt in [60, 3_600] {
+            let clock = Clock::new(Some(Duration::from_secs(1)));
+            let mut now = Instant::now();
+            for height in 10..40 {
+                now += Duration::from_secs(if height == 20 { halt } else { 1 });
+                clock.observe_at(height, now);
+                assert_eq!(clock.head().block_time, Duration::from_secs(1), "{height}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_chain_that_changes_its_pace_is_followed_within_some_blocks() {
+        let clock = Clock::new(Some(Duration::from_millis(200)));
+        let mut now = Instant::now();
+        for height in 10..20 {
+            now += Duration::from_secs(30);
+            clock.observe_at(height, now);
+        }
+        assert_eq!(clock.head().block_time, Duration::from_secs(30));
     }
 
     #[test]

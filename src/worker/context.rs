@@ -71,9 +71,8 @@ pub struct Context {
     pub stopping: CancellationToken,
     /// Cancelled when what was begun has had its time.
     pub leaving: CancellationToken,
-    /// How many values an inference of the topic holds.
-    pub arity: Arity,
     client: RwLock<Client>,
+    arity: Mutex<Option<Arity>>,
     price: Mutex<Option<GasPrice>>,
     repeats: Mutex<Repeats>,
     /// The last that was shown: a model that fails with each call says the same each time.
@@ -91,7 +90,6 @@ impl Context {
         client: Client,
         clock: Clock,
         journal: JournalHandle,
-        arity: Arity,
         stopping: CancellationToken,
     ) -> Self {
         Self {
@@ -104,8 +102,8 @@ impl Context {
             delivered: broadcast::Sender::new(DELIVERED_QUEUE),
             stopping,
             leaving: CancellationToken::new(),
-            arity,
             client: RwLock::new(client),
+            arity: Mutex::new(None),
             price: Mutex::new(None),
             repeats: Mutex::default(),
             traceback: Mutex::default(),
@@ -122,6 +120,17 @@ impl Context {
     #[must_use]
     pub fn client(&self) -> Client {
         self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many values an inference of the topic holds; `None` until the chain was asked.
+    #[must_use]
+    pub fn arity(&self) -> Option<Arity> {
+        *self.arity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The topic was read, or has to be read again.
+    pub fn set_arity(&self, arity: Option<Arity>) {
+        *self.arity.lock().unwrap_or_else(PoisonError::into_inner) = arity;
     }
 
     /// The chain runs another emissions version now.

@@ -11,6 +11,7 @@
 //! | `prediction` | the model's answer as the chain takes it |
 //! | `validate` | what a prediction must satisfy |
 //! | `transact` | one transaction, from simulation to its place in a block |
+//! | `means` | whether the wallet can pay for its next transaction |
 //! | `registration` | the worker's registration in its topic |
 //! | `context` | what all of them share |
 //! | `reporter` | the heartbeat, as the loop fills it |
@@ -18,6 +19,7 @@
 pub mod clock;
 pub mod context;
 mod main_loop;
+mod means;
 mod onboarding;
 pub mod prediction;
 mod registration;

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::context::Context;
-use super::prediction::Values;
+use super::prediction::{Arity, Values};
 use super::registration;
 use super::transact::{self, Intent, Obstacle, Refusal, Transacted, block_verdict};
 use super::validate;
@@ -82,6 +82,8 @@ pub struct Round {
     pub model: Model,
     /// The window.
     pub window: Window,
+    /// How many values an inference holds.
+    pub arity: Arity,
     /// Told of each step.
     pub progress: watch::Sender<Option<Progress>>,
 }
@@ -310,7 +312,7 @@ impl Round {
         };
         let (kind, message) = match answer {
             Ok(Answer::Skipped { why }) => return Ok(Predicted::Skipped(why)),
-            Ok(Answer::Value(prediction)) => match Values::new(&prediction, self.context.arity) {
+            Ok(Answer::Value(prediction)) => match Values::new(&prediction, self.arity) {
                 Ok(values) => match self.judge(&values) {
                     Ok(()) => {
                         let (key, text) = (self.key(), values.to_string());
@@ -378,7 +380,7 @@ impl Round {
         let payload = WorkerPayload {
             topic_id: self.key().topic_id,
             nonce: self.window.nonce,
-            inference: Some(values.inference(self.context.arity)),
+            inference: Some(values.inference(self.arity)),
             ..WorkerPayload::default()
         };
         Ok(client.version().any(&payload.sign(client.version(), &self.context.wallet)?))

@@ -2,7 +2,8 @@
 //!
 //! Pure: told of events, answers and the clock, it says what to do next. Looks are sparse far from a
 //! window, dense close by, and never further apart than the polling interval. While events come in, the
-//! look at an opening is only the net below them.
+//! look at an opening is only the net below them. All pauses are shares of a window, so that none can open
+//! and close between two looks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,6 +17,10 @@ use crate::chain::query::{Window, WindowStatus};
 const REMEMBERED: usize = 256;
 /// The shortest pause between two looks.
 const MIN_PAUSE: Duration = Duration::from_millis(50);
+/// Pauses after a look that failed, doubling.
+const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+/// Blocks by which an event of an opening may be late before the chain is asked.
+const LATE_BLOCKS: u32 = 2;
 
 /// Whether events come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,23 +43,39 @@ pub struct Schedule {
     taken: BTreeSet<i64>,
     next_start: Option<i64>,
     epoch_length: Option<i64>,
+    /// Blocks in which a window can be answered.
+    window_length: Option<u32>,
     last_look: Option<Instant>,
+    /// Looks in a row that failed.
+    failures: u32,
+    /// Looks in a row that told nothing new: the chain halts, or an opening is overdue.
+    in_vain: u32,
+    last_height: i64,
 }
 
 impl Schedule {
-    /// A schedule that has seen nothing. `polling_interval` is the longest pause between two looks;
-    /// `epoch_length` is the topic's, in blocks.
+    /// A schedule that has seen nothing. `polling_interval` is the longest pause between two looks.
     #[must_use]
-    pub fn new(polling_interval: Duration, epoch_length: Option<i64>) -> Self {
+    pub const fn new(polling_interval: Duration) -> Self {
         Self {
             polling_interval,
             unfinished: BTreeMap::new(),
             waiting: BTreeMap::new(),
             taken: BTreeSet::new(),
             next_start: None,
-            epoch_length: epoch_length.filter(|length| *length > 0),
+            epoch_length: None,
+            window_length: None,
             last_look: None,
+            failures: 0,
+            in_vain: 0,
+            last_height: 0,
         }
+    }
+
+    /// The topic's lengths, in blocks.
+    pub fn set_lengths(&mut self, epoch: i64, window: i64) {
+        self.epoch_length = Some(epoch).filter(|length| *length > 0);
+        self.window_length = u32::try_from(window).ok().filter(|length| *length > 0);
     }
 
     /// The journal knows of a round that was begun and has no end.
@@ -80,6 +101,12 @@ impl Schedule {
     /// The chain answered a look just `now`. Returns whether it told of a window that is news.
     pub fn looked(&mut self, status: &WindowStatus, now: Instant) -> bool {
         self.last_look = Some(now);
+        self.failures = 0;
+        let height = i64::try_from(status.height).unwrap_or(i64::MAX);
+        let is_halted = height <= self.last_height;
+        let is_overdue = status.next_start.is_some_and(|start| start <= height);
+        self.in_vain = if is_halted || is_overdue { self.in_vain.saturating_add(1) } else { 0 };
+        self.last_height = height;
         self.next_start = status.next_start;
         status.open.is_some_and(|window| self.opened(window))
     }
@@ -87,6 +114,7 @@ impl Schedule {
     /// A look failed: it counts as one, so that an unreachable chain is not asked in a tight loop.
     pub fn look_failed(&mut self, now: Instant) {
         self.last_look = Some(now);
+        self.failures = self.failures.saturating_add(1);
     }
 
     /// Takes the newest window that can still be answered at `height`, and the missed ones out.
@@ -133,20 +161,35 @@ impl Schedule {
         self.next_start
     }
 
-    /// When to look at the chain next.
+    /// When to look at the chain next. `is_answering`: a window is being answered.
     #[must_use]
-    pub fn next_look(&self, head: Head, subscribed: Subscribed) -> Instant {
+    pub fn next_look(&self, head: Head, subscribed: Subscribed, is_answering: bool) -> Instant {
         let Some(last) = self.last_look else { return head.seen };
         let latest = last + self.polling_interval;
-        let Some(start) = self.next_start else { return latest };
-        let dense = head.block_time / 2;
-        let wanted = match subscribed {
-            // The event of the opening comes with the block; a block later it is overdue.
-            Subscribed::Yes => head.eta(start) + head.block_time * 2,
-            Subscribed::No => head.eta(start) + dense / 2,
+        if self.failures > 0 {
+            return (last + (RETRY.0 * 2_u32.saturating_pow(self.failures - 1)).min(RETRY.1)).min(latest);
+        }
+        // A window is found before a quarter of it is gone.
+        let quarter = head.block_time * self.window_length.unwrap_or(LATE_BLOCKS * 4) / 4;
+        let dense = (head.block_time / 2).max(MIN_PAUSE);
+        if is_answering && subscribed == Subscribed::No {
+            // Only looks tell how much of the window is left.
+            return (last + head.block_time).min(latest);
+        }
+        let Some(start) = self.next_start else {
+            return match subscribed {
+                Subscribed::Yes => latest,
+                Subscribed::No => latest.min(last + quarter.max(dense)),
+            };
         };
-        // Overdue: once every half block.
-        wanted.max(last + dense.max(MIN_PAUSE)).min(latest)
+        let wanted = match subscribed {
+            // The event of the opening comes with the block; a little later it is overdue.
+            Subscribed::Yes => head.eta(start) + quarter.min(head.block_time * LATE_BLOCKS),
+            Subscribed::No => head.eta(start) + head.block_time / 4,
+        };
+        // Overdue, as when the chain halts or skips a window: with growing pauses.
+        let pause = (dense * 2_u32.saturating_pow(self.in_vain)).min(quarter).max(dense);
+        wanted.max(last + pause).min(latest)
     }
 }
 
@@ -173,20 +216,22 @@ mod tests {
     }
 
     fn schedule() -> Schedule {
-        Schedule::new(Duration::from_secs(120), Some(20))
+        let mut schedule = Schedule::new(Duration::from_secs(120));
+        schedule.set_lengths(20, 8);
+        schedule
     }
 
     /// The pause to the next look after one that was answered at block 100.
     fn pause(next_start: Option<i64>, height: i64, subscribed: Subscribed) -> Duration {
         let (mut schedule, now) = (schedule(), Instant::now());
         schedule.looked(&closed(next_start), now);
-        schedule.next_look(head(height, now), subscribed) - now
+        schedule.next_look(head(height, now), subscribed, false) - now
     }
 
     #[test]
     fn looks_at_once_then_at_the_opening() {
         let now = Instant::now();
-        assert!(schedule().next_look(head(100, now), Subscribed::No) <= now);
+        assert!(schedule().next_look(head(100, now), Subscribed::No, false) <= now);
         let wait = pause(Some(120), 100, Subscribed::No);
         assert!(wait >= BLOCK * 20 && wait <= BLOCK * 21, "{wait:?}");
     }
@@ -195,6 +240,50 @@ mod tests {
     fn never_later_than_the_polling_interval() {
         assert_eq!(pause(Some(10_000), 100, Subscribed::Yes), Duration::from_secs(120));
         assert_eq!(pause(None, 100, Subscribed::Yes), Duration::from_secs(120));
+    }
+
+    #[test]
+    fn without_events_no_window_can_pass_unseen() {
+        assert_eq!(pause(None, 100, Subscribed::No), BLOCK * 2, "a quarter of a window");
+        for length in [2, 3, 8, 100] {
+            let (mut schedule, mut now) = (schedule(), Instant::now());
+            schedule.set_lengths(200, length);
+            // A chain that halts, or skips windows: the opening is overdue, and nothing opens.
+            for _ in 0..20 {
+                schedule.looked(&WindowStatus { height: 120, ..closed(Some(120)) }, now);
+                let next = schedule.next_look(head(120, now), Subscribed::No, false);
+                let most = (BLOCK * u32::try_from(length).unwrap() / 4).max(BLOCK / 2);
+                assert!(next - now <= most, "{:?} of a window of {length} blocks", next - now);
+                now = next;
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_of_two_blocks_is_looked_for_before_its_last() {
+        let (mut schedule, now) = (schedule(), Instant::now());
+        schedule.set_lengths(20, 2);
+        schedule.looked(&closed(Some(120)), now);
+        let look = schedule.next_look(head(119, now), Subscribed::Yes, false);
+        assert!(look < now + BLOCK * 2, "{:?}", look - now);
+    }
+
+    #[test]
+    fn a_look_that_failed_is_made_again_soon() {
+        let (mut schedule, now) = (schedule(), Instant::now());
+        schedule.look_failed(now);
+        assert_eq!(schedule.next_look(head(100, now), Subscribed::Yes, false) - now, RETRY.0);
+        for _ in 0..20 {
+            schedule.look_failed(now);
+        }
+        assert_eq!(schedule.next_look(head(100, now), Subscribed::Yes, false) - now, RETRY.1);
+    }
+
+    #[test]
+    fn while_a_window_is_answered_without_events_each_block_is_looked_for() {
+        let (mut schedule, now) = (schedule(), Instant::now());
+        schedule.looked(&closed(Some(200)), now);
+        assert_eq!(schedule.next_look(head(100, now), Subscribed::No, true) - now, BLOCK);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 use super::context::Options;
 use crate::chain::pool::{Pool, PoolError};
@@ -36,6 +37,8 @@ pub struct Setup {
     pub wallet: Wallet,
     /// The model, loading.
     pub model: Model,
+    /// The user's key for the faucet of a test network.
+    pub api_key: Option<Zeroizing<String>>,
     /// What the user asked for.
     pub options: Options,
     /// The longest pause between two looks at the chain.

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Nothing here takes this long on a machine that is not stuck.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Options of a chain whose windows come quickly.
 pub fn quick() -> Options {
@@ -56,6 +56,14 @@ impl Bench {
         let epoch_length = options.epoch_length;
         let devnet = Arc::new(Devnet::start(options).unwrap());
         Self { devnet, folder, account: 0, epoch_length, settings: Vec::new() }
+    }
+
+    /// A worker that is registered, some blocks before a window.
+    pub fn registered(options: Options, code: &str) -> Self {
+        let bench = Self::new(options, code);
+        bench.devnet.mine(bench.epoch_length).unwrap();
+        bench.devnet.set_registered(1, &bench.address(), true).unwrap();
+        bench
     }
 
     /// The same bundle on another machine: the same chain, a folder of its own, and this account.
@@ -149,6 +157,31 @@ impl Bench {
             assert!(Instant::now() < end, "{what} did not come. The worker's log:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Waits until the worker says that it is ready.
+    pub fn until_ready(&self) {
+        self.until("ready", |bench| (bench.heartbeat()["ready"] == true).then_some(()));
+    }
+
+    /// Waits until the worker is not ready for a reason with these words. Gives the reason.
+    pub fn until_why(&self, words: &str) -> String {
+        self.until(&format!("a reason with `{words}`"), |bench| {
+            let heartbeat = bench.heartbeat();
+            let why = heartbeat["why"].as_str().filter(|why| why.contains(words))?;
+            Some(why.to_owned())
+        })
+    }
+
+    /// Exit code of `bootstrap probe KIND`.
+    pub fn probe(&self, kind: &str) -> Option<i32> {
+        self.bootstrap().args(["probe", kind]).stdout(Stdio::null()).status().unwrap().code()
+    }
+
+    /// The journal's file, beside the worker.
+    pub fn journal(&self) -> rusqlite::Connection {
+        let name = format!("{}.{}.journal", self.devnet.chain_id(), self.address());
+        rusqlite::Connection::open(self.folder.path().join("state").join(name)).unwrap()
     }
 
     /// Waits for a round that ended in `state`.

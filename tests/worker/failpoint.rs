@@ -84,7 +84,7 @@ fn at_every_step_of_an_ordinary_window() {
 fn while_the_fate_of_a_transaction_is_looked_up() {
     for point in at(|step| step == Step::Locate) {
         let bench = Bench::new(long(), CODE);
-        let lost = Fault { method: "broadcast_tx_sync".into(), kind: FaultKind::DropReply, times: Some(1) };
+        let lost = Fault { method: "broadcast_tx_sync".into(), kind: FaultKind::DropReply, times: Some(4) };
         bench.devnet.fault(lost).unwrap();
         let round = die_and_go_on(&bench, point, "admitted");
         assert_paid_once(&bench, &round, point);

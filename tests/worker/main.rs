@@ -2,9 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
 
 mod bad_input;
+mod chain;
 mod crash;
+mod disk;
 mod failpoint;
+mod instance;
 mod model;
+mod money;
 mod processes;
 #[path = "../support/bench.rs"]
 mod support;

@@ -17,20 +17,21 @@ impl MainLoop {
             Goal::Windows(wanted) => (self.finished_rounds >= wanted).then_some(Ended::Done),
             Goal::Once { .. } => match &self.last {
                 Some(finished) => Some(once(finished)),
-                None if self.round.is_some()
+                None if self.rounds().next().is_some()
                     || self.deadline.is_none_or(|deadline| deadline > Instant::now()) =>
                 {
                     None
                 }
-                None => Some(match &self.standing {
-                    Standing::Blocked(why) => Ended::NotPermitted(why.clone()),
-                    Standing::Unknown => {
+                None => Some(match (&self.standing, &self.unwritable) {
+                    (_, Some(trouble)) => Ended::NothingSubmitted(trouble.why.clone()),
+                    (Standing::Blocked(why), None) => Ended::NotPermitted(why.clone()),
+                    (Standing::Unknown, None) => {
                         Ended::NoEndpoint("the chain did not say whether a window is open".to_owned())
                     }
-                    Standing::Unregistered => {
+                    (Standing::Unregistered, None) => {
                         Ended::NothingSubmitted("the worker is not registered yet".to_owned())
                     }
-                    Standing::Good => Ended::NothingSubmitted("no window opened in time".to_owned()),
+                    (Standing::Good, None) => Ended::NothingSubmitted("no window opened in time".to_owned()),
                 }),
             },
         }

@@ -5,7 +5,9 @@
 
 mod goal;
 mod news;
+mod pause;
 mod report;
+mod work;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,20 +17,20 @@ use time::OffsetDateTime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tracing::Instrument;
 
+use self::pause::Pause;
 use super::clock::Clock;
 use super::context::Context;
+use super::means::{MeansError, Unaffordable};
 use super::onboarding::{self, Connection};
-use super::prediction::Arity;
-use super::registration::{self, RegistrationError};
+use super::registration::RegistrationError;
 use super::reporter::Reporter;
-use super::round::{self, Finished, Progress, Round};
+use super::round::{self, Finished, Progress};
 use super::schedule::{Schedule, Subscribed};
 use super::setup::{Ended, Goal, Setup, WorkerError};
-use super::transact::Obstacle;
 use crate::chain::events::{self, ChainEvent, Interest};
-use crate::chain::outcome::Verdict;
+use crate::chain::faucet::{Faucet, FaucetError};
+use crate::chain::messages::{EmissionsVersion, Topic};
 use crate::chain::query::{Client, QueryError, Window, WindowStatus};
 use crate::health::Phase;
 use crate::journal::{JournalError, JournalHandle};
@@ -36,14 +38,16 @@ use crate::model::{Model, ModelStatus};
 
 /// The longest pause between two turns.
 const TICK: Duration = Duration::from_secs(2);
-/// One query in the background, all endpoints together.
-const QUERY_LIMIT: Duration = Duration::from_secs(10);
 /// Pauses between looks while the chain does not let us.
 const BLOCKED_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// Blocks before an opening at which the price of gas is asked for.
-const PRICE_AHEAD: u32 = 2;
-/// How often the chain is asked whether somebody else answered.
-const WITNESS_TRIES: u32 = 5;
+/// Pauses between questions for a topic that nobody could tell.
+const TOPIC_PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
+/// Pauses between looks at a wallet that cannot pay.
+const POOR_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// Pauses between requests to a faucet.
+const FAUCET_PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
+/// Pauses between tries of a journal that cannot be written.
+const UNWRITABLE_PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 /// What a transaction that is on its way is given when the worker is asked to stop.
 const SETTLE_LIMIT: Duration = Duration::from_secs(6);
 
@@ -95,23 +99,32 @@ async fn drive(setup: Setup, reporter: &mut Reporter) -> Result<Ended, WorkerErr
 #[derive(Debug)]
 enum Done {
     Looked(Result<WindowStatus, QueryError>),
+    Topic(Result<Topic, QueryError>),
     Registered(Result<(), RegistrationError>),
-    Priced(Result<(), QueryError>),
+    Means(Result<Result<(), Unaffordable>, MeansError>),
+    Funded(Result<u128, FaucetError>),
     Round(Result<round::Ended, JournalError>),
     Witnessed { nonce: i64, answered: Result<bool, QueryError> },
+    JournalChecked(Result<(), JournalError>),
 }
 
 /// What a task is for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Work {
     Look,
+    Topic,
     Register,
-    Price,
-    /// Has the model, or settles what an earlier life sent.
+    /// Whether the next transaction can be paid.
+    Means,
+    /// Asks the faucet.
+    Faucet,
+    /// Has the model, or settles what was sent.
     Round(Window),
     /// Writes down that a window went by.
     Missed(Window),
     Witness,
+    /// Whether the journal can be written again.
+    Journal,
 }
 
 /// What stands between us and a submission, by the chain's last word.
@@ -127,28 +140,45 @@ enum Standing {
     Blocked(String),
 }
 
+/// Something that is wrong, and looked at again with growing pauses.
+#[derive(Debug)]
+struct Trouble<T> {
+    why: T,
+    pause: Pause,
+}
+
 struct MainLoop {
     context: Arc<Context>,
     model: Model,
     models: watch::Receiver<ModelStatus>,
     events: mpsc::Receiver<ChainEvent>,
     subscribed: Subscribed,
+    /// Of the emissions module, when the topic was read.
+    version: EmissionsVersion,
     schedule: Schedule,
     standing: Standing,
     /// Another instance answers for our wallet: we watch.
     standby: bool,
     is_topic_active: bool,
-    blocked_pause: Duration,
+    /// Between looks while the chain does not let us.
+    blocked: Pause,
+    /// The last look failed.
+    unseen: Option<String>,
     tasks: JoinSet<Done>,
     /// What the running tasks are for.
     works: HashMap<tokio::task::Id, Work>,
-    looking: bool,
-    registering: bool,
     register_after: Instant,
-    /// The opening for which the price of gas was asked.
-    priced_for: Option<i64>,
-    /// The nonce whose round has the model.
-    round: Option<i64>,
+    /// Between questions for the topic, until it is known.
+    topic_pause: Pause,
+    /// The opening for which the means were asked for.
+    means_for: Option<i64>,
+    /// The next transaction cannot be paid.
+    unaffordable: Option<Trouble<Unaffordable>>,
+    faucet: Option<Arc<Faucet>>,
+    faucet_after: Instant,
+    faucet_pause: Pause,
+    /// The journal cannot be written: nothing may leave.
+    unwritable: Option<Trouble<String>>,
     progress: watch::Receiver<Option<Progress>>,
     progress_sender: watch::Sender<Option<Progress>>,
     goal: Goal,
@@ -166,26 +196,18 @@ impl MainLoop {
         journal: JournalHandle,
         reporter: &mut Reporter,
     ) -> Result<Self, WorkerError> {
-        let Setup { wallet, model, options, polling_interval, goal, stopping, pool, .. } = setup;
+        let Setup { wallet, model, options, polling_interval, goal, stopping, pool, api_key, .. } = setup;
         let topic = onboarding::topic(&client, options.topic_id, &stopping, reporter).await;
-        let epoch_length = topic.as_ref().map(|topic| topic.epoch_length);
-        let arity = topic.as_ref().map_or(Arity::Single, Arity::of);
-        let interest = Interest { topic_id: options.topic_id, address: wallet.address().clone() };
-        let events = events::subscribe(Arc::clone(&pool), interest);
         let chain_id = pool.chain_id().unwrap_or_default().to_owned();
         reporter.beat().chain_id = Some(chain_id.clone());
-        let context = Arc::new(Context::new(
-            options,
-            wallet,
-            chain_id,
-            client,
-            clock,
-            journal.clone(),
-            arity,
-            stopping,
-        ));
+        let interest = Interest { topic_id: options.topic_id, address: wallet.address().clone() };
+        let events = events::subscribe(Arc::clone(&pool), interest);
+        let faucet = Faucet::of_chain(&chain_id, api_key).map(Arc::new);
+        let version = client.version();
+        let context =
+            Arc::new(Context::new(options, wallet, chain_id, client, clock, journal.clone(), stopping));
         let unfinished = journal.call(|journal| journal.reader().unfinished()).await?;
-        let mut schedule = Schedule::new(polling_interval, epoch_length);
+        let mut schedule = Schedule::new(polling_interval);
         let topic_id = context.options.topic_id;
         for round in unfinished.iter().filter(|round| round.row.topic_id == topic_id) {
             schedule.resume(Window {
@@ -196,38 +218,48 @@ impl MainLoop {
         let progress_sender = watch::Sender::new(None);
         let deadline = match goal {
             Goal::Once { wait } => {
-                let epoch = u32::try_from(epoch_length.unwrap_or_default()).unwrap_or_default();
+                let epoch = topic.as_ref().map(|topic| topic.epoch_length).unwrap_or_default();
+                let epoch = u32::try_from(epoch).unwrap_or_default();
                 let head = context.clock.head();
                 Some(Instant::now() + wait.unwrap_or(head.block_time * (epoch + 2)))
             }
             _ => None,
         };
-        Ok(Self {
+        let mut main_loop = Self {
             models: model.watch(),
             started_at_height: context.clock.head().height,
-            context,
-            model,
             events,
             subscribed: Subscribed::No,
+            version,
+            context,
+            model,
             schedule,
             standing: Standing::Unknown,
             standby: false,
             is_topic_active: true,
-            blocked_pause: BLOCKED_PAUSE.0,
+            blocked: Pause::new(BLOCKED_PAUSE),
+            unseen: None,
             tasks: JoinSet::new(),
             works: HashMap::new(),
-            looking: false,
-            registering: false,
             register_after: Instant::now(),
-            priced_for: None,
-            round: None,
+            topic_pause: Pause::new(TOPIC_PAUSE),
+            means_for: None,
+            unaffordable: None,
+            faucet,
+            faucet_after: Instant::now(),
+            faucet_pause: Pause::new(FAUCET_PAUSE),
+            unwritable: None,
             progress: progress_sender.subscribe(),
             progress_sender,
             goal,
             deadline,
             finished_rounds: 0,
             last: None,
-        })
+        };
+        if let Some(topic) = topic {
+            main_loop.learn(&topic);
+        }
+        Ok(main_loop)
     }
 
     /// Turns until the goal is reached or the worker is asked to stop.
@@ -252,121 +284,12 @@ impl MainLoop {
         }
     }
 
-    /// Starts whatever is due.
-    fn start_work(&mut self) {
-        let head = self.context.clock.head();
-        let now = Instant::now();
-        if !self.looking && self.look_at() <= now {
-            self.looking = true;
-            let context = Arc::clone(&self.context);
-            self.spawn(Work::Look, async move { Done::Looked(look(&context).await) });
-        }
-        if self.price_at().is_some_and(|at| at <= now) {
-            self.priced_for = self.schedule.next_start();
-            let context = Arc::clone(&self.context);
-            self.spawn(Work::Price, async move { Done::Priced(context.prepare_ahead(QUERY_LIMIT).await) });
-        }
-        for window in self.schedule.missed(head.height) {
-            self.missed(window);
-        }
-        // A transaction of an earlier life may be on its way, whatever the chain thinks of us now.
-        if self.round.is_none()
-            && let Some(window) = self.schedule.resumed()
-        {
-            self.start_round(window);
-        }
-        if self.standing == Standing::Unregistered {
-            self.register();
-        }
-        if self.standing != Standing::Good || self.standby {
-            return;
-        }
-        if self.round.is_none()
-            && let Some(window) = self.schedule.take(head.height)
-        {
-            self.start_round(window);
-        }
-    }
-
-    fn start_round(&mut self, window: Window) {
-        self.round = Some(window.nonce);
-        let round = Round {
-            context: Arc::clone(&self.context),
-            model: self.model.clone(),
-            window,
-            progress: self.progress_sender.clone(),
-        };
-        let topic_id = self.context.options.topic_id;
-        let span = tracing::info_span!("round", topic_id, nonce = window.nonce);
-        self.spawn(Work::Round(window), async move { Done::Round(round.run().await) }.instrument(span));
-    }
-
-    fn spawn(&mut self, work: Work, task: impl Future<Output = Done> + Send + 'static) {
-        let id = self.tasks.spawn(task).id();
-        self.works.insert(id, work);
-    }
-
-    /// A window is over, and there was no round for it.
-    fn missed(&mut self, window: Window) {
-        let context = Arc::clone(&self.context);
-        if self.standby {
-            self.spawn(Work::Witness, async move {
-                let answered = witness(&context, window.nonce).await;
-                Done::Witnessed { nonce: window.nonce, answered }
-            });
-            return;
-        }
-        let (why, obstacle) = match &self.standing {
-            Standing::Blocked(why) => (why.clone(), Some(Obstacle::Chain(Verdict::NotPermitted))),
-            Standing::Unregistered => ("the worker was not registered yet".to_owned(), None),
-            Standing::Unknown | Standing::Good => {
-                ("the worker was busy with another window".to_owned(), None)
-            }
-        };
-        self.spawn(Work::Missed(window), async move {
-            Done::Round(round::missed(&context, window, why, obstacle).await)
-        });
-    }
-
-    fn register(&mut self) {
-        // A registration costs money: not for a model that was never loaded.
-        let has_loaded = self.models.borrow().load_seconds.is_some();
-        if self.registering || !has_loaded {
-            return;
-        }
-        self.registering = true;
-        let context = Arc::clone(&self.context);
-        self.spawn(Work::Register, async move { Done::Registered(registration::register(&context).await) });
-    }
-
-    fn look_at(&self) -> Instant {
-        let head = self.context.clock.head();
-        let look = self.schedule.next_look(head, self.subscribed);
-        match self.standing {
-            Standing::Blocked(_) => look.min(self.schedule.last_look() + self.blocked_pause),
-            Standing::Unknown | Standing::Unregistered | Standing::Good => look,
-        }
-    }
-
-    /// When to ask for the price of gas: shortly before the opening, once.
-    fn price_at(&self) -> Option<Instant> {
-        let start = self.schedule.next_start().filter(|start| self.priced_for != Some(*start))?;
-        let head = self.context.clock.head();
-        Some(head.eta(start).checked_sub(head.block_time * PRICE_AHEAD).unwrap_or(head.seen))
-    }
-
-    fn wake_at(&self) -> Instant {
-        let tick = Instant::now() + TICK;
-        let look = if self.looking { tick } else { self.look_at() };
-        look.min(self.price_at().unwrap_or(tick)).min(self.deadline.unwrap_or(tick)).min(tick)
-    }
-
     /// Gives a transaction that is on its way some time, then drops everything; the journal knows how to go on.
     async fn shut_down(&mut self, reporter: &mut Reporter) {
         self.context.stopping.cancel();
         reporter.phase(Phase::Stopping, Some(Instant::now() + SETTLE_LIMIT));
         let end = Instant::now() + SETTLE_LIMIT;
-        while self.round.is_some() || self.registering {
+        while self.rounds().next().is_some() || self.is_at(Work::Register) {
             reporter.turn().await;
             tokio::select! {
                 Some(event) = self.events.recv() => self.heard(event),
@@ -380,35 +303,5 @@ impl MainLoop {
         }
         self.context.leaving.cancel();
         self.tasks.shutdown().await;
-    }
-}
-
-/// Whether the chain has an inference of this wallet for a window that is over. Asked again while no node
-/// answers: until it is known, nobody may be answering.
-async fn witness(context: &Context, nonce: i64) -> Result<bool, QueryError> {
-    let client = context.client().within(QUERY_LIMIT);
-    let mut tries = 1;
-    loop {
-        match client.has_inference_at(context.options.topic_id, context.address(), nonce).await {
-            Err(_) if tries < WITNESS_TRIES => {
-                tries += 1;
-                context.clock.next_block().await;
-            }
-            answered => return answered,
-        }
-    }
-}
-
-/// One look. A chain that was upgraded meanwhile speaks another version: it is found out and asked again.
-async fn look(context: &Context) -> Result<WindowStatus, QueryError> {
-    let client = context.client().within(QUERY_LIMIT);
-    let (topic_id, address) = (context.options.topic_id, context.address());
-    match client.window_status(topic_id, address).await {
-        Err(error) if error.is_unknown_path() => {
-            let client = Client::probe(Arc::clone(client.pool()), QUERY_LIMIT).await?;
-            context.replace_client(client.clone());
-            client.window_status(topic_id, address).await
-        }
-        looked => looked,
     }
 }

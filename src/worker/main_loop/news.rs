@@ -5,13 +5,18 @@ use std::sync::Arc;
 use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
 
-use super::{BLOCKED_PAUSE, Done, MainLoop, Standing, Work};
+use super::pause::Pause;
+use super::{Done, MainLoop, POOR_PAUSE, Standing, Trouble, UNWRITABLE_PAUSE, Work};
 use crate::chain::events::ChainEvent;
+use crate::chain::faucet::FaucetError;
+use crate::chain::messages::Topic;
 use crate::chain::outcome::Verdict;
 use crate::chain::query::{QueryError, Window, WindowStatus};
 use crate::health::LastResult;
-use crate::journal::RoundState;
+use crate::journal::{JournalError, RoundState};
 use crate::worker::WorkerError;
+use crate::worker::means::Unaffordable;
+use crate::worker::prediction::Arity;
 use crate::worker::registration::RegistrationError;
 use crate::worker::reporter::Reporter;
 use crate::worker::round::{self, Finished};
@@ -31,11 +36,11 @@ impl MainLoop {
             ChainEvent::Disconnected { endpoint, cause } => {
                 if self.subscribed == Subscribed::Yes {
                     tracing::warn!(endpoint, cause, "no events, the chain is polled until they come again");
+                    self.schedule.look_now();
                 } else {
                     tracing::debug!(endpoint, cause, "still no events");
                 }
                 self.subscribed = Subscribed::No;
-                self.schedule.look_now();
             }
             ChainEvent::Block { height, .. } => self.context.clock.observe(height),
             ChainEvent::WindowOpened { nonce, window_end, height } => {
@@ -64,13 +69,6 @@ impl MainLoop {
             Err(error) => error.id(),
         };
         let work = self.works.remove(&id);
-        match work {
-            Some(Work::Look) => self.looking = false,
-            Some(Work::Register) => self.registering = false,
-            // A window that was missed ends beside the round that has the model.
-            Some(Work::Round(_)) => self.round = None,
-            Some(Work::Price | Work::Missed(_) | Work::Witness) | None => {}
-        }
         match (joined, work) {
             (Ok((_, done)), work) => self.done(done, work, reporter),
             (Err(error), work) => {
@@ -89,20 +87,113 @@ impl MainLoop {
     fn done(&mut self, done: Done, work: Option<Work>, reporter: &mut Reporter) -> Result<(), WorkerError> {
         match done {
             Done::Looked(looked) => self.looked(looked),
+            Done::Topic(Ok(topic)) => self.learn(&topic),
+            Done::Topic(Err(error)) => {
+                tracing::warn!(%error, "the topic cannot be read");
+                self.topic_pause.again();
+            }
+            Done::Registered(Err(RegistrationError::Journal(error))) => self.not_written(error, None)?,
             Done::Registered(registered) => self.registered(registered),
-            Done::Priced(Ok(())) => {}
-            Done::Priced(Err(error)) => tracing::debug!(%error, "the price of gas is not known beforehand"),
-            Done::Round(ended) => match ended? {
-                round::Ended::Finished(finished) => self.finished(finished, work, reporter),
-                round::Ended::Interrupted => {}
-            },
+            Done::Means(Ok(means)) => self.means(means),
+            Done::Means(Err(error)) => {
+                tracing::debug!(%error, "it is not known whether the next transaction can be paid");
+                if let Some(trouble) = &mut self.unaffordable {
+                    trouble.pause.again();
+                }
+            }
+            Done::Funded(funded) => self.funded(funded),
+            Done::Round(Ok(round::Ended::Finished(finished))) => self.finished(finished, work, reporter),
+            Done::Round(Ok(round::Ended::Interrupted)) => {}
+            Done::Round(Err(error)) => self.not_written(error, work)?,
             Done::Witnessed { nonce, answered: Ok(false) } => {
                 tracing::warn!(nonce, "nobody answered for this wallet: taking over");
                 self.standby = false;
             }
             Done::Witnessed { .. } => {}
+            Done::JournalChecked(Ok(())) => {
+                tracing::info!("the journal can be written again");
+                self.unwritable = None;
+            }
+            Done::JournalChecked(Err(error)) => self.not_written(error, None)?,
         }
         Ok(())
+    }
+
+    /// The journal could not be written. What may pass is waited for, and nothing is sent meanwhile; the window
+    /// is taken up again from what is written.
+    fn not_written(&mut self, error: JournalError, work: Option<Work>) -> Result<(), WorkerError> {
+        if !error.may_pass() {
+            return Err(error.into());
+        }
+        if let Some(Work::Round(window) | Work::Missed(window)) = work {
+            self.schedule.resume(window);
+        }
+        let why =
+            format!("nothing is submitted, since the journal cannot be written: {error}; {}", error.hint());
+        match &mut self.unwritable {
+            Some(trouble) => {
+                trouble.why = why;
+                trouble.pause.again();
+            }
+            None => {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, "nothing is submitted until the journal can be written");
+                self.unwritable = Some(Trouble { why, pause: Pause::new(UNWRITABLE_PAUSE) });
+            }
+        }
+        Ok(())
+    }
+
+    /// What the topic says of its windows and values.
+    pub(super) fn learn(&mut self, topic: &Topic) {
+        self.context.set_arity(Some(Arity::of(topic)));
+        self.schedule.set_lengths(topic.epoch_length, topic.worker_submission_window);
+        self.topic_pause.reset();
+    }
+
+    fn means(&mut self, means: Result<(), Unaffordable>) {
+        let Err(why) = means else {
+            if self.unaffordable.take().is_some() {
+                tracing::info!("the next transaction can be paid");
+            }
+            return;
+        };
+        match &mut self.unaffordable {
+            Some(trouble) => {
+                trouble.why = why;
+                trouble.pause.again();
+            }
+            None => {
+                tracing::warn!("{why}");
+                self.unaffordable = Some(Trouble { why, pause: Pause::new(POOR_PAUSE) });
+            }
+        }
+    }
+
+    fn funded(&mut self, funded: Result<u128, FaucetError>) {
+        match funded {
+            Ok(balance) => {
+                tracing::info!(%balance, "the faucet gave money");
+                self.faucet_pause.reset();
+                self.ask_means();
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the faucet gave nothing");
+                if let Some(pause) = error.retry_after() {
+                    self.faucet_pause.at_least(pause);
+                }
+            }
+        }
+        self.faucet_after = Instant::now() + self.faucet_pause.length();
+        self.faucet_pause.again();
+    }
+
+    /// Whether the next transaction can be paid is to be found out now.
+    fn ask_means(&mut self) {
+        self.means_for = None;
+        if let Some(trouble) = &mut self.unaffordable {
+            trouble.pause.expire();
+        }
     }
 
     fn looked(&mut self, looked: Result<WindowStatus, QueryError>) {
@@ -111,12 +202,15 @@ impl MainLoop {
             Err(error) => {
                 tracing::warn!(%error, "cannot look at the chain");
                 self.schedule.look_failed(Instant::now());
-                if !error.is_endpoint_fault() {
+                if error.is_endpoint_fault() {
+                    self.unseen = Some(error.to_string());
+                } else {
                     self.block(format!("the chain refuses to be asked: {error}"));
                 }
                 return;
             }
         };
+        self.unseen = None;
         self.context.clock.observe(status.height);
         self.schedule.looked(&status, Instant::now());
         self.is_topic_active = status.is_topic_active;
@@ -133,15 +227,14 @@ impl MainLoop {
             ));
         } else {
             self.standing = Standing::Good;
-            self.blocked_pause = BLOCKED_PAUSE.0;
         }
     }
 
     fn block(&mut self, why: String) {
-        self.blocked_pause = match self.standing {
-            Standing::Unknown | Standing::Good => BLOCKED_PAUSE.0,
-            Standing::Unregistered | Standing::Blocked(_) => (self.blocked_pause * 2).min(BLOCKED_PAUSE.1),
-        };
+        match self.standing {
+            Standing::Unknown | Standing::Good => self.blocked.reset(),
+            Standing::Unregistered | Standing::Blocked(_) => self.blocked.again(),
+        }
         self.standing = Standing::Blocked(why);
     }
 
@@ -157,7 +250,7 @@ impl MainLoop {
             Err(error) => {
                 tracing::warn!(%error, "not registered");
                 self.block(error.to_string());
-                self.register_after = Instant::now() + self.blocked_pause;
+                self.register_after = self.blocked.end();
             }
         }
     }
@@ -193,6 +286,12 @@ impl MainLoop {
         if *obstacle == Some(Obstacle::Chain(Verdict::NotPermitted)) {
             self.block(reason.clone().unwrap_or_default());
             self.schedule.look_now();
+        }
+        if matches!(
+            obstacle,
+            Some(Obstacle::FeeCap | Obstacle::Chain(Verdict::InsufficientFunds | Verdict::UnknownAccount))
+        ) {
+            self.ask_means();
         }
         if *state == RoundState::AnsweredElsewhere && *nonce > self.started_at_height {
             tracing::warn!(nonce, "another instance answers for this wallet: standing by");

@@ -6,8 +6,10 @@ use super::{MainLoop, Standing};
 use crate::chain::outcome;
 use crate::health::Phase;
 use crate::model::{FailureKind, ModelState};
+use crate::worker::clock::Head;
 use crate::worker::reporter::Reporter;
 use crate::worker::round::Progress;
+use crate::worker::schedule::Subscribed;
 
 /// The chain is not fresh when its newest block is older than this many block times.
 const STALE_BLOCKS: u32 = 10;
@@ -23,39 +25,15 @@ impl MainLoop {
         let model = self.models.borrow_and_update().clone();
         reporter.model(&model);
         reporter.chain(self.context.client().pool().report(), outcome::unknown_answers());
-        let stale_after = (head.block_time * STALE_BLOCKS).max(STALE_AFTER);
-        let why_not = match (&self.standing, &model.state) {
-            // Not how long exactly: what changes all the time would fill the log.
-            _ if head.age() > stale_after => {
-                Some(format!("no new block for more than {} s", stale_after.as_secs()))
-            }
-            (Standing::Unknown, _) => Some("the worker is starting".to_owned()),
-            (Standing::Blocked(why), _) => Some(why.clone()),
-            (Standing::Unregistered, ModelState::Failed(failure)) => {
-                Some(format!("not registered before the model can be loaded: {failure}"))
-            }
-            (Standing::Unregistered, _) => Some(format!(
-                "registering {} in topic {}",
-                self.context.address(),
-                self.context.options.topic_id
-            )),
-            _ if self.standby => Some("another instance answers for this wallet".to_owned()),
-            (Standing::Good, ModelState::Loading) => Some("the model is loading".to_owned()),
-            (Standing::Good, ModelState::Failed(failure)) if failure.kind == FailureKind::Import => {
-                Some(format!("the model cannot be loaded: {failure}"))
-            }
-            (Standing::Good, ModelState::Failed(failure)) => {
-                Some(format!("the model process is replaced: {}: {failure}", failure.kind))
-            }
-            (Standing::Good, ModelState::Stopped) => Some("the model has stopped".to_owned()),
-            (Standing::Good, ModelState::Ready | ModelState::Busy) => None,
-        };
-        let progress = self.progress.borrow_and_update().clone().filter(|_| self.round.is_some());
+        let why_not = self.why_not(head, &model.state);
+        let is_answering = self.rounds().next().is_some();
+        let progress = self.progress.borrow_and_update().clone().filter(|_| is_answering);
         let held = match &progress {
             Some(Progress::Held { why }) => Some(why.clone()),
             _ => None,
         };
         match (progress, &self.standing) {
+            _ if self.unwritable.is_some() => reporter.phase(Phase::Blocked, None),
             (Some(progress), _) => reporter.progress(progress),
             (None, Standing::Blocked(_)) => reporter.phase(Phase::Blocked, None),
             (None, _) if self.standby => reporter.phase(Phase::Standby, None),
@@ -65,9 +43,63 @@ impl MainLoop {
             }
             (None, Standing::Good) => reporter.phase(Phase::Waiting, None),
         }
-        if !self.is_topic_active && why_not.is_none() {
-            return reporter.ready(Some(format!("topic {} is not active", self.context.options.topic_id)));
-        }
         reporter.ready(why_not.or(held));
+    }
+
+    /// What stands between now and the answer to a window that opened now, the worst first.
+    fn why_not(&self, head: Head, model: &ModelState) -> Option<String> {
+        let topic_id = self.context.options.topic_id;
+        if let Some(trouble) = &self.unwritable {
+            return Some(trouble.why.clone());
+        }
+        if let Some(why) = &self.unseen {
+            return Some(format!("the chain cannot be asked: {why}"));
+        }
+        let stale_after = (head.block_time * STALE_BLOCKS).max(STALE_AFTER);
+        if self.age(head) > stale_after {
+            // Not how long exactly: what changes all the time would fill the log.
+            return Some(format!("no new block for more than {} s", stale_after.as_secs()));
+        }
+        match (&self.standing, model) {
+            (Standing::Unknown, _) => return Some("the worker is starting".to_owned()),
+            (Standing::Blocked(why), _) => return Some(why.clone()),
+            (Standing::Unregistered, ModelState::Failed(failure)) => {
+                return Some(format!("not registered before the model can be loaded: {failure}"));
+            }
+            (Standing::Unregistered, _) => {
+                return Some(format!("registering {} in topic {topic_id}", self.context.address()));
+            }
+            (Standing::Good, _) => {}
+        }
+        if self.standby {
+            return Some("another instance answers for this wallet".to_owned());
+        }
+        if self.context.arity().is_none() {
+            return Some(format!("topic {topic_id} cannot be read"));
+        }
+        match model {
+            ModelState::Loading => return Some("the model is loading".to_owned()),
+            ModelState::Failed(failure) if failure.kind == FailureKind::Import => {
+                return Some(format!("the model cannot be loaded: {failure}"));
+            }
+            ModelState::Failed(failure) => {
+                return Some(format!("the model process is replaced: {}: {failure}", failure.kind));
+            }
+            ModelState::Stopped => return Some("the model has stopped".to_owned()),
+            ModelState::Ready | ModelState::Busy => {}
+        }
+        if let Some(trouble) = &self.unaffordable {
+            return Some(trouble.why.to_string());
+        }
+        (!self.is_topic_active).then(|| format!("topic {topic_id} is not active"))
+    }
+
+    /// How old the newest block is. Without events nobody tells of blocks between two looks: then it is as old
+    /// as it was at the last.
+    fn age(&self, head: Head) -> Duration {
+        match self.subscribed {
+            Subscribed::Yes => head.age(),
+            Subscribed::No => self.schedule.last_look().saturating_duration_since(head.seen),
+        }
     }
 }

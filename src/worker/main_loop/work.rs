@@ -1,0 +1,272 @@
+//! What takes time: when each of it is due, and what it does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use super::{Done, MainLoop, Standing, TICK, Work};
+use crate::chain::outcome::Verdict;
+use crate::chain::query::{Client, QueryError, Window, WindowStatus};
+use crate::journal::{Purpose, RoundKey};
+use crate::worker::context::Context;
+use crate::worker::means::{self, Unaffordable};
+use crate::worker::registration;
+use crate::worker::round::{self, Round};
+use crate::worker::transact::Obstacle;
+
+/// One query in the background, all endpoints together.
+const QUERY_LIMIT: Duration = Duration::from_secs(10);
+/// Blocks before an opening at which it is asked for what a transaction needs.
+const MEANS_AHEAD: u32 = 2;
+/// How often the chain is asked whether somebody else answered.
+const WITNESS_TRIES: u32 = 5;
+/// Rounds at a time: one that has the model, and those whose window is over and whose transaction is not.
+const MAX_ROUNDS: usize = 8;
+
+impl MainLoop {
+    /// Starts whatever is due.
+    pub(super) fn start_work(&mut self) {
+        let now = Instant::now();
+        self.follow_upgrade();
+        if self.look_at() <= now {
+            let context = Arc::clone(&self.context);
+            self.spawn(Work::Look, async move { Done::Looked(look(&context).await) });
+        }
+        if self.topic_at().is_some_and(|at| at <= now) {
+            let context = Arc::clone(&self.context);
+            self.spawn(Work::Topic, async move {
+                let client = context.client().within(QUERY_LIMIT);
+                Done::Topic(client.topic(context.options.topic_id).await)
+            });
+        }
+        if self.means_at().is_some_and(|at| at <= now) {
+            self.means_for = self.schedule.next_start();
+            let (context, purpose) = (Arc::clone(&self.context), self.next_purpose());
+            self.spawn(Work::Means, async move {
+                Done::Means(means::check(&context, purpose, QUERY_LIMIT).await)
+            });
+        }
+        self.ask_faucet(now);
+        if self.unwritable.is_some() {
+            if self.journal_at().is_some_and(|at| at <= now) {
+                let journal = self.context.journal.clone();
+                self.spawn(Work::Journal, async move {
+                    Done::JournalChecked(journal.call(|journal| journal.check_writable()).await)
+                });
+            }
+            // Nothing may leave that is not in it.
+            return;
+        }
+        self.start_rounds();
+    }
+
+    fn start_rounds(&mut self) {
+        let height = self.context.clock.head().height;
+        for window in self.schedule.missed(height) {
+            self.missed(window);
+        }
+        // A transaction of an earlier life may be on its way, whatever the chain thinks of us now.
+        while self.has_room(height)
+            && let Some(window) = self.schedule.resumed()
+        {
+            self.start_round(window);
+        }
+        if self.standing == Standing::Unregistered {
+            self.register();
+        }
+        if self.standing == Standing::Good
+            && !self.standby
+            && self.has_room(height)
+            && let Some(window) = self.schedule.take(height)
+        {
+            self.start_round(window);
+        }
+    }
+
+    /// Whether another round may begin: one whose window is over waits for its transaction only.
+    fn has_room(&self, height: i64) -> bool {
+        self.context.arity().is_some()
+            && self.rounds().count() < MAX_ROUNDS
+            && self.rounds().all(|window| window.end <= height)
+    }
+
+    /// Windows of the rounds that are running.
+    pub(super) fn rounds(&self) -> impl Iterator<Item = Window> {
+        self.works.values().filter_map(|work| match work {
+            Work::Round(window) => Some(*window),
+            _ => None,
+        })
+    }
+
+    /// Whether such a task is running.
+    pub(super) fn is_at(&self, work: Work) -> bool {
+        self.works.values().any(|running| *running == work)
+    }
+
+    /// A chain that runs another version of the module says more of a topic, or less.
+    fn follow_upgrade(&mut self) {
+        let version = self.context.client().version();
+        if version != self.version {
+            tracing::info!(?version, "the chain was upgraded");
+            self.version = version;
+            self.context.set_arity(None);
+            self.topic_pause.expire();
+        }
+    }
+
+    fn start_round(&mut self, window: Window) {
+        let Some(arity) = self.context.arity() else { return };
+        let round = Round {
+            context: Arc::clone(&self.context),
+            model: self.model.clone(),
+            window,
+            arity,
+            progress: self.progress_sender.clone(),
+        };
+        let topic_id = self.context.options.topic_id;
+        let span = tracing::info_span!("round", topic_id, nonce = window.nonce);
+        self.spawn(Work::Round(window), async move { Done::Round(round.run().await) }.instrument(span));
+    }
+
+    fn spawn(&mut self, work: Work, task: impl Future<Output = Done> + Send + 'static) {
+        let id = self.tasks.spawn(task).id();
+        self.works.insert(id, work);
+    }
+
+    /// A window is over, and there was no round for it.
+    fn missed(&mut self, window: Window) {
+        let context = Arc::clone(&self.context);
+        if self.standby {
+            self.spawn(Work::Witness, async move {
+                let answered = witness(&context, window.nonce).await;
+                Done::Witnessed { nonce: window.nonce, answered }
+            });
+            return;
+        }
+        let (why, obstacle) = match &self.standing {
+            Standing::Blocked(why) => (why.clone(), Some(Obstacle::Chain(Verdict::NotPermitted))),
+            Standing::Unregistered => ("the worker was not registered yet".to_owned(), None),
+            Standing::Unknown | Standing::Good => {
+                ("the worker was busy with another window".to_owned(), None)
+            }
+        };
+        self.spawn(Work::Missed(window), async move {
+            Done::Round(round::missed(&context, window, why, obstacle).await)
+        });
+    }
+
+    fn register(&mut self) {
+        // A registration costs money: not for a model that was never loaded.
+        let has_loaded = self.models.borrow().load_seconds.is_some();
+        if self.is_at(Work::Register) || !has_loaded {
+            return;
+        }
+        let context = Arc::clone(&self.context);
+        self.spawn(Work::Register, async move { Done::Registered(registration::register(&context).await) });
+    }
+
+    /// Money for a wallet that has none, where a faucet gives some.
+    fn ask_faucet(&mut self, now: Instant) {
+        let is_poor = self
+            .unaffordable
+            .as_ref()
+            .is_some_and(|trouble| matches!(trouble.why, Unaffordable::Funds { .. }));
+        let Some(faucet) = self.faucet.clone().filter(|_| is_poor) else { return };
+        if self.faucet_after > now || self.is_at(Work::Faucet) {
+            return;
+        }
+        tracing::info!("asking the faucet for money");
+        let context = Arc::clone(&self.context);
+        self.spawn(Work::Faucet, async move {
+            Done::Funded(faucet.fund(&context.client(), context.address()).await)
+        });
+    }
+
+    /// What the next transaction is for.
+    fn next_purpose(&self) -> Purpose {
+        let topic_id = self.context.options.topic_id;
+        match self.standing {
+            Standing::Good | Standing::Unknown => {
+                let nonce = self.schedule.next_start().unwrap_or_default();
+                Purpose::Payload(RoundKey { topic_id, nonce })
+            }
+            Standing::Unregistered | Standing::Blocked(_) => Purpose::Registration { topic_id },
+        }
+    }
+
+    fn look_at(&self) -> Instant {
+        if self.is_at(Work::Look) {
+            return Instant::now() + TICK;
+        }
+        let head = self.context.clock.head();
+        let is_answering = self.rounds().next().is_some();
+        let look = self.schedule.next_look(head, self.subscribed, is_answering);
+        match self.standing {
+            Standing::Blocked(_) => look.min(self.blocked.end()),
+            Standing::Unknown | Standing::Unregistered | Standing::Good => look,
+        }
+    }
+
+    /// When to ask for the price of gas and the balance: once, shortly before the opening; and from time to
+    /// time while they do not suffice.
+    fn means_at(&self) -> Option<Instant> {
+        if self.is_at(Work::Means) || self.standing == Standing::Unknown {
+            return None;
+        }
+        if let Some(trouble) = &self.unaffordable {
+            return Some(trouble.pause.end());
+        }
+        let head = self.context.clock.head();
+        let start = self.schedule.next_start().filter(|start| self.means_for != Some(*start))?;
+        Some(head.eta(start).checked_sub(head.block_time * MEANS_AHEAD).unwrap_or(head.seen))
+    }
+
+    fn topic_at(&self) -> Option<Instant> {
+        (self.context.arity().is_none() && !self.is_at(Work::Topic)).then(|| self.topic_pause.end())
+    }
+
+    fn journal_at(&self) -> Option<Instant> {
+        let trouble = self.unwritable.as_ref().filter(|_| !self.is_at(Work::Journal))?;
+        Some(trouble.pause.end())
+    }
+
+    /// When something is due.
+    pub(super) fn wake_at(&self) -> Instant {
+        let now = Instant::now();
+        let deadline = self.deadline.filter(|deadline| *deadline > now);
+        let due = [self.means_at(), self.topic_at(), self.journal_at(), deadline];
+        due.into_iter().flatten().fold(self.look_at().min(now + TICK), Instant::min)
+    }
+}
+
+/// Whether the chain has an inference of this wallet for a window that is over. Asked again while no node
+/// answers: until it is known, nobody may be answering.
+async fn witness(context: &Context, nonce: i64) -> Result<bool, QueryError> {
+    let client = context.client().within(QUERY_LIMIT);
+    let mut tries = 1;
+    loop {
+        match client.has_inference_at(context.options.topic_id, context.address(), nonce).await {
+            Err(_) if tries < WITNESS_TRIES => {
+                tries += 1;
+                context.clock.next_block().await;
+            }
+            answered => return answered,
+        }
+    }
+}
+
+/// One look. A chain that was upgraded meanwhile speaks another version: it is found out and asked again.
+async fn look(context: &Context) -> Result<WindowStatus, QueryError> {
+    let client = context.client().within(QUERY_LIMIT);
+    let (topic_id, address) = (context.options.topic_id, context.address());
+    match client.window_status(topic_id, address).await {
+        Err(error) if error.is_unknown_path() => {
+            let client = Client::probe(Arc::clone(client.pool()), QUERY_LIMIT).await?;
+            context.replace_client(client.clone());
+            client.window_status(topic_id, address).await
+        }
+        looked => looked,
+    }
+}

@@ -1,0 +1,77 @@
+//! Whether the wallet can pay for its next transaction.
+
+use std::time::Duration;
+
+use super::context::Context;
+use crate::chain::fees::{self, FeeError, GasEvidence, GasKind};
+use crate::chain::query::QueryError;
+use crate::journal::{JournalError, Purpose, Timestamp};
+
+/// What stands between the wallet and its next transaction.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unaffordable {
+    /// Too little money.
+    #[error("{address} needs funds: it has {balance} uallo and its next transaction takes about {needed}, so {} are missing", .needed - .balance)]
+    Funds {
+        /// The wallet.
+        address: String,
+        /// uallo.
+        balance: u128,
+        /// uallo, more than the balance.
+        needed: u128,
+    },
+    /// The user allows no such fee today.
+    #[error("{0}; it goes on at 00:00 UTC")]
+    Today(FeeError),
+    /// The user allows no such fee.
+    #[error("{0}")]
+    Fee(FeeError),
+}
+
+/// Why it is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum MeansError {
+    /// The chain did not say.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The journal did not say.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// Asks the chain for what a transaction for `purpose` will need, and judges by the last one of its kind whether
+/// it can be paid.
+///
+/// # Errors
+/// See [`MeansError`].
+pub async fn check(
+    context: &Context,
+    purpose: Purpose,
+    limit: Duration,
+) -> Result<Result<(), Unaffordable>, MeansError> {
+    context.prepare_ahead(limit).await?;
+    let balance = context.client().within(limit).balance(context.address()).await?;
+    let now = Timestamp::now();
+    let (last_used, spent) = context
+        .journal
+        .call(move |journal| {
+            let reader = journal.reader();
+            Ok::<_, JournalError>((reader.last_gas_used(purpose)?, reader.spent_on_day_of(now)?))
+        })
+        .await?;
+    let kind = match purpose {
+        Purpose::Payload(_) => GasKind::Payload,
+        Purpose::Registration { .. } => GasKind::Register,
+    };
+    let gas_limit = fees::gas_limit(kind, GasEvidence { simulated: None, last_used });
+    let options = &context.options;
+    Ok(match options.fee_caps.fee(gas_limit, context.price(), options.fee_tier, spent.0) {
+        Err(cap @ FeeError::PerDay { .. }) => Err(Unaffordable::Today(cap)),
+        Err(cap) => Err(Unaffordable::Fee(cap)),
+        Ok(fee) => {
+            let needed = fee.amount.saturating_add(kind.charge());
+            let address = context.address().to_string();
+            if balance < needed { Err(Unaffordable::Funds { address, balance, needed }) } else { Ok(()) }
+        }
+    })
+}

@@ -1,0 +1,110 @@
+//! Fees, caps, and a wallet that runs dry: the worker stays, says what is missing, and goes on.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::mpsc;
+
+use bootstrap::devnet::Options;
+
+use crate::support::{Bench, manual, quick};
+
+const ONE: &str = "def predict(nonce):\n    return 1.5\n";
+
+#[test]
+fn a_wallet_that_runs_dry_says_how_much_is_missing_between_windows_too() {
+    let bench = Bench::registered(manual(), ONE);
+    bench.devnet.set_balance(&bench.address(), 5_000).unwrap();
+    let worker = bench.run(&[]);
+    let why = bench.until_why("are missing");
+    assert!(why.contains("has 5000 uallo"), "{why}");
+    assert_eq!((bench.probe("live"), bench.probe("ready")), (Some(0), Some(1)));
+    let nonce = bench.mine_to_opening();
+    bench.until("a try", |bench| (bench.heartbeat()["phase"] == "blocked").then_some(()));
+    bench.devnet.set_balance(&bench.address(), 1_000_000_000_000).unwrap();
+    bench.devnet.mine(1).unwrap();
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.devnet.mine(1).unwrap();
+    bench.until_a_round_is("admitted");
+    assert_eq!(bench.inferences(nonce), 1);
+    bench.until_ready();
+    assert_eq!(worker.stop(), Some(0));
+}
+
+#[test]
+fn the_days_limit_is_hard_and_ends_with_the_day() {
+    // Enough for one window, not for two.
+    let bench = Bench::registered(manual(), ONE).set("ALLORA_MAX_FEE_PER_DAY", "250000");
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    bench.mine_to_opening();
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.devnet.mine(1).unwrap();
+    bench.until_a_round_is("admitted");
+    let second = bench.mine_to_opening();
+    bench.until_why("max_fee_per_day");
+    assert_eq!(bench.probe("live"), Some(0));
+    assert_eq!(bench.mempool(), 0);
+
+    // The day is over.
+    let journal = bench.journal();
+    journal.execute("UPDATE spend SET day = '2001-01-01'", []).unwrap();
+    bench.devnet.mine(1).unwrap();
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.devnet.mine(1).unwrap();
+    bench.until("an answer", |bench| (bench.inferences(second) == 1).then_some(()));
+    assert_eq!(worker.stop(), Some(0));
+}
+
+#[test]
+fn a_price_that_jumps_is_paid_up_to_the_limit() {
+    let bench = Bench::registered(manual(), ONE).set("ALLORA_MAX_FEE", "1000000");
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    let nonce = bench.mine_to_opening();
+    // The price was asked for before the window opened: CheckTx names the new one.
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.devnet.mine(1).unwrap();
+    bench.until_a_round_is("admitted");
+    bench.devnet.set_gas_price("100".parse().unwrap()).unwrap();
+    let dear = bench.mine_to_opening();
+    let why = bench.until_why("max_fee");
+    assert!(why.contains("more than the 1000000"), "{why}");
+    bench.devnet.set_gas_price("5".parse().unwrap()).unwrap();
+    bench.devnet.mine(1).unwrap();
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.devnet.mine(1).unwrap();
+    bench.until("an answer", |bench| (bench.inferences(dear) == 1).then_some(()));
+    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 2));
+    assert_eq!(worker.stop(), Some(0));
+}
+
+/// The faucet is reached through this proxy, which never answers.
+#[test]
+fn a_faucet_that_hangs_does_not_hold_the_worker() {
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let (asked, requests) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut held = Vec::new();
+        for mut stream in proxy.incoming().map_while(Result::ok) {
+            let mut text = [0; 64];
+            let read = stream.read(&mut text).unwrap_or(0);
+            if asked.send(String::from_utf8_lossy(&text[..read]).into_owned()).is_err() {
+                let _ = stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\n\r\n");
+                return;
+            }
+            held.push(stream);
+        }
+    });
+    let chain = Options { chain_id: "allora-testnet-1".into(), ..quick() };
+    let bench = Bench::new(chain, ONE).set("HTTPS_PROXY", &address).set("ALLORA_API_KEY", "k");
+    bench.devnet.set_registered(1, &bench.address(), true).unwrap();
+    bench.devnet.set_balance(&bench.address(), 0).unwrap();
+    let worker = bench.run(&[]);
+    let request = requests.recv_timeout(crate::support::PATIENCE).unwrap();
+    assert!(request.starts_with("CONNECT faucet.testnet.allora.run:443"), "{request}");
+    bench.until_why("are missing");
+    bench.devnet.set_balance(&bench.address(), 1_000_000_000_000).unwrap();
+    bench.until_a_round_is("admitted");
+    assert_eq!(worker.stop(), Some(0));
+}
