@@ -31,7 +31,7 @@ def predict(context):
 ";
 
 /// Blocks from one window to the next.
-pub const EPOCH: i64 = 60;
+pub const EPOCH: i64 = 150;
 
 /// A worker, and the model in it.
 pub struct Cage {

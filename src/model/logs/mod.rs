@@ -97,8 +97,8 @@ impl Output {
         teller.end();
     }
 
-    /// Keeps the last bytes of a stream.
-    fn keep(&self, stream: Stream, piece: &[u8]) {
+    /// Keeps the last bytes of a stream. Gives the call that they belong to.
+    fn keep(&self, stream: Stream, piece: &[u8]) -> Option<(u64, i64)> {
         let mut shared = self.shared();
         let kept = match stream {
             Stream::Stdout => &mut shared.stdout,
@@ -108,6 +108,7 @@ impl Output {
         let surplus = (kept.len() + piece.len()).saturating_sub(KEPT);
         kept.drain(..surplus);
         kept.extend_from_slice(piece);
+        shared.call
     }
 }
 
@@ -137,6 +138,7 @@ impl LeftOut {
 struct Teller {
     output: Output,
     stream: Stream,
+    call: Option<(u64, i64)>,
     line: Line,
     budget: Budget,
     left_out: LeftOut,
@@ -145,12 +147,17 @@ struct Teller {
 impl Teller {
     fn new(output: Output, stream: Stream) -> Self {
         let (line, budget) = (Line::default(), Budget::new(Instant::now()));
-        Self { output, stream, line, budget, left_out: LeftOut::default() }
+        Self { output, stream, call: None, line, budget, left_out: LeftOut::default() }
     }
 
     /// Takes what was read.
     fn hear(&mut self, piece: &[u8]) {
-        self.output.keep(self.stream, piece);
+        let call = self.output.keep(self.stream, piece);
+        if call != self.call {
+            // What is missing belongs to the call before.
+            self.tell_left_out();
+            self.call = call;
+        }
         self.budget.refill(Instant::now());
         let mut rest = piece;
         while !rest.is_empty() {
@@ -185,8 +192,7 @@ impl Teller {
         }
         let text = self.line.text();
         self.budget.spend(text.len());
-        let call = self.output.shared().call;
-        let (topic_id, nonce) = call.unzip();
+        let (topic_id, nonce) = self.call.unzip();
         tracing::info!(target: "model", topic_id, nonce, stream = self.stream.name(), "{text}");
     }
 
@@ -195,7 +201,7 @@ impl Teller {
         if due.is_none() {
             return;
         }
-        let (topic_id, nonce) = self.output.shared().call.unzip();
+        let (topic_id, nonce) = self.call.unzip();
         let stream = self.stream.name();
         tracing::warn!(
             target: "model", topic_id, nonce, stream, cut, dropped, bytes,
