@@ -120,3 +120,30 @@ fn drop_capabilities() -> bool {
         cleared && caps::read(None, set).is_ok_and(|left| left.is_empty())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_mounted_secret_is_protected_where_it_is_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        for version in ["2024", "2025"] {
+            fs::create_dir(root.join(version)).unwrap();
+            fs::write(root.join(version).join("key"), "secret").unwrap();
+        }
+        let (mounted, current) = (root.join("key"), root.join("current"));
+        symlink("2024", &current).unwrap();
+        symlink("current/key", &mounted).unwrap();
+        let protected = [mounted];
+        let sandbox = Sandbox::default().protecting(&protected);
+        assert_eq!(sandbox.protected, [root.join("2024/key")]);
+        fs::remove_file(&current).unwrap();
+        symlink("2025", &current).unwrap();
+        assert_eq!(sandbox.protecting(&protected).protected, [root.join("2025/key")]);
+    }
+}

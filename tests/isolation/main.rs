@@ -6,6 +6,7 @@
 mod attacks;
 mod lives;
 mod missing;
+mod predict;
 mod refusals;
 mod siege;
 #[allow(dead_code)] // shared with the tests of the worker, which use all of it
