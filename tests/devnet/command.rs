@@ -13,7 +13,7 @@ use nix::{
 };
 use serde_json::Value;
 
-use crate::support::manual;
+use crate::support::{manual, request};
 
 /// A running command; killed when the test ends without having stopped it.
 struct Running(Child);
@@ -81,6 +81,22 @@ fn banner_and_config_file_say_the_same() {
         assert!(shown(&account["address"]) && shown(&account["mnemonic"]) && shown(&account["private_key"]));
     }
     assert!(shown(&config["chain_id"]) && shown(&config["websocket"]) && text.contains("up, down"), "{text}");
+    assert_eq!(running.stop(Signal::SIGTERM), Some(0));
+}
+
+#[tokio::test]
+async fn faults_of_the_command_are_asked_for_at_its_port() {
+    let (running, banner) = Running::start(&["--listen", "127.0.0.1:0", "--block-time", "manual"]);
+    let url = banner.last().unwrap().strip_prefix("Listening on ").unwrap().to_owned();
+    let client = reqwest::Client::new();
+    let status = async |method: &str, params: Value| {
+        client.post(&url).body(request(method, params)).send().await.unwrap().status().as_u16()
+    };
+    let fault = serde_json::json!({"method": "*", "kind": "http_status", "status": 503});
+    assert_eq!(status("devnet_fault", fault).await, 200);
+    assert_eq!(status("health", Value::Null).await, 503);
+    assert_eq!(status("devnet_clearFaults", Value::Null).await, 200);
+    assert_eq!(status("health", Value::Null).await, 200);
     assert_eq!(running.stop(Signal::SIGTERM), Some(0));
 }
 
