@@ -184,8 +184,9 @@ fn gone_base(executable: &Path) -> Option<PathBuf> {
     let file = File::open(executable.parent()?.with_file_name("pyvenv.cfg")).ok()?;
     file.take(CONFIG_BYTES).read_to_string(&mut config).ok()?;
     let values = config.lines().filter_map(|line| line.split_once('='));
-    let home = values.filter(|(key, _)| key.trim() == "home").map(|(_, home)| PathBuf::from(home.trim()));
-    home.last().filter(|home| !home.is_dir())
+    let mut homes =
+        values.filter(|(key, _)| key.trim() == "home").map(|(_, home)| PathBuf::from(home.trim()));
+    homes.next_back().filter(|home| !home.is_dir())
 }
 
 /// Executables on the way of `folders`, best first, each once.

@@ -1,7 +1,7 @@
 //! What a model can reach: the real worker on a real devnet, and a bundle whose model attacks it.
 //!
 //! The attacks are those of `attacks.py`; `walls` says which wall each of them has to meet.
-#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // helpers of tests fail as tests do
 
 mod attacks;
 mod lives;
@@ -9,7 +9,6 @@ mod missing;
 mod predict;
 mod refusals;
 mod siege;
-#[allow(dead_code)] // shared with the tests of the worker, which use all of it
 #[path = "../support/bench.rs"]
 mod support;
 mod user;

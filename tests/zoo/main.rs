@@ -15,7 +15,6 @@ mod mark;
 mod memory;
 mod offspring;
 mod raise;
-#[allow(dead_code)] // shared with the tests of the worker, which use all of it
 #[path = "../support/bench.rs"]
 mod support;
 mod value;

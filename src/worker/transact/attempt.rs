@@ -137,8 +137,10 @@ impl Transaction<'_> {
             })
             .await?;
         let refused = |obstacle, text| Ok(Err(Refusal { obstacle, code: None, text }));
-        let lost = failed.iter().filter(|failed| failed.paid > Uallo(0));
-        if let Some(last) = lost.clone().last().filter(|_| lost.count() >= LOST_FEES) {
+        let mut lost = failed.iter().filter(|failed| failed.paid > Uallo(0));
+        if lost.clone().count() >= LOST_FEES
+            && let Some(last) = lost.next_back()
+        {
             return refused(Obstacle::LostFees, format!("{LOST_FEES} fees were lost for it: {}", last.log));
         }
         let known = fees::gas_limit(self.intent.gas_kind(), GasEvidence { simulated, last_used });
