@@ -130,35 +130,44 @@ async fn blocks_and_openings_come_also_after_an_upgrade() {
     }
 }
 
+fn fast() -> Devnet {
+    let block_time = BlockTime::Every(Duration::from_millis(100));
+    Devnet::start(Options { chain_id: "localnet".into(), block_time, ..Options::on_free_port() }).unwrap()
+}
+
 #[tokio::test]
-async fn reconnects_go_on_to_whoever_answers() {
-    let options =
-        Options { block_time: BlockTime::Every(Duration::from_millis(100)), ..Options::on_free_port() };
-    let devnet = Devnet::start(Options { chain_id: "localnet".into(), ..options }).unwrap();
+async fn an_endpoint_that_refuses_is_followed_by_the_next() {
+    let devnet = fast();
     let refused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let (_, mut events) = subscribe(&[format!("http://{refused}"), devnet.rpc_url()]);
     assert!(disconnected(&mut events).await.starts_with("cannot connect"));
     assert_eq!(connected(&mut events).await, devnet.rpc_url());
+}
+
+#[tokio::test]
+async fn whatever_ends_a_connection_another_follows() {
+    let devnet = fast();
+    let (_, mut events) = subscribe(&[devnet.rpc_url()]);
     // Two blocks tell how long a silence is one.
     for _ in 0..3 {
         block(&mut events).await;
     }
-
-    devnet.fault(Fault::new(FaultKind::DropReply).on("event").times(1)).unwrap();
-    disconnected(&mut events).await;
-    connected(&mut events).await;
-    block(&mut events).await;
-
-    devnet.fault(Fault::new(FaultKind::Garbage).on("event").times(1)).unwrap();
-    let cause = disconnected(&mut events).await;
-    assert!(cause.contains("not a frame"), "{cause}");
-    block(&mut events).await;
-
-    devnet.fault(Fault::new(FaultKind::HttpStatus { status: 503 }).on("websocket").times(1)).unwrap();
-    devnet.fault(Fault::new(FaultKind::HalfOpen).on("event").times(1)).unwrap();
-    let cause = disconnected(&mut events).await;
-    assert!(cause.starts_with("no block for"), "{cause}");
-    block(&mut events).await;
+    let refusal = FaultKind::HttpStatus { status: 503 };
+    devnet.fault(Fault::new(refusal).on("websocket").times(1)).unwrap();
+    for (kind, cause) in [
+        (FaultKind::DropReply, ""),
+        (FaultKind::Garbage, "not a frame"),
+        (FaultKind::HalfOpen, "no block for"),
+    ] {
+        devnet.fault(Fault::new(kind).on("event").times(1)).unwrap();
+        until(&mut events, |event| match event {
+            ChainEvent::Disconnected { cause: found, .. } if found.starts_with(cause) => Some(()),
+            _ => None,
+        })
+        .await;
+        connected(&mut events).await;
+        block(&mut events).await;
+    }
 }
 
 #[tokio::test]
