@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use tokio::time::{Instant, timeout_at};
 
 use super::delivered::DeliveredTx;
 use super::outcome::Verdict;
@@ -10,6 +12,9 @@ use super::pool::PoolError;
 use super::query::{Client, QueryError};
 use super::rpc::{Endpoint, RpcError};
 use super::tx::TxHash;
+
+/// How long the others are waited for once a node says that it is in no block.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the nodes know of a hash.
 #[derive(Debug, Clone)]
@@ -30,12 +35,17 @@ impl Client {
     /// # Errors
     /// [`PoolError::Unusable`] when nobody can say.
     pub async fn locate(&self, hash: TxHash) -> Result<Located, QueryError> {
-        let endpoints = self.pool().ranked();
-        let answers = join_all(endpoints.into_iter().map(|endpoint| self.ask_one(endpoint, hash))).await;
+        let mut asked: FuturesUnordered<_> =
+            self.pool().ranked().into_iter().map(|endpoint| self.ask_one(endpoint, hash)).collect();
         let (mut absent, mut faults) = (None, Vec::new());
-        for answer in answers {
+        let mut end = Instant::now() + self.limit();
+        // Each keeps the limit by itself. Past `end` only silence is left.
+        while let Ok(Some(answer)) = timeout_at(end, asked.next()).await {
             match answer {
-                Ok(Some(Located::Absent { head })) => absent = absent.max(Some(head)),
+                Ok(Some(Located::Absent { head })) => {
+                    absent = absent.max(Some(head));
+                    end = end.min(Instant::now() + PATIENCE);
+                }
                 Ok(Some(found)) => return Ok(found),
                 Ok(None) => {}
                 Err(error) => faults.push(error),

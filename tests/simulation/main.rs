@@ -18,6 +18,15 @@
 //!
 //! **Seeds.** A script depends on its seed alone: `SIMULATION_SEED=N cargo test --test simulation` plays it again. A seed
 //! that failed is kept in [`SEEDS`]. `SIMULATION_WINDOWS` and `SIMULATION_KILLS` say how many windows are drawn.
+//!
+//! **That it can fail** was seen by breaking the client on purpose, and reading the tally of the windows given:
+//!
+//! | broken | seen |
+//! |---|---|
+//! | after an unknown broadcast another transaction is signed at once, with the next sequence, and the journal lets it | of 175 windows 2 paid twice, 1 lost, 2 without an end |
+//! | a round ends at the first refusal that another try would mend | of 111 windows 1 lost |
+//! | the journal notes the fee that was offered, not what the chain took | of 66 windows the journal disagrees in 59 |
+//! | after a restart the journal's live transactions are forgotten | of 65 windows with a kill 21 without an end |
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
 #![allow(clippy::print_stderr)] // the tally, for who asks for it
 
@@ -44,6 +53,7 @@ const SEEDS: &[(u64, &str)] = &[
         93_955_581,
         "one of three nodes was catching up, and its old sequence was believed all through the window",
     ),
+    (791_402_304, "a node that said nothing of an old transaction kept the worker from the next window"),
     (454_494_958, "the chain was upgraded while a transaction with the old messages was on its way"),
 ];
 
