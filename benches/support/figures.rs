@@ -32,6 +32,11 @@ impl Table {
         self.add(name, most, measured as f64 / f64::from(1 << 20), "MiB");
     }
 
+    /// A plain number.
+    pub fn count(&mut self, name: &'static str, most: impl Into<Option<f64>>, measured: f64) {
+        self.add(name, most, measured, "");
+    }
+
     /// A part of 1, at most so many hundredths.
     pub fn share(&mut self, name: &'static str, most: impl Into<Option<f64>>, measured: f64) {
         self.add(name, most, measured * 1e2, "%");

@@ -26,6 +26,12 @@ impl Process {
         Ok(Self(child))
     }
 
+    /// Ends it as a machine that goes down would.
+    pub fn kill(mut self) {
+        // It may be gone already.
+        let _ = self.0.kill();
+    }
+
     /// Its number.
     pub fn pid(&self) -> u32 {
         self.0.id()

@@ -102,6 +102,16 @@ impl Chain {
         Ok(delays)
     }
 
+    /// Waits until a transaction waits for a block.
+    pub async fn until_sent(&self) -> Result<()> {
+        let asked = Instant::now();
+        while self.unconfirmed().await? == 0 {
+            anyhow::ensure!(asked.elapsed() < NEXT_WINDOW, "no transaction");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    }
+
     /// Number of transactions in the mempool.
     async fn unconfirmed(&self) -> Result<usize> {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": "unconfirmed_txs", "params": {}});

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the result, and how far it is
 
 mod chain;
+mod proxy;
 #[path = "../support/mod.rs"]
 mod support;
 mod worker;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use chain::Chain;
+use proxy::Proxy;
 use support::figures::{Table, percentile};
 use support::process;
 use worker::Worker;
@@ -24,6 +26,12 @@ use worker::Worker;
 const STARTS: usize = 10;
 /// Probes that are timed.
 const PROBES: usize = 50;
+/// Times that a worker is killed while it predicts.
+const KILLS: usize = 10;
+/// Until a transaction is in a block for certain, and before the next window is prepared for.
+const SETTLED: Duration = Duration::from_millis(1_200);
+/// Windows whose requests are counted.
+const COUNTED: usize = 10;
 /// How long the idle worker is watched.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -35,6 +43,8 @@ async fn main() -> Result<()> {
     let mut table = Table::default();
     let python = process::python()?;
     busy(windows, &python, &mut table).await?;
+    killed(&python, &mut table).await?;
+    counted(&python, &mut table).await?;
     idle(&python, &mut table).await?;
     println!("{table}\nPython: {}", python.display());
     Ok(())
@@ -62,6 +72,38 @@ async fn busy(windows: usize, python: &Path, table: &mut Table) -> Result<()> {
         probes.push(worker.probe_live()?);
     }
     table.time("`bootstrap probe live`, p50", 5.0, percentile(&probes, 50.0));
+    Ok(())
+}
+
+/// A worker that is killed in each window.
+async fn killed(python: &Path, table: &mut Table) -> Result<()> {
+    let chain = Chain::start("12", "11").await?;
+    let mut worker = Worker::start(&chain, python)?;
+    chain.answers(1).await?;
+    let mut resumed = Vec::with_capacity(KILLS);
+    for _ in 0..KILLS {
+        worker = worker.killed_and_restarted(&chain, python).await?;
+        chain.until_sent().await?;
+        resumed.push(worker.started().elapsed());
+    }
+    table.time("restart to transaction in the mempool, p50", 150.0, percentile(&resumed, 50.0));
+    Ok(())
+}
+
+/// What a window costs the chain's nodes.
+async fn counted(python: &Path, table: &mut Table) -> Result<()> {
+    let chain = Chain::start("8", "6").await?;
+    let proxy = Proxy::start(chain.rpc()).await?;
+    let worker = Worker::start_at(proxy.url(), &chain, python)?;
+    worker.until_model_is_ready().await?;
+    // Registration is over, and the last transaction is in a block.
+    chain.answers(2).await?;
+    tokio::time::sleep(SETTLED).await;
+    let before = proxy.requests();
+    chain.answers(COUNTED).await?;
+    tokio::time::sleep(SETTLED).await;
+    let requests = proxy.requests() - before;
+    table.count("requests for one window", 4.0, requests as f64 / COUNTED as f64);
     Ok(())
 }
 

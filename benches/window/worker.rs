@@ -13,6 +13,10 @@ use super::chain::Chain;
 use super::support::bundle;
 use super::support::process::{self, BINARY, Process, until};
 
+/// Hangs where a file says so.
+const MODEL: &str = "import os, time\nHANG = os.path.join(os.path.dirname(__file__), 'hang')\ndef predict(nonce):\n    \
+    if os.path.exists(HANG):\n        time.sleep(60)\n    return 1\n";
+
 /// Resident memory in bytes.
 #[derive(Debug)]
 pub struct Memory {
@@ -33,20 +37,45 @@ pub struct Worker {
 impl Worker {
     /// Starts one with a folder of its own.
     pub fn start(chain: &Chain, python: &Path) -> Result<Self> {
+        Self::start_at(chain.rpc(), chain, python)
+    }
+
+    /// The same, with another address of the chain.
+    pub fn start_at(rpc: &str, chain: &Chain, python: &Path) -> Result<Self> {
         let folder = TempDir::new()?;
-        let bundle = folder.path().join("bundle");
-        bundle::write(&bundle, "def predict(nonce):\n    return 1\n")?;
+        bundle::write(&folder.path().join("bundle"), MODEL)?;
+        Self::spawn(folder, rpc, chain, python)
+    }
+
+    /// Kills it while it predicts, and starts it again in the same folder.
+    pub async fn killed_and_restarted(self, chain: &Chain, python: &Path) -> Result<Self> {
+        let hang = self.folder.path().join("bundle/hang");
+        fs::write(&hang, "")?;
+        let predicts = || (self.heartbeat().ok()?["phase"] == "predicting").then_some(());
+        until("a prediction", predicts).await?;
+        let Self { process, folder, .. } = self;
+        process.kill();
+        fs::remove_file(&hang)?;
+        Self::spawn(folder, chain.rpc(), chain, python)
+    }
+
+    /// When its process began.
+    pub const fn started(&self) -> Instant {
+        self.started
+    }
+
+    fn spawn(folder: TempDir, rpc: &str, chain: &Chain, python: &Path) -> Result<Self> {
         let mut command = Command::new(BINARY);
         command
             .arg("run")
-            .arg(bundle)
+            .arg(folder.path().join("bundle"))
             .arg("--python")
             .arg(python)
             .arg("--state-dir")
             .arg(folder.path().join("state"))
             .arg("--heartbeat-file")
             .arg(folder.path().join("heartbeat"))
-            .env("ALLORA_NETWORK", chain.rpc())
+            .env("ALLORA_NETWORK", rpc)
             .env("ALLORA_PRIVATE_KEY", chain.private_key()?);
         let started = Instant::now();
         let process = Process::start(&mut command, &folder.path().join("log"))?;

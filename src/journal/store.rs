@@ -91,7 +91,7 @@ impl Journal {
         &self.reader
     }
 
-    /// Writes something that changes nothing, and flushes it.
+    /// Writes something that changes nothing.
     ///
     /// # Errors
     /// Those of the disk: whatever is written next would fail too.

@@ -59,7 +59,16 @@ pub struct NewTransaction {
     pub timeout_height: u64,
 }
 
-/// A transaction that is in the journal, and therefore may be broadcast. Only the journal makes these.
+/// A transaction that is in the journal, and therefore may be broadcast. Only the journal makes these, and only
+/// [`Journal::prepare`](super::Journal::prepare) out of new bytes: another transaction cannot leave while one
+/// for the same purpose may still land.
+///
+/// ```compile_fail,E0451
+/// # use bootstrap::journal::{NewTransaction, Prepared};
+/// fn skip_the_journal(tx: NewTransaction) -> Prepared {
+///     Prepared { hash: String::new(), tx, broadcast_at: None } // its fields are private
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
     hash: String,

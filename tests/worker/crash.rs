@@ -1,71 +1,66 @@
 //! SIGKILL: neither paid twice nor given up.
 
+use serde_json::Value;
+
 use crate::support::{Bench, manual, quick};
 
 const ONE: &str = "def predict(nonce):\n    return nonce / 8\n";
 
-/// A chain between two windows, with the worker registered.
-fn registered(code: &str) -> Bench {
-    let bench = Bench::new(manual(), code);
-    bench.devnet.mine(12).unwrap();
-    bench.devnet.set_registered(1, &bench.address(), true).unwrap();
-    bench
+/// A worker that was killed while its transaction waits for a block. Gives the nonce.
+fn killed_in_flight(bench: &Bench) -> i64 {
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    let nonce = bench.mine_to_opening();
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    worker.kill();
+    nonce
 }
 
-fn ready(bench: &Bench) {
-    bench.until("ready", |bench| (bench.heartbeat()["ready"] == true).then_some(()));
+/// The next life has the round end as `admitted`, and nothing is paid twice.
+fn assert_answered_once(bench: &Bench, nonce: i64) -> Value {
+    let round = bench.until_a_round_is("admitted");
+    assert_eq!((round["nonce"].as_i64(), bench.inferences(nonce), bench.paid().len()), (Some(nonce), 1, 1));
+    round
 }
 
 #[test]
 fn between_broadcast_and_block_the_same_bytes_are_settled() {
-    let bench = registered(ONE);
-    let worker = bench.run(&[]);
-    ready(&bench);
-    let nonce = bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
-    worker.kill();
+    let bench = Bench::registered(manual(), ONE);
+    let nonce = killed_in_flight(&bench);
     let prepared = bench.round(nonce).expect("it was written before it was sent");
     assert!(["prepared", "broadcast"].contains(&prepared["state"].as_str().unwrap()), "{prepared}");
 
     let worker = bench.run(&[]);
-    ready(&bench);
+    bench.until_ready();
     bench.devnet.mine(1).unwrap();
-    let round = bench.until_a_round_is("admitted");
+    let round = assert_answered_once(&bench, nonce);
     assert_eq!(round["tx_hash"], prepared["tx_hash"], "the same bytes");
-    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
     assert_eq!(worker.stop(), Some(0));
 }
 
 #[test]
 fn a_transaction_that_landed_meanwhile_is_not_sent_again() {
-    let bench = registered(ONE);
-    let worker = bench.run(&[]);
-    ready(&bench);
-    let nonce = bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
-    worker.kill();
+    let bench = Bench::registered(manual(), ONE);
+    let nonce = killed_in_flight(&bench);
     bench.devnet.mine(3).unwrap();
-
     let worker = bench.run(&[]);
-    bench.until_a_round_is("admitted");
-    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
+    assert_answered_once(&bench, nonce);
     assert_eq!(worker.stop(), Some(0));
 }
 
 #[test]
 fn before_the_prediction_the_window_is_still_answered() {
     let code = "import time\ndef predict(nonce):\n    time.sleep(0.3)\n    return 2\n";
-    let bench = registered(code);
+    let bench = Bench::registered(manual(), code);
     let worker = bench.run(&[]);
-    ready(&bench);
+    bench.until_ready();
     let nonce = bench.mine_to_opening();
     bench.until("a round", |bench| bench.round(nonce));
     worker.kill();
     let worker = bench.run(&[]);
     bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
     bench.devnet.mine(1).unwrap();
-    bench.until_a_round_is("admitted");
-    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
+    assert_answered_once(&bench, nonce);
     worker.stop();
 }
 
@@ -90,9 +85,9 @@ fn at_any_moment_each_window_is_paid_for_once() {
 
 #[test]
 fn a_second_worker_with_the_same_wallet_is_refused() {
-    let bench = registered(ONE);
+    let bench = Bench::registered(manual(), ONE);
     let worker = bench.run(&[]);
-    ready(&bench);
+    bench.until_ready();
     let second = bench.bootstrap().arg("run").output().unwrap();
     let text = String::from_utf8_lossy(&second.stderr);
     assert_eq!(second.status.code(), Some(78), "{text}");
@@ -116,12 +111,8 @@ fn a_chain_that_was_started_anew_is_not_taken_for_the_old_one() {
 
 #[test]
 fn once_answers_the_open_window_and_only_settles_what_is_over() {
-    let bench = registered(ONE);
-    let worker = bench.run(&[]);
-    ready(&bench);
-    let old = bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
-    worker.kill();
+    let bench = Bench::registered(manual(), ONE);
+    let old = killed_in_flight(&bench);
     bench.devnet.mine(10).unwrap();
     let open = bench.mine_to_opening();
     let worker = bench.run(&["--once", "--wait", "30"]);

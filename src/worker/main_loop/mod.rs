@@ -99,7 +99,7 @@ async fn drive(setup: Setup, reporter: &mut Reporter) -> Result<Ended, WorkerErr
 #[derive(Debug)]
 enum Done {
     Looked(Result<WindowStatus, QueryError>),
-    Topic(Result<Topic, QueryError>),
+    Topic(Result<Box<Topic>, QueryError>),
     Registered(Result<(), RegistrationError>),
     Means(Result<Result<(), Unaffordable>, MeansError>),
     Funded(Result<u128, FaucetError>),

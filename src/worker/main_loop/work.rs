@@ -38,7 +38,7 @@ impl MainLoop {
             let context = Arc::clone(&self.context);
             self.spawn(Work::Topic, async move {
                 let client = context.client().within(QUERY_LIMIT);
-                Done::Topic(client.topic(context.options.topic_id).await)
+                Done::Topic(client.topic(context.options.topic_id).await.map(Box::new))
             });
         }
         if self.means_at().is_some_and(|at| at <= now) {

@@ -137,10 +137,8 @@ impl Transaction<'_> {
             })
             .await?;
         let refused = |obstacle, text| Ok(Err(Refusal { obstacle, code: None, text }));
-        let mut lost = failed.iter().filter(|failed| failed.paid > Uallo(0));
-        if lost.clone().count() >= LOST_FEES
-            && let Some(last) = lost.next_back()
-        {
+        let lost: Vec<_> = failed.iter().filter(|failed| failed.paid > Uallo(0)).collect();
+        if let Some(last) = lost.last().filter(|_| lost.len() >= LOST_FEES) {
             return refused(Obstacle::LostFees, format!("{LOST_FEES} fees were lost for it: {}", last.log));
         }
         let known = fees::gas_limit(self.intent.gas_kind(), GasEvidence { simulated, last_used });

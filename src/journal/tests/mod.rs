@@ -6,6 +6,9 @@ use std::path::Path;
 
 use super::*;
 
+mod races;
+mod refused_at_start;
+
 const CHAIN: &str = "localnet";
 const ADDRESS: &str = "allo1wallet";
 const KEY: RoundKey = RoundKey { topic_id: 1, nonce: 120 };
@@ -309,7 +312,7 @@ fn an_older_journal_is_migrated_and_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("localnet.allo1wallet.journal");
     let db = rusqlite::Connection::open(&path).unwrap();
-    db.execute_batch(include_str!("../../tests/journals/schema-1.sql")).unwrap();
+    db.execute_batch(include_str!("../../../tests/journals/schema-1.sql")).unwrap();
     drop(db);
     let old = fs::read(&path).unwrap();
 
@@ -327,177 +330,4 @@ fn an_older_journal_is_migrated_and_goes_on() {
     assert_eq!((round.live[0].bytes(), round.live[0].sequence()), (b"8".as_slice(), 8));
     assert_eq!(round.last_failure.unwrap().message, "ValueError: no data");
     assert_eq!(journal.reader().spent_on_day_of(at(0)).unwrap(), Uallo(1_010));
-}
-
-mod refused_at_start {
-    use super::*;
-
-    /// Opens what `spoil` made of a closed journal with one prepared transaction.
-    fn open_after(spoil: impl FnOnce(&Path)) -> OpenError {
-        let folder = tempfile::tempdir().unwrap();
-        let mut journal = predicted(folder.path());
-        prepare(&mut journal, signed(7, "a")).unwrap();
-        let path = journal.path().to_owned();
-        drop(journal);
-        spoil(&path);
-        let before = fs::read(&path).ok();
-        let error = Journal::open(folder.path(), CHAIN, ADDRESS).unwrap_err();
-        assert_eq!(fs::read(&path).ok(), before, "left as it was");
-        assert!(!error.hint().is_empty());
-        error
-    }
-
-    fn in_sql(path: &Path, sql: &str) {
-        rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap();
-    }
-
-    #[test]
-    fn empty() {
-        let error = open_after(|path| fs::write(path, "").unwrap());
-        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
-    }
-
-    #[test]
-    fn no_database() {
-        let error = open_after(|path| fs::write(path, "not a database ".repeat(1_000)).unwrap());
-        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
-    }
-
-    #[test]
-    fn cut_short() {
-        let error = open_after(|path| {
-            let whole = fs::read(path).unwrap();
-            fs::write(path, &whole[..whole.len() / 2]).unwrap();
-        });
-        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
-    }
-
-    #[test]
-    fn overwritten_in_the_middle() {
-        let error = open_after(|path| {
-            let mut bytes = fs::read(path).unwrap();
-            let middle = bytes.len() / 2 / 4_096 * 4_096;
-            bytes[middle..middle + 4_096].fill(0xaa);
-            fs::write(path, bytes).unwrap();
-        });
-        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
-    }
-
-    #[test]
-    fn another_program() {
-        let error = open_after(|path| {
-            fs::remove_file(path).unwrap();
-            in_sql(path, "CREATE TABLE things (name TEXT)");
-        });
-        assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
-    }
-
-    #[test]
-    fn a_later_release() {
-        let error = open_after(|path| in_sql(path, "PRAGMA user_version = 999"));
-        assert!(matches!(error, OpenError::Newer { found: 999, .. }), "{error}");
-    }
-
-    #[test]
-    fn another_wallet() {
-        let error = open_after(|path| in_sql(path, "UPDATE identity SET address = 'allo1other'"));
-        assert!(
-            matches!(&error, OpenError::OtherOwner { address, .. } if address == "allo1other"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn only_its_log_is_left() {
-        let error = open_after(|path| {
-            fs::remove_file(path).unwrap();
-            fs::write(format!("{}-wal", path.display()), "something").unwrap();
-        });
-        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
-    }
-
-    #[test]
-    fn a_folder_that_is_a_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("file");
-        fs::write(&file, "").unwrap();
-        let error = Journal::open(&file, CHAIN, ADDRESS).unwrap_err();
-        assert!(matches!(error, OpenError::Folder { .. }), "{error}");
-    }
-}
-
-mod races {
-    use std::sync::Barrier;
-    use std::thread;
-
-    use super::*;
-
-    #[test]
-    fn of_ten_openers_one_wins() {
-        let folder = tempfile::tempdir().unwrap();
-        let start = Barrier::new(10);
-        let opened: Vec<_> = thread::scope(|scope| {
-            let open = || {
-                start.wait();
-                Journal::open(folder.path(), CHAIN, ADDRESS)
-            };
-            let openers: Vec<_> = (0..10).map(|_| scope.spawn(open)).collect();
-            openers.into_iter().map(|opener| opener.join().unwrap()).collect()
-        });
-        assert_eq!(opened.iter().filter(|journal| journal.is_ok()).count(), 1);
-        for error in opened.iter().filter_map(|journal| journal.as_ref().err()) {
-            assert!(matches!(error, OpenError::InUse { .. }), "{error}");
-        }
-        assert_eq!(files(folder.path()).unwrap().len(), 1);
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn of_ten_preparers_one_wins() {
-        let folder = tempfile::tempdir().unwrap();
-        let handle = JournalHandle::spawn(predicted(folder.path())).unwrap();
-        let preparers = (0..10).map(|sequence| {
-            let handle = handle.clone();
-            tokio::spawn(
-                async move { handle.call(move |journal| prepare(journal, signed(sequence, "x"))).await },
-            )
-        });
-        let mut won = 0;
-        for preparer in preparers.collect::<Vec<_>>() {
-            match preparer.await.unwrap() {
-                Ok(_) => won += 1,
-                Err(error) => assert!(matches!(error, PrepareError::Live { .. }), "{error}"),
-            }
-        }
-        assert_eq!(won, 1);
-
-        handle.close().await.unwrap();
-        let closed = handle.call(|journal| prepare(journal, signed(1, "y"))).await;
-        assert!(matches!(closed, Err(PrepareError::Journal(JournalError::Closed))));
-        assert_eq!(open(folder.path()).reader().live(PAYLOAD).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn a_reader_sees_whole_rounds_while_they_are_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut journal = open(folder.path());
-        let path = journal.path().to_owned();
-        thread::scope(|scope| {
-            let reader = scope.spawn(|| {
-                let mut most = 0;
-                while most < 200 {
-                    let rows = Reader::open(&path).unwrap().rounds().unwrap();
-                    assert!(rows.len() >= most, "rounds never disappear");
-                    most = rows.len();
-                }
-            });
-            for nonce in 0..200 {
-                let key = RoundKey { topic_id: 1, nonce };
-                journal.begin_round(key, at(0), 130).unwrap();
-                journal.finish_round(key, &Ending::DryRun, at(1)).unwrap();
-            }
-            reader.join().unwrap();
-        });
-        drop(journal);
-        assert_eq!(open(folder.path()).reader().counts().unwrap()[&RoundState::DryRun], 200);
-    }
 }
