@@ -1,7 +1,6 @@
 //! One worker, its attacking model, and everything that the model is told to go for.
 
 use std::fs;
-use std::io::Read as _;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::net::{SocketAddr, UnixListener};
@@ -91,24 +90,20 @@ impl Siege {
         bench.devnet.mine(12).unwrap();
         bench.devnet.set_registered(1, &bench.address(), true).unwrap();
 
-        let prefix: Vec<String> = user.prefix().into_iter().chain(prefix.iter().cloned()).collect();
         let mut sleeper = Command::new("sleep");
         sleeper.arg("600").env("HELD", &key).stdin(Stdio::null());
         let bystander = Bystander(behind(&user.prefix(), &sleeper).spawn().unwrap());
         let name = format!("siege-{}-{}", std::process::id(), root.file_name().unwrap().to_str().unwrap());
         let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
 
-        // A shell that has left a descriptor of the key open, as a careless script does.
-        let mut command = Command::new("sh");
-        command.args(["-c", "exec \"$@\" 9<\"$ALLORA_MNEMONIC_FILE\"", "sh"]);
-        command.arg(at("bin/bootstrap")).arg("run");
-        for (name, value) in bench.bootstrap().get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        let worker = bench.start(&mut behind(&prefix, &command));
+        // A shell that has left a descriptor of the key open, as a careless script does. It starts the copy.
+        let opening = "shift && exec \"$0\" \"$@\" 9<\"$ALLORA_MNEMONIC_FILE\"";
+        let shell = ["sh", "-c", opening].map(str::to_owned).into_iter();
+        let copy = at("bin/bootstrap").display().to_string();
+        let prefix: Vec<_> =
+            user.prefix().into_iter().chain(prefix.iter().cloned()).chain(shell).chain([copy]).collect();
+        let mut command = bench.bootstrap();
+        let worker = bench.start(&mut behind(&prefix, command.arg("run")));
         bench.until("ready", |bench| (bench.heartbeat()["ready"] == true).then_some(()));
         let target = json!({
             "ruin": ruin,
@@ -168,11 +163,8 @@ fn setuid_program(path: &Path) -> PathBuf {
     fs::set_permissions(path, fs::Permissions::from_mode(0o4755)).unwrap();
     // Where this does not work without us, that it fails with us shows nothing.
     let mut show = Command::new(path);
-    show.arg("/proc/self/status").stdout(Stdio::piped());
-    let mut shown = behind(&User::Ordinary.prefix(), &show).stdout(Stdio::piped()).spawn().unwrap();
-    let mut text = String::new();
-    shown.stdout.take().unwrap().read_to_string(&mut text).unwrap();
-    shown.wait().unwrap();
+    let shown = behind(&User::Ordinary.prefix(), show.arg("/proc/self/status")).output().unwrap();
+    let text = String::from_utf8_lossy(&shown.stdout);
     assert!(text.contains("Uid:\t1000\t0\t"), "setuid programs have no effect in this folder: {text}");
     path.to_owned()
 }
