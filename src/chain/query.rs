@@ -132,6 +132,8 @@ pub enum Simulation {
     },
     /// It would fail, and cost its whole fee. Always code 6: only the text names the cause.
     Refused {
+        /// What the text means.
+        verdict: Verdict,
         /// The error's text.
         log: String,
     },
@@ -302,8 +304,14 @@ impl Client {
             Ok((_, answer)) => {
                 Ok(Simulation::Fits { gas_used: answer.gas_info.unwrap_or_default().gas_used })
             }
-            Err(error) if error.is_unknown_path() => Ok(Simulation::Unsupported),
-            Err(QueryError::Refused { log, .. }) => Ok(Simulation::Refused { log }),
+            Err(QueryError::Refused { codespace, code, log, .. }) => {
+                let refusal =
+                    Refusal { stage: Stage::Simulate, codespace: &codespace, code: code.into(), text: &log };
+                Ok(match refusal.verdict() {
+                    Verdict::UnknownPath => Simulation::Unsupported,
+                    verdict => Simulation::Refused { verdict, log },
+                })
+            }
             Err(error) => Err(error),
         }
     }

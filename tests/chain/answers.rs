@@ -50,7 +50,7 @@ async fn a_simulation_fits_is_refused_or_is_not_to_be_had() {
     assert!(matches!(fits, Simulation::Fits { .. }), "{fits:?}");
     let refused = simulated(&[("Simulate", "simulate/payload.bad_nonce")]).await;
     assert!(
-        matches!(&refused, Simulation::Refused { log } if log.contains("unfulfilled nonce")),
+        matches!(&refused, Simulation::Refused { verdict: Verdict::WindowClosed, log } if log.contains("unfulfilled nonce")),
         "{refused:?}"
     );
     let without = simulated(&[("Simulate", "abci_query/no_grpc_node.Simulate")]).await;

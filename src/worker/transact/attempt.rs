@@ -110,10 +110,7 @@ impl Transaction<'_> {
         match simulated {
             Ok(Simulation::Fits { gas_used }) => Ok(Some(gas_used)),
             Ok(Simulation::Unsupported) => Ok(None),
-            Ok(Simulation::Refused { log }) => {
-                let verdict =
-                    outcome::Refusal { stage: Stage::Simulate, codespace: "sdk", code: 6, text: &log }
-                        .verdict();
+            Ok(Simulation::Refused { verdict, log }) => {
                 Err(Refusal { obstacle: Obstacle::Chain(verdict), code: None, text: log })
             }
             Err(error) => {
