@@ -1,6 +1,11 @@
 //! Another instance with the same wallet, on another machine: recognised from the chain.
 
-use crate::support::{Bench, manual};
+use std::time::Duration;
+
+use bootstrap::chain::payload::Inference;
+use nix::sys::signal::Signal;
+
+use crate::support::{Bench, Worker, manual};
 
 const ONE: &str = "def predict(nonce):\n    return nonce / 8\n";
 
@@ -32,4 +37,31 @@ fn a_second_machine_stands_by_and_takes_over() {
     standing_by.until("an answer", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
     assert_eq!((first.inferences(unanswered), first.inferences(nonce), first.paid().len()), (0, 1, 2));
     assert_eq!(passive.stop(), Some(0));
+}
+
+/// Another instance has answered `nonce`; its transaction waits for a block. The worker has seen nothing of it yet.
+fn answered_elsewhere(bench: &Bench, worker: &Worker) -> i64 {
+    bench.until_ready();
+    worker.signal(Signal::SIGSTOP);
+    let nonce = bench.mine_to_opening();
+    let value = Inference::Single("9".parse().unwrap());
+    bench.devnet.submit_as(&bench.address(), 1, nonce, value).unwrap();
+    worker.signal(Signal::SIGCONT);
+    nonce
+}
+
+#[test]
+fn while_the_chain_stands_still_nothing_is_sent_behind_the_answer_of_another_machine() {
+    let bench = Bench::registered(manual(), ONE).set("ALLORA_LOG_LEVEL", "bootstrap=debug");
+    let worker = bench.run(&[]);
+    let nonce = answered_elsewhere(&bench, &worker);
+    bench.until("a try", |bench| bench.log().contains("account sequence mismatch").then_some(()));
+    // Much longer than the worker takes a block for late.
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(bench.mempool(), 1, "{}", bench.log());
+    bench.devnet.mine(1).unwrap();
+    bench.until("an end", |bench| bench.round(nonce).filter(|round| round["state"] == "answered_elsewhere"));
+    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
+    assert!(!bench.log().contains("an answer that is not known"), "{}", bench.log());
+    assert_eq!(worker.stop(), Some(0));
 }

@@ -212,9 +212,11 @@ impl Transaction<'_> {
     /// Another program used our sequence. While its transaction waits in a mempool, it may be the answer of
     /// another instance to this very window: a simulation sees what it did only once it is in a block.
     async fn after_foreign(&self, sequence: &mut Sequence, expected: u64) -> When {
-        let Ok(account) = self.account().await else { return When::NextBlock };
+        // However long the chain stands still: its transaction is in a block before ours could be.
+        let next_block = When::After(self.context.clock.head().height);
+        let Ok(account) = self.account().await else { return next_block };
         sequence.committed(account);
-        if account.sequence >= expected { When::AtOnce } else { When::NextBlock }
+        if account.sequence >= expected { When::AtOnce } else { next_block }
     }
 }
 

@@ -126,7 +126,7 @@ impl Refusal {
 /// One try's end.
 enum Step {
     Done(Transacted),
-    /// Try again: at once, or after the next block.
+    /// Try again.
     Again {
         why: String,
         when: When,
@@ -145,7 +145,10 @@ enum Fate {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum When {
     AtOnce,
+    /// Or when that is late: without events nobody tells of it.
     NextBlock,
+    /// When the chain is seen above this height, and not before.
+    After(i64),
 }
 
 /// Sends `intent`, and stays with it until its outcome is known. Waits at most until the block after
@@ -213,13 +216,10 @@ impl<'a> Transaction<'a> {
                 Step::Again { why: again, when } => {
                     why = again;
                     in_a_row = if when == When::AtOnce { in_a_row + 1 } else { 0 };
-                    if when == When::NextBlock || in_a_row > AT_ONCE {
+                    if when != When::AtOnce || in_a_row > AT_ONCE {
                         in_a_row = 0;
                         tracing::debug!(why, "the transaction is tried again after the next block");
-                        tokio::select! {
-                            _ = self.context.clock.next_block() => {}
-                            () = self.context.stopping.cancelled() => {}
-                        }
+                        self.wait(when).await;
                     }
                 }
             }
@@ -231,6 +231,19 @@ impl<'a> Transaction<'a> {
             } else {
                 self.attempt().await?
             };
+        }
+    }
+
+    /// Waits for another try, or until the worker stops.
+    async fn wait(&self, when: When) {
+        loop {
+            tokio::select! {
+                head = self.context.clock.next_block() => match when {
+                    When::After(height) if head.height <= height => {}
+                    _ => return,
+                },
+                () = self.context.stopping.cancelled() => return,
+            }
         }
     }
 
