@@ -13,7 +13,7 @@ use super::gas_price::GasPrice;
 use super::messages::feemarket::GasPriceRequest;
 use super::messages::query::{
     GetInferencesAtBlockRequest, GetOpenWorkerSubmissionWindowsRequest, GetParamsRequest, GetTopicRequest,
-    GetWorkerSubmissionWindowStatusRequest,
+    GetWorkerLatestInputInferenceByTopicIdRequest, GetWorkerSubmissionWindowStatusRequest, v9,
 };
 use super::messages::{EmissionsVersion, Query, Topic};
 use super::outcome::{Refusal, Stage, Verdict};
@@ -249,6 +249,30 @@ impl Client {
             .inferences
             .iter()
             .any(|inference| inference.inferer == worker))
+    }
+
+    /// The nonce of the open window in which `worker` was admitted; `None` where it was not, or was evicted.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn admitted_nonce(&self, topic_id: u64, worker: &Address) -> Result<Option<i64>, QueryError> {
+        let worker_address = worker.to_string();
+        let nonce = match self.version {
+            EmissionsVersion::V9 => {
+                let request = v9::GetWorkerLatestInferenceByTopicIdRequest { topic_id, worker_address };
+                let answer = self.ask(&request).await;
+                answer.map(|(_, answer)| answer.latest_inference.map(|latest| latest.block_height))
+            }
+            EmissionsVersion::V10 => {
+                let request = GetWorkerLatestInputInferenceByTopicIdRequest { topic_id, worker_address };
+                let answer = self.ask(&request).await;
+                answer.map(|(_, answer)| answer.latest_input_inference.map(|latest| latest.block_height))
+            }
+        };
+        match nonce {
+            Err(error) if error.verdict() == Some(Verdict::NotFound) => Ok(None),
+            nonce => nonce,
+        }
     }
 
     /// The account; `None` when the chain has never seen the address.

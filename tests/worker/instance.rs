@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bootstrap::chain::payload::Inference;
+use bootstrap::devnet::{Fault, FaultKind};
 use nix::sys::signal::Signal;
 
 use crate::support::{Bench, Worker, manual};
@@ -63,5 +64,18 @@ fn while_the_chain_stands_still_nothing_is_sent_behind_the_answer_of_another_mac
     bench.until("an end", |bench| bench.round(nonce).filter(|round| round["state"] == "answered_elsewhere"));
     assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
     assert!(!bench.log().contains("an answer that is not known"), "{}", bench.log());
+    assert_eq!(worker.stop(), Some(0));
+}
+
+#[test]
+fn where_nothing_can_be_simulated_the_answer_of_another_machine_is_seen() {
+    let bench = Bench::registered(manual(), ONE);
+    bench.devnet.fault(Fault::new(FaultKind::Error).on("/cosmos.tx.v1beta1.Service/Simulate")).unwrap();
+    let worker = bench.run(&[]);
+    let nonce = answered_elsewhere(&bench, &worker);
+    bench.devnet.mine(1).unwrap();
+    bench.until("an end", |bench| bench.round(nonce).filter(|round| !round["finished_at"].is_null()));
+    assert_eq!(bench.round(nonce).unwrap()["state"], "answered_elsewhere");
+    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
     assert_eq!(worker.stop(), Some(0));
 }

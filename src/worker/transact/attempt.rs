@@ -10,7 +10,8 @@ use crate::chain::sequence::{Mismatch, Sequence};
 use crate::chain::tx::{Fee, SignedTx, SignerData, TxHash, UnsignedTx};
 use crate::failpoint::{self, Moment};
 use crate::journal::{
-    FailedInBlock, JournalError, NewTransaction, PrepareError, Prepared, SpendLimit, Timestamp, Uallo,
+    FailedInBlock, JournalError, NewTransaction, PrepareError, Prepared, Purpose, SpendLimit, Timestamp,
+    Uallo,
 };
 use crate::worker::context::Broadcasting;
 
@@ -40,6 +41,11 @@ impl Transaction<'_> {
             Ok(simulated) => simulated,
             Err(refusal) => return Ok(self.refused(&mut sequence, refusal, account, 0).await),
         };
+        if simulated.is_none()
+            && let Some(refusal) = self.answered().await
+        {
+            return Ok(Step::Done(Transacted::Refused(refusal)));
+        }
         let fee = match self.fee(simulated).await? {
             Ok(fee) => fee,
             Err(refusal) => return Ok(Step::Done(Transacted::Refused(refusal))),
@@ -119,6 +125,21 @@ impl Transaction<'_> {
                 Ok(None)
             }
         }
+    }
+
+    /// What a simulation would have said of a window that was answered already: by another instance, or by a
+    /// life of ours whose journal is lost.
+    async fn answered(&self) -> Option<Refusal> {
+        let Purpose::Payload(key) = self.intent.purpose else { return None };
+        let client = self.context.client().within(self.call_limit());
+        let admitted = client.admitted_nonce(key.topic_id, self.context.address()).await;
+        let admitted = admitted
+            .inspect_err(|error| tracing::warn!(%error, "no node can say whether the window is answered"));
+        (admitted.ok().flatten() == Some(key.nonce)).then(|| Refusal {
+            obstacle: Obstacle::Chain(Verdict::AlreadySubmitted),
+            code: None,
+            text: "the chain has an inference of this wallet for this window".to_owned(),
+        })
     }
 
     async fn fee(&self, simulated: Option<u64>) -> Result<Result<Fee, Refusal>, JournalError> {
