@@ -6,14 +6,19 @@ use bootstrap::chain::payload::Inference;
 use bootstrap::devnet::{Fault, FaultKind};
 use nix::sys::signal::Signal;
 
-use crate::support::{Bench, Worker, manual};
+use crate::support::{Bench, Worker, manual, write_bundle};
 
 const ONE: &str = "def predict(nonce):\n    return nonce / 8\n";
+
+/// What it says is not what [`ONE`] says.
+const OTHER: &str = "def predict(nonce):\n    return nonce / 16\n";
 
 #[test]
 fn a_second_machine_stands_by_and_takes_over() {
     let first = Bench::registered(manual(), ONE);
     let second = first.another(0);
+    // With the same value both send the same bytes, which are nobody else's to either of them.
+    write_bundle(&second.folder.path().join("bundle"), OTHER, "");
     let (one, two) = (first.run(&[]), second.run(&[]));
     first.until_ready();
     second.until_ready();
