@@ -52,6 +52,29 @@ fn events_that_fall_silent_cost_no_window() {
 }
 
 #[test]
+fn where_no_node_finds_transactions_the_next_window_is_answered_all_the_same() {
+    let bench = Bench::registered(manual(), ONE);
+    for fault in [Fault::new(FaultKind::Error).on("tx"), Fault::new(FaultKind::DropRequest).on("websocket")] {
+        bench.devnet.fault(fault).unwrap();
+    }
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    for _ in 0..10 {
+        let nonce = bench.mine_to_opening();
+        bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+        bench.devnet.mine(1).unwrap();
+        assert_eq!(bench.inferences(nonce), 1);
+    }
+    bench.devnet.clear_faults();
+    bench.until("an end of each", |bench| {
+        bench.devnet.mine(1).unwrap();
+        let ended = bench.rounds().iter().filter(|round| round["state"] == "admitted").count();
+        (ended >= 10).then_some(())
+    });
+    assert_eq!(worker.stop(), Some(0));
+}
+
+#[test]
 fn windows_of_two_blocks() {
     let chain = Options { epoch_length: 8, worker_submission_window: 2, ground_truth_lag: 8, ..quick() };
     let bench = Bench::registered(chain, ONE);

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 use self::pause::Pause;
@@ -127,6 +127,13 @@ enum Work {
     Journal,
 }
 
+/// A task that runs.
+#[derive(Debug)]
+struct Task {
+    work: Work,
+    handle: AbortHandle,
+}
+
 /// What stands between us and a submission, by the chain's last word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Standing {
@@ -166,7 +173,7 @@ struct MainLoop {
     unseen: Option<String>,
     tasks: JoinSet<Done>,
     /// What the running tasks are for.
-    works: HashMap<tokio::task::Id, Work>,
+    works: HashMap<tokio::task::Id, Task>,
     register_after: Instant,
     /// Between questions for the topic, until it is known.
     topic_pause: Pause,

@@ -68,11 +68,13 @@ impl MainLoop {
             Ok((id, _)) => *id,
             Err(error) => error.id(),
         };
-        let work = self.works.remove(&id);
+        let work = self.works.remove(&id).map(|task| task.work);
         match (joined, work) {
             (Ok((_, done)), work) => self.done(done, work, reporter),
             (Err(error), work) => {
-                tracing::error!(%error, ?work, "a task of the worker failed; this is a fault of this program");
+                if !error.is_cancelled() {
+                    tracing::error!(%error, ?work, "a task of the worker failed; this is a fault of this program");
+                }
                 match work {
                     Some(Work::Look) => self.schedule.look_failed(Instant::now()),
                     // The journal knows how far it got.

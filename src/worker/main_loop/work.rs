@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::{Done, MainLoop, Standing, TICK, Work};
+use super::{Done, MainLoop, Standing, TICK, Task, Work};
 use crate::chain::outcome::Verdict;
 use crate::chain::query::{Client, QueryError, Window, WindowStatus};
 use crate::journal::{Purpose, RoundKey};
@@ -68,7 +68,8 @@ impl MainLoop {
             self.missed(window);
         }
         // A transaction of an earlier life may be on its way, whatever the chain thinks of us now.
-        while self.has_room(height)
+        while self.is_free(height)
+            && self.rounds().count() < MAX_ROUNDS
             && let Some(window) = self.schedule.resumed()
         {
             self.start_round(window);
@@ -78,31 +79,44 @@ impl MainLoop {
         }
         if self.standing == Standing::Good
             && !self.standby
-            && self.has_room(height)
+            && self.is_free(height)
             && let Some(window) = self.schedule.take(height)
         {
+            self.make_room();
             self.start_round(window);
         }
     }
 
-    /// Whether another round may begin: one whose window is over waits for its transaction only.
-    fn has_room(&self, height: i64) -> bool {
-        self.context.arity().is_some()
-            && self.rounds().count() < MAX_ROUNDS
-            && self.rounds().all(|window| window.end <= height)
+    /// Whether the model is free: a round whose window is over waits for its transaction only.
+    fn is_free(&self, height: i64) -> bool {
+        self.context.arity().is_some() && self.rounds().all(|window| window.end <= height)
+    }
+
+    /// Interrupts the oldest round where there are too many, as where no node can say what became of a
+    /// transaction: what can still be answered comes first. It is taken up again when there is room.
+    fn make_room(&self) {
+        if self.rounds().count() >= MAX_ROUNDS {
+            let age = |task: &&Task| match task.work {
+                Work::Round(window) => window.nonce,
+                _ => i64::MAX,
+            };
+            if let Some(oldest) = self.works.values().min_by_key(age) {
+                oldest.handle.abort();
+            }
+        }
     }
 
     /// Windows of the rounds that are running.
     pub(super) fn rounds(&self) -> impl Iterator<Item = Window> {
-        self.works.values().filter_map(|work| match work {
-            Work::Round(window) => Some(*window),
+        self.works.values().filter_map(|task| match task.work {
+            Work::Round(window) => Some(window),
             _ => None,
         })
     }
 
     /// Whether such a task is running.
     pub(super) fn is_at(&self, work: Work) -> bool {
-        self.works.values().any(|running| *running == work)
+        self.works.values().any(|task| task.work == work)
     }
 
     /// A chain that runs another version of the module says more of a topic, or less.
@@ -131,8 +145,8 @@ impl MainLoop {
     }
 
     fn spawn(&mut self, work: Work, task: impl Future<Output = Done> + Send + 'static) {
-        let id = self.tasks.spawn(task).id();
-        self.works.insert(id, work);
+        let handle = self.tasks.spawn(task);
+        self.works.insert(handle.id(), Task { work, handle });
     }
 
     /// A window is over, and there was no round for it.
