@@ -93,18 +93,16 @@ fn what_cannot_be_used_stops_the_start_and_is_left_as_it_is() {
         rusqlite::Connection::open(&journal).unwrap().execute_batch(sql).unwrap();
     };
     let of_another = include_str!("../journals/schema-1.sql");
-    let cases: [(&str, Box<dyn Fn()>); 5] = [
-        ("is not a journal", Box::new(|| in_sql("CREATE TABLE things (name TEXT)"))),
-        ("belongs to allo1wallet", Box::new(|| in_sql(of_another))),
-        ("schema 999", Box::new(|| in_sql(&format!("{of_another}; PRAGMA user_version = 999")))),
-        (
-            "is damaged",
-            Box::new(|| {
-                fs::create_dir_all(&state).unwrap();
-                fs::write(&journal, "torn").unwrap();
-            }),
-        ),
-        ("cannot be kept in", Box::new(|| fs::write(&state, "a file").unwrap())),
+    let torn = || {
+        fs::create_dir_all(&state).unwrap();
+        fs::write(&journal, "torn").unwrap();
+    };
+    let cases: [(&str, &dyn Fn()); 5] = [
+        ("is not a journal", &|| in_sql("CREATE TABLE things (name TEXT)")),
+        ("belongs to allo1wallet", &|| in_sql(of_another)),
+        ("schema 999", &|| in_sql(&format!("{of_another}; PRAGMA user_version = 999"))),
+        ("is damaged", &torn),
+        ("cannot be kept in", &|| fs::write(&state, "a file").unwrap()),
     ];
     for (says, spoil) in cases {
         spoil();
