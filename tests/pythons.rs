@@ -23,7 +23,8 @@ def predict():
 /// `bootstrap predict` with the interpreter that the bundle has or `arguments` name.
 fn predict(bundle: &Bundle, arguments: &[&Path]) -> Output {
     let mut command = Command::new(BOOTSTRAP);
-    command.arg("predict").arg(bundle.root()).args(arguments).env("ALLORA_STATE_DIR", bundle.root());
+    command.arg("predict").arg(bundle.root()).args(arguments);
+    command.env("ALLORA_STATE_DIR", bundle.root().with_extension("state"));
     command.env("VENV", bundle.root().join(".venv")).env_remove("ALLORA_PYTHON").env_remove("PYTHONPATH");
     command.output().unwrap()
 }
