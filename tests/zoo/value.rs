@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::cage::{Cage, EPOCH, Habitat};
+use crate::support::Bench;
 
 const ANIMALS: &str = r"
 import decimal, fractions
@@ -80,8 +81,10 @@ fn a_value_that_is_no_prediction_is_never_submitted() {
     let nonce = cage.bench.mine_to_opening();
     cage.admits(nonce, "2.5");
     for (nonce, (_, says)) in nonces.zip(REFUSED) {
-        let round = cage.has_reason(nonce, "bad_value", says);
-        assert_eq!((&round["state"], &round["value"]), (&"expired".into(), &Value::Null), "{round}");
+        let ended = |bench: &Bench| bench.round(nonce).filter(|round| round["state"] == "expired");
+        let round = cage.bench.until("the end of the round", ended);
+        assert_eq!(round["value"], Value::Null, "{round}");
+        cage.has_reason(nonce, "bad_value", says);
     }
     // One for each window that was answered.
     assert_eq!(cage.bench.paid().len(), 2);
