@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::iter;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bootstrap::chain::messages::EmissionsVersion;
@@ -65,6 +66,10 @@ pub struct Stage {
     pub is_registered: bool,
     pub is_whitelisted: bool,
     pub is_topic_active: bool,
+    /// What the price of gas makes a transaction cost is allowed.
+    pub is_affordable: bool,
+    /// Hashes of what another machine sent for windows of ours.
+    pub elsewhere: Vec<String>,
     /// The worker's endpoints but for the first, which is the chain's own.
     further: Vec<Endpoint>,
     /// What can be said of each of all of them.
@@ -88,6 +93,10 @@ impl Stage {
         let (urls, chain_id) = (urls.join(","), bench.devnet.chain_id().to_owned());
         let bench = bench.set("ALLORA_NETWORK", &urls).set("ALLORA_CHAIN_ID", &chain_id);
         let bench = bench.set("MARKS", marks.to_str().unwrap()).set("ALLORA_LOG_LEVEL", "bootstrap=debug");
+        let bench = match script.max_fee {
+            Some(most) => bench.set("ALLORA_MAX_FEE", &most.to_string()),
+            None => bench,
+        };
         let address = bench.address();
         bench.devnet.mine(2).unwrap();
         for topic in [TOPIC, FOREIGN_TOPIC] {
@@ -105,6 +114,8 @@ impl Stage {
             is_registered: true,
             is_whitelisted: true,
             is_topic_active: true,
+            is_affordable: true,
+            elsewhere: vec![],
             further,
             honesty: vec![Honesty::Honest; script.endpoints],
             pace: script.pace,
@@ -112,14 +123,13 @@ impl Stage {
         }
     }
 
-    pub fn begin(&mut self, trouble: &Trouble) {
+    pub fn begin(&mut self, trouble: &Trouble, script: &Script) {
         let (devnet, address) = (&self.bench.devnet, &self.address);
         match trouble {
-            Trouble::Killed { after } => {
-                std::thread::sleep(*after);
-                if let Process::Running(worker) = std::mem::replace(&mut self.process, Process::Down) {
-                    worker.kill();
-                }
+            Trouble::Killed { after } => self.kill(*after),
+            Trouble::JournalLost { after } => {
+                self.kill(*after);
+                let _ = std::fs::remove_dir_all(self.state());
             }
             Trouble::Terminated => self.signal(Signal::SIGTERM, Process::Leaving),
             Trouble::Stopped => self.signal(Signal::SIGSTOP, Process::Stopped),
@@ -135,7 +145,10 @@ impl Stage {
                 devnet.set_whitelisted(TOPIC, address, false).unwrap();
                 self.is_whitelisted = false;
             }
-            Trouble::GasPrice(price) => devnet.set_gas_price(price.to_string().parse().unwrap()).unwrap(),
+            Trouble::GasPrice(price) => {
+                devnet.set_gas_price(price.to_string().parse().unwrap()).unwrap();
+                self.is_affordable = script.is_affordable(*price);
+            }
             Trouble::TopicInactive => {
                 devnet.set_topic_active(TOPIC, false).unwrap();
                 self.is_topic_active = false;
@@ -154,7 +167,7 @@ impl Stage {
                 devnet.set_sequence(address, used + self.bumps).unwrap();
             }
             // Told by the nonce.
-            Trouble::Model { .. } => {}
+            Trouble::Model { .. } | Trouble::OtherMachine => {}
             Trouble::Endpoint { index, faults } => {
                 for fault in faults {
                     self.endpoint(*index).fault(fault.clone()).unwrap();
@@ -182,7 +195,9 @@ impl Stage {
     pub fn end(&mut self, trouble: &Trouble, script: &Script) {
         let (devnet, address) = (&self.bench.devnet, &self.address);
         match trouble {
-            Trouble::Killed { .. } | Trouble::Terminated => self.start_wanted = true,
+            Trouble::Killed { .. } | Trouble::JournalLost { .. } | Trouble::Terminated => {
+                self.start_wanted = true;
+            }
             Trouble::Stopped => {
                 if let Process::Stopped(worker) = std::mem::replace(&mut self.process, Process::Down) {
                     worker.signal(Signal::SIGCONT);
@@ -201,7 +216,10 @@ impl Stage {
                 devnet.set_whitelisted(TOPIC, address, true).unwrap();
                 self.is_whitelisted = true;
             }
-            Trouble::GasPrice(_) => devnet.set_gas_price("1".parse().unwrap()).unwrap(),
+            Trouble::GasPrice(_) => {
+                devnet.set_gas_price("1".parse().unwrap()).unwrap();
+                self.is_affordable = true;
+            }
             Trouble::TopicInactive => {
                 devnet.set_topic_active(TOPIC, true).unwrap();
                 self.is_topic_active = true;
@@ -220,9 +238,31 @@ impl Stage {
             Trouble::Restarted { .. } => {}
             Trouble::Halt(_)
             | Trouble::Foreign
+            | Trouble::OtherMachine
             | Trouble::SequenceUsed
             | Trouble::Upgraded
             | Trouble::Model { .. } => {}
+        }
+    }
+
+    /// Another machine with our key answers this window.
+    pub fn answer_elsewhere(&mut self, nonce: i64) {
+        let value = Inference::Single("9".parse().unwrap());
+        // A drained account sends nothing.
+        if let Ok(sent) = self.bench.devnet.submit_as(&self.address, TOPIC, nonce, value) {
+            self.elsewhere.push(sent.tx_hash.to_string());
+        }
+    }
+
+    /// Whether the worker has left the windows to another machine.
+    pub fn is_standing_by(&self) -> bool {
+        self.bench.heartbeat()["phase"] == "standby"
+    }
+
+    fn kill(&mut self, after: Duration) {
+        std::thread::sleep(after);
+        if let Process::Running(worker) = std::mem::replace(&mut self.process, Process::Down) {
+            worker.kill();
         }
     }
 
@@ -315,9 +355,13 @@ impl Stage {
 
     /// The worker's journal, read as anybody may read it.
     pub fn rounds(&self) -> Vec<RoundRow> {
-        let files = journal::files(&self.bench.folder.path().join("state")).unwrap();
+        let files = journal::files(&self.state()).unwrap();
         let rounds = files.iter().flat_map(|file| journal::Reader::open(file).unwrap().rounds().unwrap());
         rounds.filter(|round| round.topic_id == TOPIC).collect()
+    }
+
+    fn state(&self) -> PathBuf {
+        self.bench.folder.path().join("state")
     }
 
     pub fn has_unfinished_rounds(&self) -> bool {
