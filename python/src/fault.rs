@@ -1,6 +1,6 @@
 //! Python's exceptions as messages.
 
-use bootstrap_frames::Fault;
+use bootstrap_frames::{Fault, cut};
 use pyo3::exceptions::{PyPermissionError, PySystemExit};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -53,16 +53,4 @@ fn traceback(py: Python<'_>, error: &PyErr) -> Option<String> {
 /// A Python string, which may hold what no UTF-8 can.
 pub fn text(string: &Bound<'_, PyString>) -> String {
     string.to_string_lossy().into_owned()
-}
-
-/// `text` within `limit` bytes: its beginning and, since the last lines of a traceback say most,
-/// three times as much of its end.
-pub fn cut(text: String, limit: usize) -> String {
-    if text.len() <= limit {
-        return text;
-    }
-    let boundary = |index: &usize| text.is_char_boundary(*index);
-    let head = (0..=limit / 4).rev().find(boundary).unwrap_or(0);
-    let tail = (text.len() - limit / 4 * 3..=text.len()).find(boundary).unwrap_or(text.len());
-    format!("{}\n[{} bytes left out]\n{}", &text[..head], tail - head, &text[tail..])
 }

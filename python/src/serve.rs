@@ -2,7 +2,7 @@
 
 use std::os::fd::AsRawFd;
 
-use bootstrap_frames::{BUILD, Context, Fault, FromHost, PROTOCOL, ToHost};
+use bootstrap_frames::{BUILD, Context, Fault, FromHost, PROTOCOL, ToHost, cut};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -82,7 +82,7 @@ fn predict(
     let result = match function.call(py, event_loop, nonce, context) {
         Ok(result) => result,
         Err(error) if error.is_instance_of::<Skip>(py) => {
-            let why = fault::cut(fault::message(py, &error), MAX_REASON);
+            let why = cut(fault::message(py, &error), MAX_REASON);
             return FromHost::Skipped { id, why };
         }
         Err(error) => return FromHost::Failed { id, fault: fault::raised(py, &error) },

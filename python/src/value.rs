@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use bootstrap_frames::Prediction;
+use bootstrap_frames::{Prediction, cut};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyMapping, PyString, PyTuple};
 
@@ -171,7 +171,7 @@ fn scalar(value: &Bound<'_, PyAny>, number: &Bound<'_, PyAny>) -> Result<String,
     let written = written.map_err(unreadable)?;
     let written = text(written.cast::<PyString>().map_err(|error| unreadable(error.into()))?);
     if !is_decimal_text(&written) {
-        let problem = format!("{} is not a number", crate::fault::cut(written, 64));
+        let problem = format!("{} is not a number", cut(written, 64));
         return Err(refuse(value, problem, "return a finite number, or raise Skip(\"why\")"));
     }
     if written.len() > MAX_TEXT {
@@ -247,7 +247,7 @@ fn refuse(value: &Bound<'_, PyAny>, problem: impl Into<String>, fix: impl Into<S
 /// `float`, `numpy.float32`.
 fn class(value: &Bound<'_, PyAny>) -> String {
     let class = value.get_type();
-    class.fully_qualified_name().map_or_else(|_| "object".into(), |name| crate::fault::cut(text(&name), 256))
+    class.fully_qualified_name().map_or_else(|_| "object".into(), |name| cut(text(&name), 256))
 }
 
 /// `(3, 1)`, or a length written the same way.
@@ -258,5 +258,5 @@ fn shape(value: &Bound<'_, PyAny>) -> Option<String> {
     let shape = value.getattr("shape").and_then(|shape| shape.extract::<Vec<u64>>());
     let shape = shape.or_else(|_| value.len().map(|length| vec![length as u64])).ok()?;
     let shape = PyTuple::new(value.py(), shape).and_then(|shape| shape.repr()).ok()?;
-    Some(crate::fault::cut(text(&shape), 256))
+    Some(cut(text(&shape), 256))
 }

@@ -1,7 +1,7 @@
 //! The worker's log: lines on stderr, for people on a terminal and otherwise one JSON object each.
 
 use std::fmt;
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{self, IsTerminal, Write, stderr};
 
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Map, Value};
@@ -27,23 +27,46 @@ use crate::settings::{LogFormat, Settings};
 pub fn start(settings: &Settings, manifest: Option<&Manifest>) -> Result<(), Report> {
     let terminal = stderr().is_terminal();
     let queue = LogQueue::start().map_err(|error| Report::new(Exit::Internal, error))?;
-    let writer = move || queue;
     let format = settings.log.format.unwrap_or(if terminal { LogFormat::Pretty } else { LogFormat::Json });
     let filter = EnvFilter::new(&settings.log.level);
     let started = match format {
         LogFormat::Pretty => {
+            let writer = move || Indented(queue);
             let lines = lines::layer().with_writer(writer).with_ansi(terminal).with_target(false);
             tracing_subscriber::registry().with(filter).with(lines.log_internal_errors(false)).try_init()
         }
-        LogFormat::Json => {
-            tracing_subscriber::registry().with(filter).with(Json::new(writer, settings, manifest)).try_init()
-        }
+        LogFormat::Json => tracing_subscriber::registry()
+            .with(filter)
+            .with(Json::new(move || queue, settings, manifest))
+            .try_init(),
     };
     started.map_err(|error| Report::new(Exit::Internal, error))?;
     for notice in &settings.notices {
         tracing::warn!("{notice}");
     }
     Ok(())
+}
+
+/// Sets off what follows the first line of an event, such as a traceback: a model's text must not pass for
+/// an event of its own.
+struct Indented<W>(W);
+
+impl<W: Write> Write for Indented<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = event.strip_suffix(b"\n").unwrap_or(event);
+        let mut indented = Vec::with_capacity(event.len());
+        for (number, line) in text.split(|byte| b"\n\r".contains(byte)).enumerate() {
+            indented.extend_from_slice(if number == 0 { b"" } else { b"\n    " });
+            indented.extend_from_slice(line);
+        }
+        indented.push(b'\n');
+        self.0.write_all(&indented)?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Writes an event as one JSON object on one line, the fields of its spans beside its own.
@@ -178,7 +201,6 @@ impl Visit for Fields {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-    use std::io;
     use std::sync::{Arc, Mutex};
 
     use super::*;

@@ -105,7 +105,8 @@ impl Nursery {
         say(process, &ToHost::Load(self.load.clone())).await?;
         let deadline = Instant::now() + self.spec.load_limit;
         match hear(process, deadline, "was not imported").await? {
-            FromHost::Loaded { function, is_async, seconds } => {
+            FromHost::Loaded { is_async, seconds, .. } => {
+                let function = format!("{}:{}", self.spec.module, self.spec.function);
                 tracing::info!(function, is_async, python, seconds, "the model is loaded");
                 let facts = Facts { pid, python, load_seconds: seconds };
                 Ok(Replica::new(process.take(), facts, self).await)

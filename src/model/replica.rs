@@ -5,7 +5,7 @@ use std::time::Duration;
 use bootstrap_frames::{Context, FromHost, ToHost};
 use tokio::time::{Instant, sleep_until};
 
-use super::conversation::{ended, hear, killed, leave, say, unexpected};
+use super::conversation::{broke, ended, hear, killed, leave, say, unexpected};
 use super::handle::Order;
 use super::memory::{MIB, MemoryLimit};
 use super::nursery::{Facts, Nursery};
@@ -178,8 +178,11 @@ impl Replica {
         let answer = loop {
             match hear(&mut self.process, order.deadline, "did not answer").await? {
                 FromHost::Pong if self.pinged.take().is_some() => {}
-                FromHost::Done { id: of, prediction } if of == id => break Ok(Answer::Value(prediction)),
-                FromHost::Skipped { id: of, why } if of == id => break Ok(Answer::Skipped { why }),
+                FromHost::Done { id: of, prediction } if of == id => match Answer::value(prediction) {
+                    Some(answer) => break Ok(answer),
+                    None => return Err(broke(self.process.take(), "its prediction is too long").await),
+                },
+                FromHost::Skipped { id: of, why } if of == id => break Ok(Answer::skipped(why)),
                 FromHost::Failed { id: of, fault } if of == id => break Err(fault.into()),
                 _ => return Err(unexpected(self.process.take()).await),
             }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bootstrap_frames::{Fault, Prediction};
+use bootstrap_frames::{Fault, Prediction, cut};
 
 use super::Interpreter;
 use crate::bundle::Manifest;
@@ -17,6 +17,13 @@ pub const THIS_PROGRAM: &str = "/proc/self/exe";
 /// interpreter to itself for some time, in a library's C code, and is not dead for it; one that does so
 /// for longer than a call usually has would cost a window.
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(30);
+
+/// Longest message and longest traceback of a failure, in bytes. Our module sends less; the model, which has
+/// the same connection, can send what it likes.
+const MAX_MESSAGE: usize = 8 * 1024;
+const MAX_TRACEBACK: usize = 64 * 1024;
+/// Longest value and longest label of a prediction, in bytes, as in our module.
+const MAX_VALUE: usize = 1024;
 
 /// A model: whose function, in which interpreter, within which limits.
 #[derive(Debug, Clone)]
@@ -121,6 +128,23 @@ pub enum Answer {
     },
 }
 
+impl Answer {
+    /// A prediction, unless it is longer than any that our module gives.
+    pub(super) fn value(prediction: Prediction) -> Option<Self> {
+        let fits = |text: &String| text.len() <= MAX_VALUE;
+        let all_fit = match &prediction {
+            Prediction::One(value) => fits(value),
+            Prediction::Many(values) => values.iter().all(|(label, value)| fits(label) && fits(value)),
+        };
+        all_fit.then_some(Self::Value(prediction))
+    }
+
+    /// What a model says of a nonce that it leaves out.
+    pub(super) fn skipped(why: String) -> Self {
+        Self::Skipped { why: cut(why, MAX_MESSAGE) }
+    }
+}
+
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -165,17 +189,23 @@ impl fmt::Display for FailureKind {
 
 impl Failure {
     pub(super) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), traceback: None }
+        Self { kind, message: cut(message.into(), MAX_MESSAGE), traceback: None }
+    }
+
+    fn with_traceback(self, traceback: Option<String>) -> Self {
+        Self { traceback: traceback.map(|text| cut(text, MAX_TRACEBACK)), ..self }
     }
 }
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Import { message, traceback } => Self { kind: FailureKind::Import, message, traceback },
+            Fault::Import { message, traceback } => {
+                Self::new(FailureKind::Import, message).with_traceback(traceback)
+            }
             Fault::Exception { class, message, traceback } => {
                 let message = if message.is_empty() { class } else { format!("{class}: {message}") };
-                Self { kind: FailureKind::Exception, message, traceback }
+                Self::new(FailureKind::Exception, message).with_traceback(traceback)
             }
             Fault::BadValue { class, shape, problem, fix } => {
                 let shape = shape.map(|shape| format!(" of shape {shape}")).unwrap_or_default();

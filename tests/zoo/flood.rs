@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::cage::{Cage, GROWTH, log_lines};
 
 const ANIMALS: &str = r"
-import logging, os, sys, time
+import json, logging, os, struct, sys, time
 
 PIECE = 1 << 16
 
@@ -27,6 +27,16 @@ def floods(context, what):
         # Whatever it was, it ends here.
         os.write(descriptor, b'\n')
     return 7
+
+def answers_at_length(context):
+    text = json.dumps({'type': 'done', 'id': 1, 'value': '1' * 4_000_000}).encode()
+    left = struct.pack('<I', len(text)) + text
+    while left:
+        left = left[os.write(3, left):]
+    time.sleep(3600)
+
+def fails_at_length(context):
+    raise type('T' * 3_000_000, (Exception,), {})
 
 def replaces_stdout(context):
     class Broken:
@@ -91,6 +101,17 @@ fn half_a_gigabyte_of_output_costs_no_memory_and_little_log() {
     }
     assert!(!log.contains('\u{1b}'));
     cage.answers("", "1");
+    cage.close();
+}
+
+/// It has the descriptor of our module, and may send longer texts than that does.
+#[test]
+fn a_model_that_speaks_at_length_in_place_of_our_module_is_cut_short() {
+    let cage = Cage::new(ANIMALS, "max_seconds: 20");
+    cage.fails("answers_at_length", "crash", "its prediction is too long");
+    cage.fails("fails_at_length", "exception", "TTTT");
+    let longest = cage.bench.log().lines().map(str::len).max().unwrap();
+    assert!(longest < 64 * 1024, "a line of {longest} bytes");
     cage.close();
 }
 
