@@ -280,11 +280,19 @@ impl Client {
     /// # Errors
     /// See [`QueryError`].
     pub async fn account(&self, address: &Address) -> Result<Option<Account>, QueryError> {
+        Ok(self.account_with_height(address).await?.map(|(_, account)| account))
+    }
+
+    /// The height whose state was read, and the account; `None` when the chain has never seen the address.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn account_with_height(&self, address: &Address) -> Result<Option<(u64, Account)>, QueryError> {
         let request = QueryAccountInfoRequest { address: address.to_string() };
         match self.ask(&request).await {
-            Ok((_, answer)) => {
+            Ok((height, answer)) => {
                 let info = answer.info.unwrap_or_default();
-                Ok(Some(Account { number: info.account_number, sequence: info.sequence }))
+                Ok(Some((height, Account { number: info.account_number, sequence: info.sequence })))
             }
             Err(error) if error.verdict() == Some(Verdict::NotFound) => Ok(None),
             Err(error) => Err(error),

@@ -64,6 +64,9 @@ async fn an_account_that_is_there_is_new_or_is_not_there() {
     assert!(asked(&[("AccountInfo", "abci_query/AccountInfo")]).await.unwrap().unwrap().number > 0);
     let new = asked(&[("AccountInfo", "abci_query/AccountInfo.no_tx_yet")]).await.unwrap().unwrap();
     assert_eq!(new.sequence, 0);
+    let (_server, seen) = client(&[("AccountInfo", "abci_query/AccountInfo")]).await;
+    let (height, account) = seen.account_with_height(&address()).await.unwrap().unwrap();
+    assert!(height > 0 && account.number > 0, "the height of the state: {height}");
     assert_eq!(asked(&[("AccountInfo", "abci_query/AccountInfo.missing")]).await.unwrap(), None);
     let refused = asked(&[("AccountInfo", "abci_query/AccountInfo.bad_address")]).await.unwrap_err();
     assert_eq!(refused.verdict(), Some(Verdict::Rejected));

@@ -131,11 +131,13 @@ impl Transaction<'_> {
     /// The next look tells.
     async fn suspect_used(&mut self, tx: &Prepared, absent_at: u64) {
         let client = self.context.client().within(self.call_limit());
-        if let Ok(Some(account)) = client.account(self.context.address()).await
+        if let Ok(Some((height, account))) = client.account_with_height(self.context.address()).await
             && account.sequence > tx.sequence()
         {
             let head = u64::try_from(self.context.clock.head().height).unwrap_or_default();
-            let seen_at = head.max(absent_at);
+            // A node that is behind the one that answered may not have the block that used it: by our clock
+            // alone it would be taken for one that has.
+            let seen_at = height.max(head).max(absent_at);
             self.sequence_used.get_or_insert(SequenceUsed { committed: account.sequence, seen_at });
             self.context.sequence.lock().await.committed(account);
         }
