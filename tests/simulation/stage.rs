@@ -198,12 +198,14 @@ impl Stage {
             Trouble::Killed { .. } | Trouble::JournalLost { .. } | Trouble::Terminated => {
                 self.start_wanted = true;
             }
-            Trouble::Stopped => {
-                if let Process::Stopped(worker) = std::mem::replace(&mut self.process, Process::Down) {
+            Trouble::Stopped => match std::mem::replace(&mut self.process, Process::Down) {
+                Process::Stopped(worker) => {
                     worker.signal(Signal::SIGCONT);
                     self.process = Process::Running(worker);
                 }
-            }
+                // It was leaving when it should have stood still, and another runs by now.
+                other => self.process = other,
+            },
             Trouble::Drained => {
                 devnet.set_balance(address, RICH).unwrap();
                 self.is_funded = true;
