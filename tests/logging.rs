@@ -108,3 +108,11 @@ fn a_log_that_nobody_reads_holds_nothing_up() {
     child.wait().unwrap();
     assert_eq!(value.as_deref(), Ok("1.0\n"));
 }
+
+#[test]
+fn a_report_that_cannot_be_written_changes_no_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = predict(&folder.path().join("absent")).stderr(full).status().unwrap();
+    assert_eq!(status.code(), Some(66));
+}

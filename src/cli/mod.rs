@@ -19,6 +19,7 @@ mod run;
 mod status;
 mod wallet;
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -98,7 +99,8 @@ fn end(outcome: Outcome) -> ExitCode {
     log_queue::flush(Duration::from_secs(1));
     outcome
         .unwrap_or_else(|report| {
-            eprintln!("{report}");
+            // Where it cannot be written, as on a full disk, the exit code still says it.
+            let _ = writeln!(std::io::stderr(), "{report}");
             report.exit()
         })
         .into()
