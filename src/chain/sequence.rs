@@ -25,6 +25,8 @@ pub struct Sequence {
     known: Known,
     /// Ours that a node took, or may have taken, by sequence.
     pending: BTreeMap<u64, TxHash>,
+    /// The height at which another's was last heard to wait.
+    others_heard_at: Option<i64>,
 }
 
 /// What is known of the account.
@@ -90,6 +92,18 @@ impl Sequence {
             sequence += 1;
         }
         Some(Account { number, sequence })
+    }
+
+    /// A transaction of another program waits since this height at the latest.
+    pub const fn others_wait(&mut self, height: i64) {
+        self.others_heard_at = Some(height);
+    }
+
+    /// The height above which the chain has to be before anything is signed: what waits of another program
+    /// is in a block by then, where a simulation sees what it did.
+    #[must_use]
+    pub fn signs_above(&self, height: i64) -> Option<i64> {
+        self.others_heard_at.filter(|&heard_at| height <= heard_at)
     }
 
     /// A node took the transaction, or may have.

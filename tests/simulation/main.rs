@@ -21,8 +21,7 @@
 //! **Another machine.** A window that another machine with the same key has answered is answered. What that machine paid is
 //! not ours, what our worker pays for it is: its refused duplicate counts as paid twice, always. No excuse is needed for
 //! two that crossed: all nodes here share one mempool, so of two transactions in one block the later one had the earlier
-//! one's sequence before it, and its sender was told. Another machine is not drawn where windows touch: there a round can
-//! pay behind its answer, because the round before has taken over the sequence. That is not mended yet.
+//! one's sequence before it, and its sender was told.
 //!
 //! **A lost journal.** The life before counts as another machine in what the journal says, and as ourselves in what is
 //! paid: two lives must not pay for one window either. How much the earlier life paid is not asked of the later journal.

@@ -245,3 +245,12 @@ proptest! {
         prop_assert_eq!(next(&state), Some(world.expected()));
     }
 }
+
+#[test]
+fn nothing_is_signed_in_the_block_in_which_anothers_was_heard_to_wait() {
+    let mut state = Sequence::default();
+    assert_eq!(state.signs_above(7), None);
+    state.others_wait(7);
+    assert_eq!(state.signs_above(7), Some(7));
+    assert_eq!(state.signs_above(8), None);
+}

@@ -25,6 +25,10 @@ impl Transaction<'_> {
         let delivered = context.delivered.subscribe();
         // Held until a node took the transaction: nobody else may choose this sequence.
         let mut sequence = context.sequence.lock().await;
+        if let Some(height) = sequence.signs_above(context.clock.head().height) {
+            let why = "a transaction of another program with this key waits".to_owned();
+            return Ok(Step::Again { why, when: When::After(height) });
+        }
         let account = match sequence.next() {
             Some(account) => account,
             None => match self.account().await {
@@ -234,10 +238,16 @@ impl Transaction<'_> {
     /// another instance to this very window: a simulation sees what it did only once it is in a block.
     async fn after_foreign(&self, sequence: &mut Sequence, expected: u64) -> When {
         // However long the chain stands still: its transaction is in a block before ours could be.
-        let next_block = When::After(self.context.clock.head().height);
-        let Ok(account) = self.account().await else { return next_block };
-        sequence.committed(account);
-        if account.sequence >= expected { When::AtOnce } else { next_block }
+        let height = self.context.clock.head().height;
+        if let Ok(account) = self.account().await {
+            sequence.committed(account);
+            if account.sequence >= expected {
+                return When::AtOnce;
+            }
+        }
+        // It may as well be the answer to a window whose round has not come that far.
+        sequence.others_wait(height);
+        When::After(height)
     }
 }
 
