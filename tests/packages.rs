@@ -56,7 +56,7 @@ fn assert_predicts(package: &str, python: &Path, threads: usize) {
     for name in counted.iter().map(String::as_str).chain(["POLARS_MAX_THREADS", "LOKY_MAX_CPU_COUNT"]) {
         command.env_remove(name);
     }
-    let output = command.env("ALLORA_STATE_DIR", bundle.root()).output().unwrap();
+    let output = command.env("ALLORA_STATE_DIR", bundle.root().with_extension("state")).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{package}: {text}{log}");
