@@ -9,6 +9,7 @@
 //! | `store` | the open journal: folder, file, lock, identity |
 //! | `schema` | tables, versions, migrations |
 //! | `round` | one nonce of one topic, from its opening to its end |
+//! | `state`, `ending`, `row` | how far a round has come, how it ends, how it is shown |
 //! | `transaction` | signed bytes, and whether they can still land |
 //! | `prepare` | taking signed bytes in: the one step in which paying is decided |
 //! | `outcome` | what came of a transaction: in a block, refused, dead |
@@ -21,6 +22,7 @@
 
 mod amount;
 mod discard;
+mod ending;
 mod error;
 mod export;
 mod handle;
@@ -28,22 +30,27 @@ mod outcome;
 mod prepare;
 mod reader;
 mod round;
+mod row;
 mod schema;
 mod spend;
+mod state;
 mod store;
 mod timestamp;
 mod transaction;
 
 pub use amount::Uallo;
 pub use discard::discard;
+pub use ending::{Ending, FinishError};
 pub use error::{Holder, JournalError, OpenError};
 pub use export::{write_csv, write_json};
 pub use handle::JournalHandle;
 pub use outcome::{Death, DeathError, Inclusion, Refusal};
 pub use prepare::PrepareError;
 pub use reader::{Reader, files};
-pub use round::{Begin, Ending, Failure, FinishError, RoundKey, RoundRow, RoundState, Unfinished};
+pub use round::{Begin, Failure, RoundKey, Unfinished};
+pub use row::RoundRow;
 pub use spend::SpendLimit;
+pub use state::RoundState;
 pub use store::Journal;
 pub use timestamp::Timestamp;
 pub use transaction::{FailedInBlock, NewTransaction, Prepared, Purpose};

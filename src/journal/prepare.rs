@@ -3,11 +3,11 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest as _, Sha256};
 
-use super::round::{self, RoundState};
+use super::round;
 use super::spend::{SpendLimit, in_flight, spent_on};
 use super::store::Durability::{Buffered, Flushed};
 use super::transaction::{NewTransaction, Prepared, Purpose, live};
-use super::{Journal, JournalError, Timestamp, Uallo};
+use super::{Journal, JournalError, RoundState, Timestamp, Uallo};
 use crate::failpoint::Step;
 
 /// Why a transaction was not taken into the journal. It must not be broadcast.

@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Serialize;
 
-use super::store::Durability::{Buffered, Flushed};
+use super::store::Durability::Buffered;
 use super::transaction::{self, Purpose};
-use super::{Journal, JournalError, Prepared, Reader, Timestamp, Uallo};
+use super::{Journal, JournalError, Prepared, Reader, RoundRow, RoundState, Timestamp};
 use crate::failpoint::Step;
 
 /// Failures that are kept for each round. A model that fails all through a long window is counted on.
@@ -31,221 +30,6 @@ impl fmt::Display for RoundKey {
         write!(f, "topic {} nonce {}", self.topic_id, self.nonce)
     }
 }
-
-/// How far a round has come. The first four go on after a restart, the others are final.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RoundState {
-    /// The model is being asked.
-    Predicting,
-    /// The model has answered.
-    Predicted,
-    /// A transaction is signed and recorded; it has not left.
-    Prepared,
-    /// A transaction has left, or may have.
-    Broadcast,
-    /// The chain took the inference into the active set.
-    Admitted,
-    /// The chain took the transaction, and the score was too low for the active set.
-    NotAdmitted,
-    /// The chain refused for good.
-    Refused,
-    /// The window closed, and nothing of ours is in it.
-    Expired,
-    /// The model chose not to answer.
-    Skipped,
-    /// The chain holds an answer of our address that this journal does not know.
-    AnsweredElsewhere,
-    /// Everything was done but the broadcast, as asked.
-    DryRun,
-}
-
-impl RoundState {
-    /// Every state, in the order of a round's life.
-    pub const ALL: [Self; 11] = [
-        Self::Predicting,
-        Self::Predicted,
-        Self::Prepared,
-        Self::Broadcast,
-        Self::Admitted,
-        Self::NotAdmitted,
-        Self::Refused,
-        Self::Expired,
-        Self::Skipped,
-        Self::AnsweredElsewhere,
-        Self::DryRun,
-    ];
-
-    /// The word for it in SQL, JSON and CSV.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Predicting => "predicting",
-            Self::Predicted => "predicted",
-            Self::Prepared => "prepared",
-            Self::Broadcast => "broadcast",
-            Self::Admitted => "admitted",
-            Self::NotAdmitted => "not_admitted",
-            Self::Refused => "refused",
-            Self::Expired => "expired",
-            Self::Skipped => "skipped",
-            Self::AnsweredElsewhere => "answered_elsewhere",
-            Self::DryRun => "dry_run",
-        }
-    }
-
-    /// Whether nothing can change any more.
-    #[must_use]
-    pub const fn is_final(self) -> bool {
-        !matches!(self, Self::Predicting | Self::Predicted | Self::Prepared | Self::Broadcast)
-    }
-}
-
-impl fmt::Display for RoundState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl ToSql for RoundState {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.as_str().into())
-    }
-}
-
-impl FromSql for RoundState {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let word = value.as_str()?;
-        Self::ALL.into_iter().find(|state| state.as_str() == word).ok_or(FromSqlError::InvalidType)
-    }
-}
-
-/// How a round ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// The chain took the inference into the active set. Only after an inclusion with code 0.
-    Admitted,
-    /// The chain took the transaction, not the inference. Only after an inclusion with code 0.
-    NotAdmitted,
-    /// The chain refused for good: codespace, code and text, or what the simulation said.
-    Refused {
-        /// The chain's words.
-        reason: String,
-    },
-    /// The window closed, and nothing of ours is in it.
-    Expired {
-        /// Why nothing was sent in time.
-        reason: String,
-    },
-    /// The model chose not to answer.
-    Skipped {
-        /// The model's words.
-        reason: String,
-    },
-    /// The chain holds an answer of our address that this journal does not know.
-    AnsweredElsewhere,
-    /// Everything was done but the broadcast, as asked.
-    DryRun,
-}
-
-impl Ending {
-    /// The final state that it leads to.
-    #[must_use]
-    pub const fn state(&self) -> RoundState {
-        match self {
-            Self::Admitted => RoundState::Admitted,
-            Self::NotAdmitted => RoundState::NotAdmitted,
-            Self::Refused { .. } => RoundState::Refused,
-            Self::Expired { .. } => RoundState::Expired,
-            Self::Skipped { .. } => RoundState::Skipped,
-            Self::AnsweredElsewhere => RoundState::AnsweredElsewhere,
-            Self::DryRun => RoundState::DryRun,
-        }
-    }
-
-    fn reason(&self) -> Option<String> {
-        match self {
-            Self::Refused { reason } | Self::Expired { reason } | Self::Skipped { reason } => {
-                Some(cut(reason))
-            }
-            _ => None,
-        }
-    }
-}
-
-/// A round as `journal list`, `journal export` and `status` show it: the columns, in their order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RoundRow {
-    /// The topic.
-    pub topic_id: u64,
-    /// Height of the block that opened the window.
-    pub nonce: i64,
-    /// How far the round has come.
-    pub state: RoundState,
-    /// Why it ended, where the state alone does not say; otherwise what went wrong last when the model was
-    /// asked, as `kind: message`.
-    pub reason: Option<String>,
-    /// The prediction as submitted; the text of a JSON object when the topic has several outputs.
-    pub value: Option<String>,
-    /// The newest transaction, in upper case hexadecimal digits.
-    pub tx_hash: Option<String>,
-    /// Block that holds it.
-    pub height: Option<u64>,
-    /// All that the chain took for this round so far.
-    pub fee: Option<Uallo>,
-    /// Gas that the transaction used.
-    pub gas_used: Option<u64>,
-    /// How often the model was asked.
-    pub attempts: u64,
-    /// When the worker learnt of the window.
-    pub opened_at: Timestamp,
-    /// When the model answered.
-    pub predicted_at: Option<Timestamp>,
-    /// When the transaction was signed and recorded.
-    pub prepared_at: Option<Timestamp>,
-    /// When it was first sent.
-    pub broadcast_at: Option<Timestamp>,
-    /// When the end was known.
-    pub finished_at: Option<Timestamp>,
-    /// Where it was last sent.
-    pub endpoint: Option<String>,
-}
-
-impl RoundRow {
-    /// Selects what [`RoundRow::read`] reads, in its order.
-    pub(super) const SELECT: &'static str = "SELECT r.topic_id, r.nonce, r.state, \
-         coalesce(r.reason, (SELECT f.kind || ': ' || f.message FROM failures f WHERE f.round_id = r.id \
-         ORDER BY f.id DESC LIMIT 1)), r.value, t.hash, t.height, r.fee, t.gas_used, r.attempts, r.opened_at, r.predicted_at, t.prepared_at, t.broadcast_at, \
-         r.finished_at, t.endpoint FROM rounds r LEFT JOIN transactions t ON t.id = r.transaction_id";
-
-    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            topic_id: row.get(0)?,
-            nonce: row.get(1)?,
-            state: row.get(2)?,
-            reason: row.get(3)?,
-            value: row.get(4)?,
-            tx_hash: row.get(5)?,
-            height: row.get(6)?,
-            fee: row.get(7)?,
-            gas_used: row.get(8)?,
-            attempts: row.get(9)?,
-            opened_at: row.get(10)?,
-            predicted_at: row.get(11)?,
-            prepared_at: row.get(12)?,
-            broadcast_at: row.get(13)?,
-            finished_at: row.get(14)?,
-            endpoint: row.get(15)?,
-        })
-    }
-
-    /// The round's name.
-    #[must_use]
-    pub const fn key(&self) -> RoundKey {
-        RoundKey { topic_id: self.topic_id, nonce: self.nonce }
-    }
-}
-
 /// One call of the model that gave nothing to submit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -280,32 +64,6 @@ pub enum Begin {
     Resume(Box<Unfinished>),
     /// It has ended. There is nothing to do.
     Finished(Box<RoundRow>),
-}
-
-/// Why a round could not be ended so.
-#[derive(Debug, thiserror::Error)]
-pub enum FinishError {
-    /// A transaction of this round can still land, so its end is not known.
-    #[error("transaction {hash} can still land")]
-    Live {
-        /// That transaction.
-        hash: String,
-    },
-    /// No transaction of this round is on the chain with code 0, so the chain cannot have judged it.
-    #[error("no transaction of this round was included")]
-    NotIncluded,
-    /// The chain has carried a transaction of this round out, so it was either admitted or not.
-    #[error("transaction {hash} was carried out")]
-    Delivered {
-        /// That transaction.
-        hash: String,
-    },
-    /// It has already ended otherwise.
-    #[error("the round has already ended as {0}")]
-    Finished(RoundState),
-    /// The journal itself failed.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
 }
 
 impl Journal {
@@ -375,37 +133,6 @@ impl Journal {
                 "UPDATE rounds SET state = 'predicted' WHERE id = ?1 AND state = 'predicting'",
                 [round],
             )?;
-            Ok(())
-        })
-    }
-
-    /// Ends a round. Flushed to the disk when it returns. Ending it twice in the same way changes nothing.
-    ///
-    /// # Errors
-    /// A transaction of this round can still land; the chain has no transaction that it could have judged;
-    /// the round has ended otherwise; or those of the disk.
-    pub fn finish_round(&mut self, key: RoundKey, ending: &Ending, at: Timestamp) -> Result<(), FinishError> {
-        self.write(Step::Finish, Flushed, |db| {
-            let (round, state) = find(db, key)?;
-            if state.is_final() {
-                return if state == ending.state() { Ok(()) } else { Err(FinishError::Finished(state)) };
-            }
-            if let Some(live) = transaction::live(db, Purpose::Payload(key))?.first() {
-                return Err(FinishError::Live { hash: live.hash().to_owned() });
-            }
-            let is_judged = matches!(ending, Ending::Admitted | Ending::NotAdmitted);
-            match transaction::delivered(db, round)? {
-                None if is_judged => return Err(FinishError::NotIncluded),
-                Some(hash) if !is_judged => return Err(FinishError::Delivered { hash }),
-                _ => {}
-            }
-            // A skip is an answer of the model, and the only one that `predicted` does not count.
-            let asked = u8::from(matches!(ending, Ending::Skipped { .. }));
-            db.execute(
-                "UPDATE rounds SET state = ?2, reason = ?3, finished_at = ?4, attempts = attempts + ?5 WHERE id = ?1",
-                params![round, ending.state(), ending.reason(), at, asked],
-            )
-            .map_err(JournalError::from)?;
             Ok(())
         })
     }

@@ -1,0 +1,242 @@
+//! One round: a nonce from its opening to its terminal state.
+//!
+//! Predict, validate, submit. Each failure is recorded and tried again with a back-off until the last
+//! block that can still hold the answer. Only the chain, the clock or the model's own `Skip` ends a round.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `predict` | asking the model, and what it came to |
+//! | `submit` | the transaction, and what the chain's answer to it means |
+//! | `ending` | the end, on its way into the journal |
+
+mod ending;
+mod predict;
+mod submit;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+pub use self::ending::missed;
+use self::ending::{Answered, End, expired, finish, judged};
+use self::predict::Predicted;
+use self::submit::Submitted;
+use super::context::Context;
+use super::prediction::{Arity, Values};
+use super::transact::Obstacle;
+use crate::chain::delivered::Admission;
+use crate::chain::locate::Located;
+use crate::chain::query::Window;
+use crate::chain::tx::TxHash;
+use crate::journal::{Begin, Ending, JournalError, Prepared, RoundKey, RoundState};
+use crate::model::Model;
+
+/// Pauses between tries of a model that fails, doubling.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+/// Bounds of what is kept of a window for the transaction; a block time is the wish.
+const RESERVE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
+
+/// What a round is doing, with the time by which it will do something else.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Progress {
+    /// The model computes.
+    Predicting {
+        /// When it is killed.
+        deadline: Instant,
+    },
+    /// The transaction is on its way.
+    Submitting {
+        /// When its window is over.
+        deadline: Instant,
+    },
+    /// Something that only people can mend stands in the way; tried again with each block.
+    Held {
+        /// What, and how to mend it.
+        why: String,
+    },
+}
+
+/// How a round ended.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// The nonce.
+    pub nonce: i64,
+    /// Terminal state.
+    pub state: RoundState,
+    /// Why, where the state does not say it.
+    pub reason: Option<String>,
+    /// What was submitted, or would have been.
+    pub value: Option<String>,
+    /// What stood in the way, for what the worker does next.
+    pub obstacle: Option<Obstacle>,
+}
+
+/// What a round leaves behind.
+#[derive(Debug)]
+pub enum Ended {
+    /// A terminal state, in the journal.
+    Finished(Finished),
+    /// The worker stops; the journal knows how to go on.
+    Interrupted,
+}
+
+/// Answers one nonce.
+pub struct Round {
+    /// What all rounds share.
+    pub context: Arc<Context>,
+    /// The model.
+    pub model: Model,
+    /// The window.
+    pub window: Window,
+    /// How many values an inference holds.
+    pub arity: Arity,
+    /// Told of each step.
+    pub progress: watch::Sender<Option<Progress>>,
+}
+
+impl Round {
+    /// Runs until a terminal state is in the journal.
+    ///
+    /// # Errors
+    /// When the journal cannot be written: nothing is sent that is not in it.
+    pub async fn run(self) -> Result<Ended, JournalError> {
+        let (mut value, live, delivered) = match self.context.begin(self.key(), self.window).await? {
+            Begin::Fresh => (None, None, None),
+            Begin::Finished(row) => {
+                let (nonce, state) = (row.nonce, row.state);
+                return Ok(Ended::Finished(Finished {
+                    nonce,
+                    state,
+                    reason: row.reason,
+                    value: row.value,
+                    obstacle: None,
+                }));
+            }
+            Begin::Resume(round) => {
+                tracing::info!(state = %round.row.state, "going on with a round of an earlier life");
+                let value = round.row.value.as_deref().map(Values::from_journal).transpose();
+                let value = value
+                    .inspect_err(|error| tracing::warn!(%error, "the model is asked again"))
+                    .unwrap_or(None);
+                (value, round.live.into_iter().next(), round.delivered)
+            }
+        };
+        let answered = match delivered.and_then(|hash| hash.parse().ok()) {
+            Some(hash) => self.recall(hash).await,
+            None => self.answer(&mut value, live).await?,
+        };
+        match answered {
+            Some((ending, note, obstacle)) => {
+                finish(&self.context, self.key(), End { ending, note, value, obstacle }).await
+            }
+            None => Ok(Ended::Interrupted),
+        }
+    }
+
+    fn key(&self) -> RoundKey {
+        RoundKey { topic_id: self.context.options.topic_id, nonce: self.window.nonce }
+    }
+
+    /// What became of a transaction that an earlier life knew to be in a block; `None` when the worker stops.
+    async fn recall(&self, hash: TxHash) -> Option<Answered> {
+        let key = self.key();
+        loop {
+            let client = self.context.client();
+            if let Ok(Located::Found(tx)) = client.locate(hash).await {
+                return Some(judged(tx.admission(self.context.address())));
+            }
+            // Nodes forget transactions sooner than inferences.
+            let is_over = self.context.clock.head().height > self.window.end;
+            if is_over
+                && let Ok(is_in) =
+                    client.has_inference_at(key.topic_id, self.context.address(), key.nonce).await
+            {
+                let admission = if is_in { Admission::Admitted } else { Admission::NotAdmitted };
+                return Some(judged(admission));
+            }
+            tokio::select! {
+                _ = self.context.clock.next_block() => {}
+                () = self.context.stopping.cancelled() => return None,
+            }
+        }
+    }
+
+    /// `None` when the worker stops.
+    async fn answer(
+        &self,
+        value: &mut Option<Values>,
+        mut live: Option<Prepared>,
+    ) -> Result<Option<Answered>, JournalError> {
+        let mut end: Answered = expired("the window was over before the model was asked".to_owned(), None);
+        let mut back_off = BACK_OFF.0;
+        let mut patience = 1;
+        loop {
+            if self.context.stopping.is_cancelled() {
+                return Ok(None);
+            }
+            if live.is_none() && self.context.clock.head().height >= self.window.end {
+                return Ok(Some(end));
+            }
+            let values = match value {
+                Some(values) => values.clone(),
+                None => match self.predict().await? {
+                    Predicted::Values(values) => value.insert(values).clone(),
+                    Predicted::Skipped(reason) => return Ok(Some((Ending::Skipped { reason }, None, None))),
+                    Predicted::Failed(reason) => {
+                        end = expired(reason, None);
+                        self.pause(&mut back_off).await;
+                        continue;
+                    }
+                    Predicted::Interrupted => return Ok(None),
+                },
+            };
+            match self.submit(&values, live.take()).await? {
+                Submitted::Ended(answered) => return Ok(Some(answered)),
+                Submitted::AskAgain(reason) => {
+                    *value = None;
+                    end = expired(self.failed("bad_value", &reason).await?, None);
+                    self.pause(&mut back_off).await;
+                }
+                Submitted::SendAgain(reason, obstacle) => {
+                    end = expired(reason, obstacle);
+                    patience = 1;
+                    self.blocks(1).await;
+                }
+                Submitted::TryAgain(reason, obstacle) => {
+                    end = (Ending::Refused { reason }, None, Some(obstacle));
+                    self.blocks(patience).await;
+                    patience *= 2;
+                }
+                Submitted::Interrupted => return Ok(None),
+            }
+        }
+    }
+
+    /// Waits for so many blocks, or until the window is over.
+    async fn blocks(&self, blocks: i64) {
+        let clock = &self.context.clock;
+        let until = (clock.head().height + blocks).min(self.window.end);
+        let mut waits = 0;
+        while clock.head().height < until && waits < blocks {
+            tokio::select! {
+                _ = clock.next_block() => waits += 1,
+                () = self.context.stopping.cancelled() => return,
+            }
+        }
+    }
+    /// Time until the last block of the window is made.
+    fn left(&self) -> Duration {
+        self.context.clock.head().time_to(self.window.end)
+    }
+
+    async fn pause(&self, back_off: &mut Duration) {
+        let pause = (*back_off).min(self.left()).max(BACK_OFF.0);
+        *back_off = (*back_off * 2).min(BACK_OFF.1);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = self.context.stopping.cancelled() => {}
+        }
+    }
+}

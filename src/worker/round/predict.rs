@@ -1,0 +1,85 @@
+//! Asking the model, and what it came to.
+
+use tokio::time::Instant;
+
+use super::{Progress, RESERVE, Round};
+use crate::journal::{Failure, JournalError, Timestamp};
+use crate::model::{Answer, Call, FailureKind};
+use crate::worker::prediction::Values;
+use crate::worker::validate;
+
+/// What asking the model came to.
+pub(super) enum Predicted {
+    Values(Values),
+    Skipped(String),
+    Failed(String),
+    Interrupted,
+}
+
+impl Round {
+    /// Says and records that the model gave nothing to submit. Gives the failure by name.
+    pub(super) async fn failed(&self, kind: &str, message: &str) -> Result<String, JournalError> {
+        let named = format!("{kind}: {message}");
+        tracing::warn!("no prediction, the model is asked again while the window is open: {named}");
+        let (key, failure) = (self.key(), Failure { kind: kind.to_owned(), message: message.to_owned() });
+        self.context.journal.call(move |journal| journal.failed(key, &failure, Timestamp::now())).await?;
+        Ok(named)
+    }
+
+    pub(super) async fn predict(&self) -> Result<Predicted, JournalError> {
+        let options = &self.context.options;
+        let reserve = self.context.clock.head().block_time.clamp(RESERVE.0, RESERVE.1);
+        let limit = options.max_seconds.min(self.left().saturating_sub(reserve)).max(RESERVE.0);
+        self.progress.send_replace(Some(Progress::Predicting { deadline: Instant::now() + limit }));
+        let call = Call {
+            nonce: self.window.nonce,
+            topic_id: options.topic_id,
+            window_closes_at: Some(self.window.end),
+            network: options.network.clone(),
+            limit,
+        };
+        let answer = tokio::select! {
+            answer = self.model.predict(call) => answer,
+            () = self.context.stopping.cancelled() => return Ok(Predicted::Interrupted),
+        };
+        let (kind, message) = match answer {
+            Ok(Answer::Skipped { why }) => return Ok(Predicted::Skipped(why)),
+            Ok(Answer::Value(prediction)) => match Values::new(&prediction, self.arity) {
+                Ok(values) => match self.judge(&values) {
+                    Ok(()) => {
+                        let (key, text) = (self.key(), values.to_string());
+                        self.context
+                            .journal
+                            .call(move |journal| journal.predicted(key, &text, Timestamp::now()))
+                            .await?;
+                        return Ok(Predicted::Values(values));
+                    }
+                    Err(why) => ("rejected".to_owned(), why),
+                },
+                Err(unfit) => ("bad_value".to_owned(), unfit.to_string()),
+            },
+            Err(failure) => {
+                // That of an import is shown when it happens, window or not.
+                let shown = failure.traceback.filter(|_| failure.kind != FailureKind::Import);
+                if let Some(traceback) = shown.filter(|text| self.context.is_new_traceback(text)) {
+                    tracing::warn!("the model failed:\n{}", traceback.trim_end());
+                }
+                (failure.kind.to_string(), failure.message)
+            }
+        };
+        Ok(Predicted::Failed(self.failed(&kind, &message).await?))
+    }
+
+    fn judge(&self, values: &Values) -> Result<(), String> {
+        let times = self.context.repeats().with(&values.to_string());
+        match self.context.options.rules.judge(values.as_slice(), times) {
+            validate::Verdict::Submit { warnings } => {
+                for warning in warnings {
+                    tracing::warn!("unusual prediction: {warning}");
+                }
+                Ok(())
+            }
+            validate::Verdict::Reject { why } => Err(why),
+        }
+    }
+}
