@@ -7,6 +7,7 @@
 //! | module | noun |
 //! |---|---|
 //! | [`cli`] | one file for each command; arguments in, exit code out |
+//! | [`render`] | deployment files of a bundle: service managers, schedulers |
 //! | [`worker`] | the loop: schedule, round, validation, submission |
 //! | [`chain`] | client of the chain: endpoints, queries, messages, transactions, fees, sequence |
 //! | [`health`] | heartbeat, probe, status |
@@ -27,6 +28,7 @@ pub mod failpoint;
 pub mod health;
 pub mod journal;
 pub mod model;
+pub mod render;
 pub mod settings;
 pub mod wallet;
 pub mod worker;

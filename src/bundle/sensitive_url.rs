@@ -17,6 +17,12 @@ impl SensitiveUrl {
     pub const fn expose(&self) -> &Url {
         &self.0
     }
+
+    /// Whether it holds what is never shown: user, password or query.
+    #[must_use]
+    pub fn has_credentials(&self) -> bool {
+        !self.0.username().is_empty() || self.0.password().is_some() || self.0.query().is_some()
+    }
 }
 
 impl FromStr for SensitiveUrl {

@@ -14,6 +14,7 @@ mod model;
 mod predict;
 mod probe;
 mod problems;
+mod render;
 mod report;
 mod run;
 mod status;
@@ -51,6 +52,7 @@ enum Command {
     Status(status::Args),
     Journal(journal::Args),
     Wallet(wallet::Args),
+    Render(render::Args),
 }
 
 /// The environment as the process was started with it; the secrets of it are nowhere else.
@@ -90,6 +92,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => args.run(),
         Command::Journal(args) => args.run(),
         Command::Wallet(args) => args.run(),
+        Command::Render(args) => args.run(),
     };
     end(outcome)
 }

@@ -1,0 +1,182 @@
+//! What is deployed, and with which settings.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Uid, User};
+
+use crate::bundle::{Manifest, Network};
+use crate::settings::{KeySource, Origin, Setting, Settings, Source, TABLE, Visibility};
+
+/// Memory that the worker needs beside its model, in MiB: its own, the journal's pages, and what a model can
+/// take between two looks at it.
+const WORKER_MIB: u64 = 128;
+
+/// A worker of one bundle on one machine. Every text in it is on one line.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    /// Name of the bundle: letters, digits, `.`, `_` and `-`.
+    pub name: String,
+    /// Version of the bundle, of the same letters.
+    pub version: String,
+    /// This program, absolute.
+    pub program: String,
+    /// The bundle's folder, absolute.
+    pub bundle: String,
+    /// Where the key is; none is needed on the chain that the worker brings along.
+    pub key: Option<Key>,
+    /// Most memory of worker and model together, in MiB; above what the model alone is allowed.
+    pub memory_mib: Option<u64>,
+    /// What the model may write to, absolute.
+    pub writable: Vec<String>,
+    /// The state folder, where it was asked for.
+    pub state_dir: Option<String>,
+    /// Further settings, by their variables.
+    pub settings: Vec<(&'static str, String)>,
+    /// Who deploys it.
+    pub uid: Uid,
+    /// Whom the worker should be: the owner of what the model writes to, or else of the bundle. `None` for
+    /// root, who should be nobody's model.
+    pub owner: Option<String>,
+}
+
+/// A file with a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// The variable that names it.
+    pub variable: &'static str,
+    /// Its path, absolute.
+    pub path: String,
+}
+
+/// Why nothing can be rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// A path that no format can hold.
+    #[error("{} cannot be named in a service file: it has letters that are no text, or blanks at its end", .0.display())]
+    Path(PathBuf),
+    /// A secret would be in a file that anybody can read.
+    #[error("{0} holds a secret, which a service file would show")]
+    Secret(&'static str),
+    /// There is no key to run with.
+    #[error("no file with a key is set for {0}")]
+    NoKey(String),
+}
+
+impl RenderError {
+    /// What the user should do.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Path(_) => "rename it",
+            Self::Secret(_) => {
+                "unset it; give keys in files, by ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE"
+            }
+            Self::NoKey(_) => "set ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE to the file that holds it",
+        }
+    }
+}
+
+impl Deployment {
+    /// A bundle with the settings that stand in the environment, which `source` reads.
+    ///
+    /// # Errors
+    /// See [`RenderError`].
+    pub fn of(
+        manifest: &Manifest,
+        settings: &Settings,
+        source: &dyn Source,
+        program: &Path,
+    ) -> Result<Self, RenderError> {
+        let runtime = &manifest.runtime;
+        let processes = if runtime.spare { 2 } else { 1 };
+        let uid = nix::unistd::geteuid();
+        let writable = runtime.writable.iter().map(|path| one_line(path)).collect::<Result<_, _>>()?;
+        let is_state_dir_given = settings.origin(Setting::StateDir) != Origin::Default;
+        Ok(Self {
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
+            program: one_line(program)?,
+            bundle: one_line(&manifest.root)?,
+            key: key(settings)?,
+            memory_mib: runtime.memory_mb.map(|model| model * processes + WORKER_MIB),
+            writable,
+            state_dir: is_state_dir_given.then(|| one_line(&settings.state_dir)).transpose()?,
+            settings: given(settings, source)?,
+            uid,
+            owner: owner(manifest),
+        })
+    }
+
+    /// Name of the service.
+    #[must_use]
+    pub fn service(&self) -> String {
+        format!("bootstrap-{}", self.name)
+    }
+}
+
+fn key(settings: &Settings) -> Result<Option<Key>, RenderError> {
+    match &settings.key {
+        Some(source @ (KeySource::MnemonicFile(path) | KeySource::PrivateKeyFile(path))) => {
+            Ok(Some(Key { variable: source.setting().row().env, path: one_line(path)? }))
+        }
+        Some(secret) => Err(RenderError::Secret(secret.setting().row().env)),
+        None if settings.network == Network::Devnet => Ok(None),
+        None => Err(RenderError::NoKey(settings.network.to_string())),
+    }
+}
+
+/// The settings of the environment that a deployment keeps, beside those that have a place of their own.
+fn given(settings: &Settings, source: &dyn Source) -> Result<Vec<(&'static str, String)>, RenderError> {
+    let mut given = Vec::new();
+    for row in &TABLE {
+        let Origin::Environment(variable) = settings.origin(row.setting) else { continue };
+        let has_place = matches!(
+            row.setting,
+            Setting::BundleRoot
+                | Setting::StateDir
+                | Setting::HeartbeatFile
+                | Setting::MnemonicFile
+                | Setting::PrivateKeyFile
+        );
+        if has_place {
+            continue;
+        }
+        let is_secret = row.visibility == Visibility::Secret
+            || row.setting == Setting::Network && has_credentials(&settings.network);
+        if is_secret {
+            return Err(RenderError::Secret(variable));
+        }
+        let text = source.get(variable).unwrap_or_default();
+        // The service has another working directory.
+        let is_path = row.setting == Setting::Python;
+        let value = if is_path { one_line(Path::new(text))? } else { line(Path::new(text))? };
+        given.push((row.env, value));
+    }
+    Ok(given)
+}
+
+fn has_credentials(network: &Network) -> bool {
+    matches!(network, Network::Urls(urls) if urls.iter().any(|url| url.has_credentials()))
+}
+
+/// The owner of the first thing that the model writes to, or else of the bundle; nothing for root.
+fn owner(manifest: &Manifest) -> Option<String> {
+    let owner = |path: &Path| path.metadata().ok().map(|metadata| metadata.uid());
+    let folders = manifest.runtime.writable.iter().filter(|path| !path.starts_with("/dev"));
+    let uid = folders.chain([&manifest.root]).find_map(|path| owner(path)).filter(|uid| *uid != 0)?;
+    let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+    Some(user.map_or_else(|| uid.to_string(), |user| user.name))
+}
+
+/// An absolute path as a text on one line.
+fn one_line(path: &Path) -> Result<String, RenderError> {
+    line(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
+}
+
+/// Line ends cannot be quoted in any of the formats, nor can blanks and backslashes at the end in all of them.
+fn line(text: &Path) -> Result<String, RenderError> {
+    let path = || RenderError::Path(text.to_owned());
+    let text = text.to_str().filter(|text| !text.contains(char::is_control)).ok_or_else(path)?;
+    if text.ends_with(|c: char| c.is_whitespace() || c == '\\') { Err(path()) } else { Ok(text.to_owned()) }
+}

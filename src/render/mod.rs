@@ -1,0 +1,38 @@
+//! Deployment files: a bundle's worker as service managers and schedulers take it.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `deployment` | what is deployed, and with which settings |
+//! | `file` | a rendered file, and how it gets to the disk |
+//! | `template` | texts with places to fill |
+//! | `systemd`, … | one kind each, with the quoting of its format |
+//!
+//! Each kind is a text under `templates/`. What is filled in may come from anywhere, a folder's name
+//! for one, so each kind quotes it by the rules of its format.
+
+mod deployment;
+mod file;
+mod systemd;
+mod template;
+
+pub use deployment::{Deployment, Key, RenderError};
+pub use file::{File, WriteError, Written};
+
+/// What can be rendered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// A unit: of the system for root, otherwise of the user
+    Systemd,
+}
+
+impl Kind {
+    /// Its files. `deployment` is asked for only by kinds that are of one bundle.
+    ///
+    /// # Errors
+    /// What `deployment` says.
+    pub fn render<E>(self, deployment: impl FnOnce() -> Result<Deployment, E>) -> Result<Vec<File>, E> {
+        Ok(match self {
+            Self::Systemd => vec![systemd::render(&deployment()?)],
+        })
+    }
+}
