@@ -83,7 +83,7 @@ impl Connection<'_> {
             let next = tokio::select! {
                 next = socket.next() => next,
                 () = tokio::time::sleep_until(self.pulse.silent_at()) => {
-                    return Err(Gone::Silent(self.pulse.silence()));
+                    return Err(Gone::Silent(self.pulse.give_up()));
                 }
                 _ = ping.tick() => {
                     if heard.elapsed() > PING * 2 {
@@ -154,7 +154,7 @@ impl Connection<'_> {
                 {
                     return Err(Gone::OtherChain(chain_id.clone()));
                 }
-                ChainEvent::Block { .. } => self.pulse.block(Instant::now()),
+                ChainEvent::Block { height, .. } => self.pulse.block(*height, Instant::now()),
                 ChainEvent::Tx(_) if text.len() > MAX_TX_FRAME => continue,
                 _ => {}
             }

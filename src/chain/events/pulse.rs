@@ -1,4 +1,7 @@
 //! Whether a connection lives: what comes too seldom, and what comes too often.
+//!
+//! Where blocks are far apart a connection may bring one only before its silence is no longer borne, and where the
+//! chain halts none. So blocks are measured from connection to connection, and each silence lets the next be longer.
 
 use std::time::Duration;
 
@@ -10,6 +13,10 @@ const FIRST_SILENCE: Duration = Duration::from_secs(20);
 const SILENCE: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(120));
 /// Silence in block times.
 const SILENT_BLOCKS: u32 = 6;
+/// Time between blocks that makes the silence as long as it may be.
+const LONGEST: Duration = Duration::from_secs(20);
+/// Doublings of the silence that is borne; [`SILENCE`] bounds it in any case.
+const MOST_DOUBLINGS: u32 = 6;
 /// Weight of the newest block time is one in this many.
 const SMOOTHING: u32 = 8;
 /// Frames that may come at once: a node that catches up tells of all that it missed.
@@ -20,11 +27,14 @@ const FRAMES_PER_SECOND: f64 = 256.0;
 /// Follows the blocks and frames of one connection after the other.
 #[derive(Debug)]
 pub(super) struct Pulse {
-    /// The last block, or the start of the connection.
-    last_block: Instant,
-    has_seen_block: bool,
+    /// Since the last block of this connection, or since its start.
+    silent_since: Instant,
+    /// Height and time of the newest block of any connection.
+    newest: Option<(u64, Instant)>,
     /// Mean time between blocks; kept from connection to connection.
     interval: Option<Duration>,
+    /// Silences that were not borne, since the newest block.
+    silences: u32,
     /// Frames that may still come.
     budget: f64,
     counted: Instant,
@@ -33,37 +43,41 @@ pub(super) struct Pulse {
 impl Default for Pulse {
     fn default() -> Self {
         let now = Instant::now();
-        Self { last_block: now, has_seen_block: false, interval: None, budget: BURST, counted: now }
+        Self { silent_since: now, newest: None, interval: None, silences: 0, budget: BURST, counted: now }
     }
 }
 
 impl Pulse {
     /// A connection begins.
     pub fn starts(&mut self) {
-        *self = Self { interval: self.interval, ..Self::default() };
+        let Self { newest, interval, silences, .. } = *self;
+        *self = Self { newest, interval, silences, ..Self::default() };
     }
 
     /// A block came.
-    pub fn block(&mut self, now: Instant) {
-        if self.has_seen_block {
-            let interval = now - self.last_block;
+    pub fn block(&mut self, height: u64, now: Instant) {
+        (self.silent_since, self.silences) = (now, 0);
+        if let Some((newest, since)) = self.newest {
+            // A node that is behind tells of blocks that we know.
+            let Some(blocks) = height.checked_sub(newest).filter(|blocks| *blocks > 0) else { return };
+            // Beyond that it makes no difference, and a chain that has halted is soon forgotten.
+            let interval = ((now - since) / u32::try_from(blocks).unwrap_or(u32::MAX)).min(LONGEST);
             let mean = self.interval.map_or(interval, |mean| (mean * (SMOOTHING - 1) + interval) / SMOOTHING);
             self.interval = Some(mean);
         }
-        (self.last_block, self.has_seen_block) = (now, true);
+        self.newest = Some((height, now));
     }
 
     /// When the silence is no longer borne.
     pub fn silent_at(&self) -> Instant {
-        let silence = self
-            .interval
-            .map_or(FIRST_SILENCE, |interval| (interval * SILENT_BLOCKS).clamp(SILENCE.0, SILENCE.1));
-        self.last_block + silence
+        let silence = self.interval.map_or(FIRST_SILENCE, |interval| interval * SILENT_BLOCKS).max(SILENCE.0);
+        self.silent_since + (silence * (1 << self.silences.min(MOST_DOUBLINGS))).min(SILENCE.1)
     }
 
-    /// How long there was no block.
-    pub fn silence(&self) -> Duration {
-        self.last_block.elapsed()
+    /// The silence is no longer borne: the next one may be longer. Gives how long it was.
+    pub fn give_up(&mut self) -> Duration {
+        self.silences += 1;
+        self.silent_since.elapsed()
     }
 
     /// A frame came. Whether that is still a number to be expected.
@@ -79,17 +93,52 @@ impl Pulse {
 mod tests {
     use super::*;
 
+    fn silence(pulse: &Pulse) -> Duration {
+        pulse.silent_at() - pulse.silent_since
+    }
+
     #[test]
     fn silence_is_measured_in_block_times_and_remembered() {
         let mut pulse = Pulse::default();
-        let start = pulse.last_block;
-        assert_eq!(pulse.silent_at() - start, FIRST_SILENCE);
+        let start = pulse.silent_since;
+        assert_eq!(silence(&pulse), FIRST_SILENCE);
         for block in 1..20 {
-            pulse.block(start + Duration::from_secs(2) * block);
+            pulse.block(100 + u64::from(block), start + Duration::from_secs(2) * block);
         }
-        assert_eq!(pulse.silent_at() - pulse.last_block, Duration::from_secs(12));
+        assert_eq!(silence(&pulse), Duration::from_secs(12));
         pulse.starts();
-        assert_eq!(pulse.silent_at() - pulse.last_block, Duration::from_secs(12));
+        assert_eq!(silence(&pulse), Duration::from_secs(12));
+        pulse.block(3, start + Duration::from_secs(3_600));
+        assert_eq!(silence(&pulse), Duration::from_secs(12), "an old block says nothing of the pace");
+    }
+
+    #[test]
+    fn where_no_connection_brings_two_blocks_the_pace_is_learnt_all_the_same() {
+        let mut pulse = Pulse::default();
+        let start = pulse.silent_since;
+        for block in 1..4 {
+            pulse.starts();
+            pulse.block(u64::from(block), start + Duration::from_secs(30) * block);
+        }
+        assert_eq!(silence(&pulse), SILENCE.1);
+    }
+
+    #[test]
+    fn a_chain_that_halts_is_reconnected_to_ever_more_seldom_and_forgiven_with_the_next_block() {
+        let mut pulse = Pulse::default();
+        let start = pulse.silent_since;
+        for block in 1..20 {
+            pulse.block(u64::from(block), start + Duration::from_millis(200) * block);
+        }
+        let mut borne = vec![];
+        for _ in 0..8 {
+            borne.push(silence(&pulse).as_secs());
+            pulse.give_up();
+            pulse.starts();
+        }
+        assert_eq!(borne, [3, 6, 12, 24, 48, 96, 120, 120]);
+        pulse.block(20, start + Duration::from_secs(3_600));
+        assert!(silence(&pulse) < Duration::from_secs(20), "{:?}", silence(&pulse));
     }
 
     #[test]
