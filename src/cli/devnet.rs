@@ -104,6 +104,7 @@ impl Args {
             chain_id: CHAIN_ID.into(),
             listen: self.listen,
             block_time: self.block_time,
+            genesis_time: None,
             epoch_length: self.epoch,
             worker_submission_window: self.window,
             ground_truth_lag: self.ground_truth_lag.unwrap_or(GROUND_TRUTH_LAG.max(self.epoch)),

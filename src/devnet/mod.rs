@@ -28,6 +28,7 @@ mod options;
 
 use std::{net::SocketAddr, thread::JoinHandle};
 
+use time::OffsetDateTime;
 use tokio::{runtime::Handle, sync::mpsc::unbounded_channel};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -138,7 +139,9 @@ impl Devnet {
         let app = App::new(&options.genesis(&accounts))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
-        let (node, node_thread) = thread::spawn(Node::new(accounts.clone(), app, options.block_time))?;
+        let genesis_time = options.genesis_time.unwrap_or_else(OffsetDateTime::now_utc);
+        let node = Node::new(accounts.clone(), app, options.block_time, genesis_time);
+        let (node, node_thread) = thread::spawn(node)?;
         let (stopping, servers) = (CancellationToken::new(), TaskTracker::new());
         let endpoint = serve(options.listen, &node, &handle, &servers, &stopping)?;
         let (stop, ended) = (stopping.clone(), servers.clone());

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use time::OffsetDateTime;
+
 use super::{
     accounts::Account,
     app::emissions::label,
@@ -80,6 +82,9 @@ pub struct Options {
     pub listen: SocketAddr,
     /// When blocks are made.
     pub block_time: BlockTime,
+    /// The time of the first block; `None`: that of the start. An earlier one makes a chain whose blocks were slow
+    /// so far.
+    pub genesis_time: Option<OffsetDateTime>,
     /// Blocks from one worker nonce of a topic to the next.
     pub epoch_length: u64,
     /// Blocks in which a payload is taken after its nonce, at most `epoch_length`.
@@ -106,6 +111,7 @@ impl Default for Options {
             chain_id: CHAIN_ID.into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 26657)),
             block_time: BlockTime::Every(Duration::from_secs(1)),
+            genesis_time: None,
             epoch_length: 20,
             worker_submission_window: 10,
             ground_truth_lag: 20,

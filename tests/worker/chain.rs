@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bootstrap::chain::messages::EmissionsVersion;
 use bootstrap::devnet::{BlockTime, Fault, FaultKind, Options, Whitelist};
+use time::OffsetDateTime;
 
 use crate::support::{Bench, manual, quick};
 
@@ -74,27 +75,70 @@ fn where_no_node_finds_transactions_the_next_window_is_answered_all_the_same() {
     assert_eq!(worker.stop(), Some(0));
 }
 
+/// The blocks are 200 ms apart. Windows that touch are as near as the chain lets two nonces come: the first is over in
+/// the block that opens the second, and its transaction may not be settled.
 #[test]
-fn windows_of_two_blocks() {
-    let chain = Options { epoch_length: 8, worker_submission_window: 2, ground_truth_lag: 8, ..quick() };
-    let bench = Bench::registered(chain, ONE);
-    let worker = bench.run(&["--windows", "3"]);
-    assert_eq!(worker.exit().code(), Some(0));
-    for round in bench.rounds() {
-        assert_eq!(round["state"], "admitted", "{round}: {}", bench.log());
+fn windows_of_two_blocks_and_windows_that_touch() {
+    for (epoch_length, worker_submission_window) in [(8, 2), (4, 4)] {
+        let chain =
+            Options { epoch_length, worker_submission_window, ground_truth_lag: epoch_length, ..quick() };
+        let bench = Bench::registered(chain, ONE);
+        let worker = bench.run(&["--windows", "3"]);
+        assert_eq!(worker.exit().code(), Some(0));
+        for round in bench.rounds() {
+            assert_eq!(round["state"], "admitted", "{round}: {}", bench.log());
+        }
     }
 }
 
 #[test]
-fn a_chain_that_halts_and_blocks_of_another_pace() {
+fn blocks_of_thirty_seconds() {
+    const BLOCK: Duration = Duration::from_secs(30);
+    // Those before the first window.
+    let begun = OffsetDateTime::now_utc() - BLOCK * 12;
+    let bench = Bench::registered(Options { genesis_time: Some(begun), ..manual() }, ONE);
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    let told = bench.until("a forecast", |bench| {
+        let log = bench.log();
+        let (_, seconds) = log.split_once("ready; the next window opens in ")?;
+        seconds.split_once(' ')?.0.parse::<u64>().ok()
+    });
+    assert!((15..=35).contains(&told), "a block is awaited in {told} s");
+    answers_the_next(&bench);
+    assert_eq!(bench.paid().len(), 1);
+    assert_eq!(worker.stop(), Some(0));
+}
+
+/// With blocks of 200 ms a halt is as long as one of minutes on a public network.
+#[test]
+fn a_chain_that_halts_within_windows_and_blocks_of_another_pace() {
+    const HALT: Duration = Duration::from_secs(7);
     let bench = Bench::registered(quick(), ONE);
     let worker = bench.run(&[]);
     bench.until_a_round_is("admitted");
     bench.devnet.set_block_time(BlockTime::Manual).unwrap();
-    // Longer than anything that the worker measures in block times.
-    std::thread::sleep(Duration::from_secs(4));
-    assert_eq!(bench.probe("live"), Some(0));
-    answers_the_next(&bench);
+    let taken = bench.mine_to_opening();
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    std::thread::sleep(HALT);
+    assert_eq!((bench.probe("live"), bench.mempool()), (Some(0), 1), "the same bytes again, and no others");
+    bench.devnet.mine(1).unwrap();
+    bench.until("an answer", |bench| bench.round(taken).filter(|round| round["state"] == "admitted"));
+
+    bench.devnet.fault(Fault::new(FaultKind::Error).on("broadcast_tx_sync")).unwrap();
+    let refused = bench.mine_to_opening();
+    std::thread::sleep(HALT);
+    assert_eq!(bench.mempool(), 0);
+    bench.devnet.clear_faults();
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.devnet.mine(1).unwrap();
+    bench.until("an answer", |bench| bench.round(refused).filter(|round| round["state"] == "admitted"));
+    assert_eq!((bench.inferences(taken), bench.inferences(refused)), (1, 1));
+    assert_eq!(bench.paid().len(), bench.devnet.submissions(1).unwrap().len());
+    // Each silence is borne for longer than the one before.
+    let reconnected = bench.log().matches("no events, the chain is polled").count();
+    assert!((1..=8).contains(&reconnected), "{reconnected}: {}", bench.log());
+
     bench.devnet.set_block_time(BlockTime::Every(Duration::from_millis(60))).unwrap();
     let before = bench.devnet.submissions(1).unwrap().len();
     bench.until("two more", |bench| (bench.devnet.submissions(1).unwrap().len() >= before + 2).then_some(()));

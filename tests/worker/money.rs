@@ -78,9 +78,8 @@ fn a_price_that_jumps_is_paid_up_to_the_limit() {
     assert_eq!(worker.stop(), Some(0));
 }
 
-/// The faucet is reached through this proxy, which never answers.
-#[test]
-fn a_faucet_that_hangs_does_not_hold_the_worker() {
+/// A proxy through which the faucet is reached: its address, and what it is asked. It gives this answer, or none ever.
+fn proxy(answer: Option<&'static str>) -> (String, mpsc::Receiver<String>) {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", proxy.local_addr().unwrap());
     let (asked, requests) = mpsc::channel();
@@ -90,21 +89,34 @@ fn a_faucet_that_hangs_does_not_hold_the_worker() {
             let mut text = [0; 64];
             let read = stream.read(&mut text).unwrap_or(0);
             if asked.send(String::from_utf8_lossy(&text[..read]).into_owned()).is_err() {
-                let _ = stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\n\r\n");
                 return;
             }
-            held.push(stream);
+            match answer {
+                Some(answer) => drop(stream.write_all(answer.as_bytes())),
+                None => held.push(stream),
+            }
         }
     });
-    let chain = Options { chain_id: "allora-testnet-1".into(), ..quick() };
-    let bench = Bench::new(chain, ONE).set("HTTPS_PROXY", &address).set("ALLORA_API_KEY", "k");
-    bench.devnet.set_registered(1, &bench.address(), true).unwrap();
-    bench.devnet.set_balance(&bench.address(), 0).unwrap();
-    let worker = bench.run(&[]);
-    let request = requests.recv_timeout(crate::support::PATIENCE).unwrap();
-    assert!(request.starts_with("CONNECT faucet.testnet.allora.run:443"), "{request}");
-    bench.until_why("are missing");
-    bench.devnet.set_balance(&bench.address(), 1_000_000_000_000).unwrap();
-    bench.until_a_round_is("admitted");
-    assert_eq!(worker.stop(), Some(0));
+    (address, requests)
+}
+
+#[test]
+fn a_faucet_that_hangs_or_has_had_enough_requests_costs_no_window() {
+    for answer in [None, Some("HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\n\r\n")] {
+        let (address, requests) = proxy(answer);
+        let chain = Options { chain_id: "allora-testnet-1".into(), ..quick() };
+        let bench = Bench::new(chain, ONE).set("HTTPS_PROXY", &address).set("ALLORA_API_KEY", "k");
+        bench.devnet.set_registered(1, &bench.address(), true).unwrap();
+        bench.devnet.set_balance(&bench.address(), 0).unwrap();
+        let worker = bench.run(&[]);
+        let request = requests.recv_timeout(crate::support::PATIENCE).unwrap();
+        assert!(request.starts_with("CONNECT faucet.testnet.allora.run:443"), "{request}");
+        bench.until_why("are missing");
+        if answer.is_some() {
+            bench.until("a refusal", |bench| bench.log().contains("the faucet gave nothing").then_some(()));
+        }
+        bench.devnet.set_balance(&bench.address(), 1_000_000_000_000).unwrap();
+        bench.until_a_round_is("admitted");
+        assert_eq!(worker.stop(), Some(0));
+    }
 }

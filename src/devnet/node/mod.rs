@@ -67,7 +67,7 @@ const MAX_BLOCK_BYTES: usize = 22_020_096;
 pub(super) struct Node {
     /// Genesis' chain id.
     chain_id: String,
-    /// When it was started.
+    /// The time of the first block.
     genesis_time: OffsetDateTime,
     /// The funded accounts, with their keys.
     accounts: Vec<Account>,
@@ -113,14 +113,19 @@ impl Clock {
 
 impl Node {
     /// A node before its first block.
-    pub fn new(accounts: Vec<Account>, app: App, block_time: BlockTime) -> Self {
+    pub fn new(
+        accounts: Vec<Account>,
+        app: App,
+        block_time: BlockTime,
+        genesis_time: OffsetDateTime,
+    ) -> Self {
         let mut clock = Clock::new(block_time);
         // The first block at once: before it a node has little to say.
         clock.due = clock.due.map(|_| Instant::now());
         Self {
             chain_id: app.chain_id().into(),
             accounts,
-            genesis_time: OffsetDateTime::now_utc(),
+            genesis_time,
             app,
             mempool: Mempool::default(),
             blocks: BlockStore::default(),
@@ -211,10 +216,10 @@ impl Node {
     /// state.
     fn produce_block(&mut self) {
         let previous = self.blocks.latest().cloned();
-        let now = OffsetDateTime::now_utc();
         // Time never stands still from block to block, even when many are made at once.
-        let time =
-            previous.as_ref().map_or(now, |block| now.max(block.header.time + Duration::from_millis(1)));
+        let time = previous.as_ref().map_or(self.genesis_time, |block| {
+            OffsetDateTime::now_utc().max(block.header.time + Duration::from_millis(1))
+        });
         let txs = self.mempool.reap(MAX_BLOCK_BYTES);
         let executed = self.app.finalize_block(time, txs);
         for (tx, _) in executed.txs.iter().filter(|(_, result)| result.code != 0) {
