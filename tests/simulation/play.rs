@@ -18,6 +18,9 @@ const LAST: Duration = Duration::from_secs(8);
 const GLANCE: Duration = Duration::from_millis(4);
 /// How long the worker may take to settle everything when all is well again.
 const SETTLE: Duration = Duration::from_secs(60);
+/// How many windows after the answer of another machine the worker may leave to it: it sees only at the end of one that
+/// nobody answers any more.
+const STANDBY_WINDOWS: i64 = 3;
 
 /// A window of the worker's topic.
 #[derive(Debug, Clone)]
@@ -27,6 +30,8 @@ pub struct Window {
     pub end: i64,
     /// Why nobody can ask for an answer.
     pub excuse: Option<&'static str>,
+    /// The journal was lost after it had opened.
+    pub is_forgotten: bool,
     /// Which endpoints were honest in its last two blocks, as far as these are over.
     honest: Vec<bool>,
     pub opened_at: OffsetDateTime,
@@ -49,7 +54,8 @@ pub struct Played {
 
 pub fn play(script: &Script) -> Played {
     let stage = Stage::new(script);
-    let mut play = Play { script, stage, windows: BTreeMap::new(), height: 2, next_opening: 1 };
+    let mut play =
+        Play { script, stage, windows: BTreeMap::new(), height: 2, next_opening: 1, standby_until: 0 };
     play.observe_openings(1);
     play.run();
     play.settle();
@@ -64,6 +70,8 @@ struct Play<'a> {
     height: i64,
     /// The first block that may open a window.
     next_opening: i64,
+    /// The last block in which the worker may leave its windows to another machine.
+    standby_until: i64,
 }
 
 impl Play<'_> {
@@ -94,7 +102,14 @@ impl Play<'_> {
             self.ended(&act.trouble, now);
         }
         for act in acts.iter().filter(|act| act.from == now) {
-            self.stage.begin(&act.trouble);
+            self.stage.begin(&act.trouble, self.script);
+            match act.trouble {
+                Trouble::OtherMachine => self.answer_elsewhere(),
+                Trouble::JournalLost { .. } => {
+                    self.windows.values_mut().for_each(|window| window.is_forgotten = true);
+                }
+                _ => {}
+            }
             self.disturb(&act.trouble, now);
             if act.until == now {
                 self.ended(&act.trouble, now);
@@ -102,6 +117,13 @@ impl Play<'_> {
         }
         self.stage.tend();
         self.judge(now);
+    }
+
+    fn answer_elsewhere(&mut self) {
+        if let Some(nonce) = self.open_windows().map(|window| window.nonce).max() {
+            self.stage.answer_elsewhere(nonce);
+            self.standby_until = self.height + STANDBY_WINDOWS * self.script.epoch;
+        }
     }
 
     fn ended(&mut self, trouble: &Trouble, now: Moment) {
@@ -126,12 +148,23 @@ impl Play<'_> {
         let stage = &self.stage;
         let is_permitted = stage.is_funded && stage.is_registered && stage.is_whitelisted;
         let (is_running, honest) = (stage.is_running(), stage.honest());
+        let (is_affordable, is_disk_full) = (stage.is_affordable, stage.is_disk_full);
+        let is_standing_by = self.height <= self.standby_until && stage.is_standing_by();
         for window in self.open_windows() {
             if !is_permitted {
                 window.excuse("the chain did not let the worker");
             }
+            if !is_affordable {
+                window.excuse("the fee cap was below the price");
+            }
+            if is_standing_by {
+                window.excuse("another machine was at work");
+            }
             if now.height == window.end - 1 && !is_running {
                 window.excuse("the worker was not running in its last block");
+            }
+            if now.height >= window.end - 2 && is_disk_full {
+                window.excuse("the disk was full in its last two blocks");
             }
             if now.height >= window.end - 2 {
                 window.honest.iter_mut().zip(&honest).for_each(|(so_far, now)| *so_far &= now);
@@ -184,6 +217,7 @@ impl Play<'_> {
             nonce: height,
             end: height + self.script.window,
             excuse: None,
+            is_forgotten: false,
             honest: vec![true; self.script.endpoints],
             opened_at: now,
             closed_at: now,
@@ -199,7 +233,7 @@ impl Play<'_> {
 
     /// All troubles are over: lets the worker come to an end with every round.
     fn settle(&mut self) {
-        self.stage.begin(&Trouble::TopicInactive);
+        self.stage.begin(&Trouble::TopicInactive, self.script);
         for window in self.open_windows() {
             window.excuse("the run was over");
         }

@@ -12,6 +12,11 @@ use crate::trouble::{ModelFailure, Resource, Trouble};
 /// Windows of one run: long enough for a journal with a past, short enough to be read when it fails.
 pub const WINDOWS: i64 = 20;
 
+/// A cap that forbids some of the prices of gas, in uallo.
+const MAX_FEE: u128 = 2_000_000;
+/// More gas than the worker ever offers.
+const MOST_GAS: u128 = 400_000;
+
 /// A point of time, in blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment {
@@ -88,6 +93,8 @@ pub struct Script {
     pub pace: Duration,
     /// What the chain begins with.
     emissions: EmissionsVersion,
+    /// The most that one transaction may cost, in uallo.
+    pub max_fee: Option<u128>,
     /// In the order in which they begin.
     pub acts: Vec<Act>,
 }
@@ -113,6 +120,7 @@ impl Script {
             whitelist: if rng.bool() { Whitelist::On } else { Whitelist::Off },
             pace: Duration::from_millis(rng.u64(8..=60)),
             emissions: EmissionsVersion::V10,
+            max_fee: None,
             acts: vec![],
         };
         for slot in 1..=WINDOWS {
@@ -125,6 +133,18 @@ impl Script {
             script.emissions = EmissionsVersion::V9;
             let at = Moment::early(rng.i64(2..WINDOWS * epoch));
             script.acts.push(Act { from: at, until: at, trouble: Trouble::Upgraded });
+        }
+        for slot in 1..=WINDOWS {
+            if rng.u8(0..3) == 0 {
+                let trouble = Trouble::draw_later(rng, script.endpoints);
+                script.put(rng, 1 + slot * epoch, trouble);
+            }
+        }
+        script.max_fee = (rng.u8(0..3) == 0).then_some(MAX_FEE);
+        for slot in 1..=WINDOWS {
+            if rng.u8(0..8) == 0 {
+                script.put(rng, 1 + slot * epoch, Trouble::DiskFull);
+            }
         }
         script.acts.sort_by_key(|act| (act.from, act.until));
         script
@@ -142,7 +162,18 @@ impl Script {
         let acts = acts.collect();
         let pace = Duration::from_millis(20);
         let (emissions, whitelist) = (EmissionsVersion::V10, Whitelist::Off);
-        Self { plot: Plot::Kills, seed, epoch, window, endpoints: 1, whitelist, pace, emissions, acts }
+        Self {
+            plot: Plot::Kills,
+            seed,
+            epoch,
+            window,
+            endpoints: 1,
+            whitelist,
+            pace,
+            emissions,
+            max_fee: None,
+            acts,
+        }
     }
 
     /// Puts a trouble near the opening at `opening`, where nothing else holds what it needs.
@@ -160,6 +191,11 @@ impl Script {
         if resource == Resource::None || self.acts.iter().all(is_free) {
             self.acts.push(Act { from, until, trouble });
         }
+    }
+
+    /// Whether the worker may pay at this price of gas.
+    pub fn is_affordable(&self, price: u64) -> bool {
+        self.max_fee.is_none_or(|most| u128::from(price) * MOST_GAS <= most)
     }
 
     /// What the model does when it is asked for this nonce.
@@ -195,11 +231,11 @@ impl Script {
 
 impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plot, seed, epoch, window, endpoints, whitelist, pace, emissions, acts } = self;
+        let Self { plot, seed, epoch, window, endpoints, whitelist, pace, emissions, max_fee, acts } = self;
         writeln!(
             f,
             "SIMULATION_SEED={seed} ({plot:?}): epoch {epoch}, window {window}, {endpoints} endpoints, whitelist {whitelist:?}, \
-             {pace:?} a block, emissions {emissions:?}"
+             {pace:?} a block, emissions {emissions:?}, fee cap {max_fee:?}"
         )?;
         for Act { from, until, trouble } in acts {
             writeln!(f, "  block {from:>4} to {until:>4}: {trouble:?}")?;

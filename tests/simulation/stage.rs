@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::iter;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bootstrap::chain::messages::EmissionsVersion;
@@ -61,10 +62,15 @@ pub struct Stage {
     start_wanted: bool,
     /// Sequences that were used without a transaction.
     bumps: u64,
+    pub is_disk_full: bool,
     pub is_funded: bool,
     pub is_registered: bool,
     pub is_whitelisted: bool,
     pub is_topic_active: bool,
+    /// What the price of gas makes a transaction cost is allowed.
+    pub is_affordable: bool,
+    /// Hashes of what another machine sent for windows of ours.
+    pub elsewhere: Vec<String>,
     /// The worker's endpoints but for the first, which is the chain's own.
     further: Vec<Endpoint>,
     /// What can be said of each of all of them.
@@ -88,6 +94,10 @@ impl Stage {
         let (urls, chain_id) = (urls.join(","), bench.devnet.chain_id().to_owned());
         let bench = bench.set("ALLORA_NETWORK", &urls).set("ALLORA_CHAIN_ID", &chain_id);
         let bench = bench.set("MARKS", marks.to_str().unwrap()).set("ALLORA_LOG_LEVEL", "bootstrap=debug");
+        let bench = match script.max_fee {
+            Some(most) => bench.set("ALLORA_MAX_FEE", &most.to_string()),
+            None => bench,
+        };
         let address = bench.address();
         bench.devnet.mine(2).unwrap();
         for topic in [TOPIC, FOREIGN_TOPIC] {
@@ -101,10 +111,13 @@ impl Stage {
             process,
             start_wanted: false,
             bumps: 0,
+            is_disk_full: false,
             is_funded: true,
             is_registered: true,
             is_whitelisted: true,
             is_topic_active: true,
+            is_affordable: true,
+            elsewhere: vec![],
             further,
             honesty: vec![Honesty::Honest; script.endpoints],
             pace: script.pace,
@@ -112,17 +125,17 @@ impl Stage {
         }
     }
 
-    pub fn begin(&mut self, trouble: &Trouble) {
+    pub fn begin(&mut self, trouble: &Trouble, script: &Script) {
         let (devnet, address) = (&self.bench.devnet, &self.address);
         match trouble {
-            Trouble::Killed { after } => {
-                std::thread::sleep(*after);
-                if let Process::Running(worker) = std::mem::replace(&mut self.process, Process::Down) {
-                    worker.kill();
-                }
+            Trouble::Killed { after } => self.kill(*after),
+            Trouble::JournalLost { after } => {
+                self.kill(*after);
+                let _ = std::fs::remove_dir_all(self.state());
             }
             Trouble::Terminated => self.signal(Signal::SIGTERM, Process::Leaving),
             Trouble::Stopped => self.signal(Signal::SIGSTOP, Process::Stopped),
+            Trouble::DiskFull => self.set_disk_full(true),
             Trouble::Drained => {
                 devnet.set_balance(address, 0).unwrap();
                 self.is_funded = false;
@@ -135,7 +148,10 @@ impl Stage {
                 devnet.set_whitelisted(TOPIC, address, false).unwrap();
                 self.is_whitelisted = false;
             }
-            Trouble::GasPrice(price) => devnet.set_gas_price(price.to_string().parse().unwrap()).unwrap(),
+            Trouble::GasPrice(price) => {
+                devnet.set_gas_price(price.to_string().parse().unwrap()).unwrap();
+                self.is_affordable = script.is_affordable(*price);
+            }
             Trouble::TopicInactive => {
                 devnet.set_topic_active(TOPIC, false).unwrap();
                 self.is_topic_active = false;
@@ -154,7 +170,7 @@ impl Stage {
                 devnet.set_sequence(address, used + self.bumps).unwrap();
             }
             // Told by the nonce.
-            Trouble::Model { .. } => {}
+            Trouble::Model { .. } | Trouble::OtherMachine => {}
             Trouble::Endpoint { index, faults } => {
                 for fault in faults {
                     self.endpoint(*index).fault(fault.clone()).unwrap();
@@ -182,13 +198,18 @@ impl Stage {
     pub fn end(&mut self, trouble: &Trouble, script: &Script) {
         let (devnet, address) = (&self.bench.devnet, &self.address);
         match trouble {
-            Trouble::Killed { .. } | Trouble::Terminated => self.start_wanted = true,
-            Trouble::Stopped => {
-                if let Process::Stopped(worker) = std::mem::replace(&mut self.process, Process::Down) {
+            Trouble::Killed { .. } | Trouble::JournalLost { .. } | Trouble::Terminated => {
+                self.start_wanted = true;
+            }
+            Trouble::Stopped => match std::mem::replace(&mut self.process, Process::Down) {
+                Process::Stopped(worker) => {
                     worker.signal(Signal::SIGCONT);
                     self.process = Process::Running(worker);
                 }
-            }
+                // It was leaving when it should have stood still, and another runs by now.
+                other => self.process = other,
+            },
+            Trouble::DiskFull => self.set_disk_full(false),
             Trouble::Drained => {
                 devnet.set_balance(address, RICH).unwrap();
                 self.is_funded = true;
@@ -201,7 +222,10 @@ impl Stage {
                 devnet.set_whitelisted(TOPIC, address, true).unwrap();
                 self.is_whitelisted = true;
             }
-            Trouble::GasPrice(_) => devnet.set_gas_price("1".parse().unwrap()).unwrap(),
+            Trouble::GasPrice(_) => {
+                devnet.set_gas_price("1".parse().unwrap()).unwrap();
+                self.is_affordable = true;
+            }
             Trouble::TopicInactive => {
                 devnet.set_topic_active(TOPIC, true).unwrap();
                 self.is_topic_active = true;
@@ -220,9 +244,38 @@ impl Stage {
             Trouble::Restarted { .. } => {}
             Trouble::Halt(_)
             | Trouble::Foreign
+            | Trouble::OtherMachine
             | Trouble::SequenceUsed
             | Trouble::Upgraded
             | Trouble::Model { .. } => {}
+        }
+    }
+
+    /// Another machine with our key answers this window.
+    pub fn answer_elsewhere(&mut self, nonce: i64) {
+        let value = Inference::Single("9".parse().unwrap());
+        // A drained account sends nothing.
+        if let Ok(sent) = self.bench.devnet.submit_as(&self.address, TOPIC, nonce, value) {
+            self.elsewhere.push(sent.tx_hash.to_string());
+        }
+    }
+
+    /// Whether the worker has left the windows to another machine.
+    pub fn is_standing_by(&self) -> bool {
+        self.bench.heartbeat()["phase"] == "standby"
+    }
+
+    fn kill(&mut self, after: Duration) {
+        std::thread::sleep(after);
+        if let Process::Running(worker) = std::mem::replace(&mut self.process, Process::Down) {
+            worker.kill();
+        }
+    }
+
+    fn set_disk_full(&mut self, is_full: bool) {
+        if let Process::Running(worker) = &self.process {
+            worker.set_disk_full(is_full);
+            self.is_disk_full = is_full;
         }
     }
 
@@ -315,9 +368,13 @@ impl Stage {
 
     /// The worker's journal, read as anybody may read it.
     pub fn rounds(&self) -> Vec<RoundRow> {
-        let files = journal::files(&self.bench.folder.path().join("state")).unwrap();
+        let files = journal::files(&self.state()).unwrap();
         let rounds = files.iter().flat_map(|file| journal::Reader::open(file).unwrap().rounds().unwrap());
         rounds.filter(|round| round.topic_id == TOPIC).collect()
+    }
+
+    fn state(&self) -> PathBuf {
+        self.bench.folder.path().join("state")
     }
 
     pub fn has_unfinished_rounds(&self) -> bool {

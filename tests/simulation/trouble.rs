@@ -10,10 +10,14 @@ use fastrand::Rng;
 pub enum Trouble {
     /// SIGKILL so long after the moment came; started again at the end.
     Killed { after: Duration },
+    /// SIGKILL so long after the moment came, and the state folder is gone; started again at the end.
+    JournalLost { after: Duration },
     /// SIGTERM; started again at the end.
     Terminated,
     /// SIGSTOP; SIGCONT at the end.
     Stopped,
+    /// The worker's disk is full: it can write no journal and no log.
+    DiskFull,
     /// The account has nothing.
     Drained,
     /// The registration is gone.
@@ -30,6 +34,8 @@ pub enum Trouble {
     Pace(Duration),
     /// An instant: another program with our key sends a payload for topic 2.
     Foreign,
+    /// An instant: another machine with our key answers the window that is open.
+    OtherMachine,
     /// An instant: our next sequence was used, where we cannot see by what.
     SequenceUsed,
     /// The model fails for the nonces that open meanwhile.
@@ -101,9 +107,33 @@ impl Trouble {
         }
     }
 
+    /// One of those that came later. They are drawn after all others, so that a seed keeps the troubles that it had.
+    pub fn draw_later(rng: &mut Rng, endpoints: usize) -> Self {
+        match rng.u8(0..16) {
+            0..=2 => Self::OtherMachine,
+            3..=5 => Self::JournalLost { after: Duration::from_millis(rng.u64(0..150)) },
+            6..=8 => Self::GasPrice(rng.u64(2..20)),
+            9 => Self::Halt(Duration::from_millis(rng.u64(1_500..6_000))),
+            _ => {
+                let kind = match rng.u8(0..4) {
+                    0 => FaultKind::Error,
+                    1 => FaultKind::HttpStatus { status: 503 },
+                    2 => FaultKind::DropReply,
+                    _ => FaultKind::HalfOpen,
+                };
+                let fault = Fault::new(kind).on(["tx", SIMULATE][rng.usize(0..2)]);
+                Self::Endpoint { index: rng.usize(0..endpoints), faults: vec![fault] }
+            }
+        }
+    }
+
     pub fn resource(&self) -> Resource {
         match self {
-            Self::Killed { .. } | Self::Terminated | Self::Stopped => Resource::Process,
+            Self::Killed { .. }
+            | Self::JournalLost { .. }
+            | Self::Terminated
+            | Self::Stopped
+            | Self::DiskFull => Resource::Process,
             Self::Drained => Resource::Balance,
             Self::Unregistered => Resource::Registration,
             Self::NotWhitelisted => Resource::Whitelist,
@@ -114,7 +144,9 @@ impl Trouble {
             Self::Endpoint { index, .. } | Self::Closed { index } | Self::Restarted { index } => {
                 Resource::Endpoint(*index)
             }
-            Self::Halt(_) | Self::Foreign | Self::SequenceUsed | Self::Upgraded => Resource::None,
+            Self::Halt(_) | Self::Foreign | Self::OtherMachine | Self::SequenceUsed | Self::Upgraded => {
+                Resource::None
+            }
         }
     }
 
@@ -133,16 +165,20 @@ impl Trouble {
             Self::Restarted { .. } => "node restarted",
             Self::Upgraded => "emissions upgraded",
             Self::Killed { .. } => "worker killed",
+            Self::JournalLost { .. } => "journal lost",
             Self::Terminated => "worker asked to stop",
             Self::Stopped => "worker stands still",
+            Self::DiskFull => "disk full",
             Self::Drained => "account drained",
             Self::Unregistered => "unregistered",
             Self::NotWhitelisted => "off the whitelist",
             Self::GasPrice(_) => "price of gas",
             Self::TopicInactive => "topic inactive",
+            Self::Halt(time) if *time >= LONG => "chain halts for long",
             Self::Halt(_) => "chain halts",
             Self::Pace(_) => "another pace of blocks",
             Self::Foreign => "another program sends",
+            Self::OtherMachine => "another machine answers",
             Self::SequenceUsed => "sequence used",
             Self::Model { how: ModelFailure::Exception, .. } => "model raises",
             Self::Model { how: ModelFailure::Hang, .. } => "model hangs",
@@ -155,6 +191,12 @@ impl Trouble {
         matches!(self, Self::GasPrice(_) | Self::SequenceUsed | Self::Upgraded | Self::Foreign)
     }
 }
+
+/// Longer than the worker takes a block for late.
+const LONG: Duration = Duration::from_millis(1_500);
+
+/// The path of the query that simulates.
+const SIMULATE: &str = "/cosmos.tx.v1beta1.Service/Simulate";
 
 /// Methods of the websocket: without it a chain is still reachable.
 const EVENTS: [&str; 3] = ["websocket", "subscribe", "event"];
@@ -206,6 +248,8 @@ fn kind_of_fault(fault: &Fault) -> &'static str {
         _ if fault.method == "subscribe" => "subscription refused",
         _ if fault.method == "websocket" => "websocket refused",
         _ if fault.method == "event" => "websocket dropped",
+        _ if fault.method == SIMULATE => "simulation fails alone",
+        _ if fault.method == "tx" => "look-up fails alone",
         FaultKind::Error => "error",
         FaultKind::Delay { .. } => "delay",
         FaultKind::DropRequest => "request lost",

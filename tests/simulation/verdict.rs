@@ -49,16 +49,18 @@ pub fn judge(script: &Script, played: Played) -> Verdict {
     if exit != Some(0) {
         findings.push((None, Wrong::Died(format!("exit code {exit:?}"))));
     }
+    let is_ours = |hash: &String| !stage.elsewhere.contains(hash);
     for window in windows.values() {
         let on_chain = submissions.iter().find(|row| i64::try_from(row.nonce) == Ok(window.nonce));
-        let paid: Vec<&Paid> = paid_for(&paid, window.nonce).collect();
+        let paid: Vec<&Paid> = paid_for(&paid, window.nonce).filter(|paid| is_ours(&paid.hash)).collect();
         let mut wrongs = payment_wrongs(script, window, &paid);
         if on_chain.is_none() && window.excuse.is_none() {
             wrongs.push(Wrong::Lost);
         }
         if let Some(round) = rounds.iter().find(|round| round.nonce == window.nonce) {
-            wrongs.extend(disagreement(round, on_chain, &paid));
-        } else if !paid.is_empty() {
+            let is_elsewhere = on_chain.is_some_and(|row| window.is_forgotten || !is_ours(&row.tx_hash));
+            wrongs.extend(disagreement(round, window, on_chain, is_elsewhere, &paid));
+        } else if !paid.is_empty() && !window.is_forgotten {
             wrongs.push(Wrong::Disagrees("it knows nothing of what was paid for".to_owned()));
         }
         findings.extend(wrongs.into_iter().map(|wrong| (Some(window.nonce), wrong)));
@@ -101,15 +103,23 @@ fn is_made_by_script(script: &Script, window: &Window, paid: &Paid) -> bool {
     }
 }
 
-/// What the journal says otherwise than the chain.
-fn disagreement(round: &RoundRow, on_chain: Option<&Submission>, paid: &[&Paid]) -> Option<Wrong> {
+/// What the journal says otherwise than the chain. The row on the chain `is_elsewhere` where the journal cannot know its
+/// transaction.
+fn disagreement(
+    round: &RoundRow,
+    window: &Window,
+    on_chain: Option<&Submission>,
+    is_elsewhere: bool,
+    paid: &[&Paid],
+) -> Option<Wrong> {
     if round.finished_at.is_none() {
         return Some(Wrong::Unfinished);
     }
     let fee: u128 = paid.iter().map(|paid| paid.fee).sum();
     let noted = round.fee.unwrap_or_default().0;
     let mut differs = vec![];
-    if fee != noted {
+    // What an earlier life paid is not known to this one.
+    if fee != noted && !window.is_forgotten {
         differs.push(format!("fee {noted}, the chain took {fee}"));
     }
     let in_journal = paid.iter().find(|paid| round.tx_hash.as_deref() == Some(&paid.hash));
@@ -129,10 +139,10 @@ fn disagreement(round: &RoundRow, on_chain: Option<&Submission>, paid: &[&Paid])
             }
         }
         (RoundState::Admitted, None) => differs.push("admitted, the chain has no inference".to_owned()),
-        // Nobody else answers for this wallet in any script.
-        (RoundState::AnsweredElsewhere, _) => {
+        (RoundState::AnsweredElsewhere, _) if !is_elsewhere => {
             differs.push("answered by somebody else, and there is nobody".to_owned())
         }
+        (_, Some(_)) if is_elsewhere => {}
         (state, Some(row)) => {
             differs.push(format!("{state}, the chain has the inference of {}", row.tx_hash))
         }

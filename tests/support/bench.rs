@@ -4,19 +4,24 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bootstrap::devnet::{BlockTime, Devnet, Options};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::unistd::Pid;
+use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// Nothing here takes this long on a machine that is not stuck.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The most that a file may have on a full disk, in bytes: no page of the journal fits below it, and the heartbeat does.
+const FULL: u64 = 4_000;
 
 /// Options of a chain whose windows come quickly.
 pub fn quick() -> Options {
@@ -125,6 +130,13 @@ impl Bench {
     pub fn start(&self, command: &mut Command) -> Worker {
         let path = self.folder.path().join("log");
         let log = fs::OpenOptions::new().create(true).append(true).open(&path).unwrap();
+        // Where a file may not grow the write fails, as on a full disk, and no signal comes.
+        let ignore = || {
+            // SAFETY: `signal` is async-signal-safe, and no handler of ours is involved.
+            unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.map(drop).map_err(Into::into)
+        };
+        // SAFETY: between fork and exec it calls nothing but `sigaction`.
+        unsafe { command.pre_exec(ignore) };
         Worker { child: command.stdin(Stdio::null()).stderr(log).spawn().unwrap(), log: path }
     }
 
@@ -283,6 +295,13 @@ impl Worker {
 
     pub fn signal(&self, signal: Signal) {
         kill(self.pid(), signal).unwrap();
+    }
+
+    /// From now on its disk is full, or has room again.
+    pub fn set_disk_full(&self, is_full: bool) {
+        let pid = rustix::process::Pid::from_raw(self.pid().as_raw());
+        let limit = Rlimit { current: is_full.then_some(FULL), maximum: None };
+        prlimit(pid, Resource::Fsize, limit).unwrap();
     }
 
     /// SIGKILL, as a machine that goes down.

@@ -2,51 +2,24 @@
 //! not written down, and the worker goes on when it can.
 
 use std::fs;
-use std::os::unix::process::CommandExt as _;
 
-use nix::sys::signal::{SigHandler, Signal, signal};
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
-
-use crate::support::{Bench, Worker, manual};
+use crate::support::{Bench, manual};
 
 const ONE: &str = "def predict(nonce):\n    return nonce / 8\n";
-
-/// No page of the journal fits below this, and the heartbeat does.
-const FULL: u64 = 4_000;
-
-/// A worker whose files can be kept from growing.
-fn run(bench: &Bench) -> Worker {
-    let mut command = bench.bootstrap();
-    command.arg("run");
-    // As on a full disk: the write fails, no signal comes.
-    let ignore = || {
-        // SAFETY: `signal` is async-signal-safe, and no handler of ours is involved.
-        unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.map(drop).map_err(Into::into)
-    };
-    // SAFETY: between fork and exec it calls nothing but `sigaction`.
-    unsafe { command.pre_exec(ignore) };
-    bench.start(&mut command)
-}
-
-/// The most that a file of the worker may have from now on.
-fn limit(worker: &Worker, bytes: Option<u64>) {
-    let limit = Rlimit { current: bytes, maximum: None };
-    prlimit(Pid::from_raw(worker.pid().as_raw()), Resource::Fsize, limit).unwrap();
-}
 
 #[test]
 fn a_disk_that_is_full_for_a_while() {
     let bench = Bench::registered(manual(), ONE);
-    let worker = run(&bench);
+    let worker = bench.run(&[]);
     bench.until_ready();
-    limit(&worker, Some(FULL));
+    worker.set_disk_full(true);
     let nonce = bench.mine_to_opening();
     bench.until_why("the journal cannot be written");
     assert_eq!(bench.probe("live"), Some(0));
     assert_eq!(bench.probe("ready"), Some(1));
     assert_eq!(bench.mempool(), 0, "nothing leaves that is not in the journal");
 
-    limit(&worker, None);
+    worker.set_disk_full(false);
     bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
     bench.devnet.mine(1).unwrap();
     bench.until_a_round_is("admitted");
@@ -57,14 +30,14 @@ fn a_disk_that_is_full_for_a_while() {
 #[test]
 fn a_disk_that_fills_up_while_a_transaction_is_on_its_way() {
     let bench = Bench::registered(manual(), ONE);
-    let worker = run(&bench);
+    let worker = bench.run(&[]);
     bench.until_ready();
     let nonce = bench.mine_to_opening();
     bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
-    limit(&worker, Some(FULL));
+    worker.set_disk_full(true);
     bench.devnet.mine(1).unwrap();
     bench.until_why("the journal cannot be written");
-    limit(&worker, None);
+    worker.set_disk_full(false);
     bench.until_a_round_is("admitted");
     assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
     assert_eq!(worker.stop(), Some(0));

@@ -18,6 +18,8 @@ use crate::worker::transact::Obstacle;
 
 /// One query in the background, all endpoints together.
 const QUERY_LIMIT: Duration = Duration::from_secs(10);
+/// Finding out which endpoint is ahead. One that says nothing must leave time for the others.
+const RANK_LIMIT: Duration = Duration::from_secs(1);
 /// Blocks before an opening at which it is asked for what a transaction needs.
 const MEANS_AHEAD: u32 = 2;
 /// How often the chain is asked whether somebody else answered.
@@ -271,8 +273,17 @@ async fn witness(context: &Context, nonce: i64) -> Result<bool, QueryError> {
     }
 }
 
-/// One look. A chain that was upgraded meanwhile speaks another version: it is found out and asked again.
+/// One look. Where the node that answers is behind what is known, as one that lags, the best of the others is
+/// asked too: it would hide a window as long as it is taken for fresh.
 async fn look(context: &Context) -> Result<WindowStatus, QueryError> {
+    let known = context.clock.head().height;
+    let status = look_once(context).await?;
+    let is_behind = i64::try_from(status.height).is_ok_and(|height| height < known);
+    if is_behind && context.rank_again(RANK_LIMIT).await { look_once(context).await } else { Ok(status) }
+}
+
+/// A chain that was upgraded meanwhile speaks another version: it is found out and asked again.
+async fn look_once(context: &Context) -> Result<WindowStatus, QueryError> {
     let client = context.client().within(QUERY_LIMIT);
     let (topic_id, address) = (context.options.topic_id, context.address());
     match client.window_status(topic_id, address).await {
