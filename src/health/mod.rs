@@ -5,11 +5,13 @@
 //! | `heartbeat` | the file that the worker's loop writes when it completes a turn |
 //! | `clock` | time that only goes forward, and the boot that it belongs to |
 //! | `probe` | the verdict on a heartbeat: startup, live, ready |
+//! | `service_manager` | what systemd is told at the end of a turn |
 //! | `status` | heartbeat and journal together, for people and scripts |
 
 mod clock;
 mod heartbeat;
 mod probe;
+mod service_manager;
 mod status;
 
 pub use clock::Instant;
@@ -18,4 +20,5 @@ pub use heartbeat::{
     Phase,
 };
 pub use probe::{Probe, Unread, Verdict, read};
+pub use service_manager::ServiceManager;
 pub use status::Status;

@@ -151,6 +151,11 @@ fn hangs(heartbeat: &Heartbeat, now: &Instant) -> Option<String> {
     })
 }
 
+/// Whether the first load of the model has come to an end.
+pub(super) fn has_started(heartbeat: &Heartbeat) -> bool {
+    not_started(heartbeat).is_none()
+}
+
 fn not_started(heartbeat: &Heartbeat) -> Option<String> {
     let replaced = heartbeat.model.as_ref().is_some_and(|model| model.restarts > 0);
     match heartbeat.phase {
@@ -168,7 +173,7 @@ fn not_ready(heartbeat: &Heartbeat) -> Option<String> {
 }
 
 /// Text of the file as one short line: it may come from a model or a node.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let mut line: String = text.chars().take(300).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(300).is_some() {
         line.push('…');

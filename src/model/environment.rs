@@ -9,6 +9,9 @@ const KEPT: [&str; 2] = ["ALLORA_TOPIC_ID", "ALLORA_NETWORK"];
 /// Older names of settings that hold, or may hold, a key.
 const OLD_SECRETS: [&str; 4] = ["MNEMONIC", "PRIVATE_KEY", "WALLET_MNEMONIC", "ALLORA_WALLET_ADDR"];
 
+/// How the worker reaches the service manager that started it: a model that spoke there would speak for the worker.
+const SERVICE_MANAGER: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+
 /// How the numeric libraries are told how many threads to start. They count the machine's
 /// processors otherwise, of which a container may have a small part.
 const THREADS: [&str; 7] = [
@@ -84,7 +87,9 @@ impl Environment<'_> {
 /// itself.
 pub fn is_harmless(name: &OsStr, withheld: &[OsString]) -> bool {
     let ours = name.to_str().is_some_and(|name| {
-        (name.starts_with("ALLORA_") && !KEPT.contains(&name)) || OLD_SECRETS.contains(&name)
+        (name.starts_with("ALLORA_") && !KEPT.contains(&name))
+            || OLD_SECRETS.contains(&name)
+            || SERVICE_MANAGER.contains(&name)
     });
     !ours && !withheld.iter().any(|secret| secret == name)
 }

@@ -9,6 +9,7 @@ use super::round::Progress;
 use crate::chain::pool::EndpointReport;
 use crate::health::{
     EndpointHealth, Head, Heartbeat, HeartbeatFile, LastResult, ModelHealth, NextWindow, Phase,
+    ServiceManager,
 };
 use crate::journal::Timestamp;
 use crate::model::{ModelState, ModelStatus};
@@ -21,6 +22,7 @@ const QUIET: Duration = Duration::from_secs(1);
 pub struct Reporter {
     file: HeartbeatFile,
     beat: Heartbeat,
+    manager: ServiceManager,
     written: Option<(Instant, Phase, bool)>,
     failed: bool,
 }
@@ -30,7 +32,7 @@ impl Reporter {
     #[must_use]
     pub fn new(file: HeartbeatFile, network: String) -> Self {
         let beat = Heartbeat::starting(network, Timestamp::now());
-        Self { file, beat, written: None, failed: false }
+        Self { file, beat, manager: ServiceManager::of_this_process(), written: None, failed: false }
     }
 
     /// The heartbeat, to be filled.
@@ -130,7 +132,8 @@ impl Reporter {
         self.turn().await;
     }
 
-    /// A turn of the loop is completed: writes the heartbeat, now and then when nothing changed.
+    /// A turn of the loop is completed: writes the heartbeat and tells the service manager, now and then when
+    /// nothing changed.
     pub async fn turn(&mut self) {
         let (phase, ready) = (self.beat.phase, self.beat.ready);
         let same =
@@ -151,6 +154,7 @@ impl Reporter {
             }
             Err(_) => {}
         }
+        self.manager.turn(&self.beat);
         self.written = Some((Instant::now(), phase, ready));
     }
 }

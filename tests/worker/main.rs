@@ -10,6 +10,7 @@ mod instance;
 mod model;
 mod money;
 mod processes;
+mod service_manager;
 #[path = "../support/bench.rs"]
 mod support;
 mod window;
