@@ -102,6 +102,10 @@ impl Args {
         if self.until.is_some_and(|until| until <= OffsetDateTime::now_utc()) {
             return Ok(Exit::Done);
         }
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.map_err(|error| Report::new(Exit::Internal, error))?;
+        // Before whatever takes time: who is asked to stop while he starts stops in order too.
+        let stopping = runtime.block_on(async { stop_on_signals() })?;
         let root = settings::bundle_root(&self.flags, environment())?;
         let (manifest, warnings) = Manifest::read(&root)?;
         let settings = Settings::resolve(Some(&manifest), &self.flags, environment())?;
@@ -110,16 +114,19 @@ impl Args {
             tracing::warn!("{warning}");
         }
         let spec = model::spec(&manifest, &settings)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let runtime = runtime.map_err(|error| Report::new(Exit::Internal, error))?;
-        let ended = runtime.block_on(self.work(&manifest, settings, spec));
+        let ended = runtime.block_on(self.work(&manifest, settings, spec, stopping));
         // A task that hangs in a call of the system must not hold the process.
         runtime.shutdown_timeout(Duration::from_secs(1));
         ended
     }
 
-    async fn work(self, manifest: &Manifest, settings: Settings, mut spec: ModelSpec) -> Outcome {
-        let stopping = stop_on_signals()?;
+    async fn work(
+        self,
+        manifest: &Manifest,
+        settings: Settings,
+        mut spec: ModelSpec,
+        stopping: CancellationToken,
+    ) -> Outcome {
         adopt_orphans().map_err(|error| Report::new(Exit::Internal, error))?;
         let chain = Chain::of(&settings)?;
         let topic_id = settings.topic_id.or(chain.topic_id()).ok_or(CannotRun::NoTopic)?;

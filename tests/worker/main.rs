@@ -11,6 +11,7 @@ mod model;
 mod money;
 mod processes;
 mod service_manager;
+mod shutdown;
 #[path = "../support/bench.rs"]
 mod support;
 mod window;
