@@ -8,7 +8,7 @@ use std::path::Path;
 
 use assert_cmd::Command;
 use bootstrap::journal::{
-    Begin, Ending, Inclusion, Journal, NewTransaction, OpenError, PrepareError, Purpose, RoundKey,
+    Begin, Ending, Inclusion, Journal, Limits, NewTransaction, OpenError, PrepareError, Purpose, RoundKey,
     RoundState, SpendLimit, Timestamp, Uallo,
 };
 
@@ -47,7 +47,7 @@ fn an_answered_window_is_a_row_with_everything_in_it() {
     let mut journal = Journal::open(folder.path(), CHAIN, ADDRESS).unwrap();
 
     assert_eq!(journal.begin_round(KEY, at(0), 130).unwrap(), Begin::Fresh);
-    journal.predicted(KEY, "0.5", at(1)).unwrap();
+    journal.predicted(KEY, "0.5", &Limits::default(), at(1)).unwrap();
     let tx = journal.prepare(Purpose::Payload(KEY), signed(7, "a"), SpendLimit::None, at(2)).unwrap();
     journal.broadcasting(&tx, "http://127.0.0.1:26657", at(3)).unwrap();
     journal.included(tx.hash(), &success(121), at(4)).unwrap();
@@ -77,7 +77,7 @@ fn a_process_that_dies_after_prepare_finds_the_same_bytes_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = Journal::open(folder.path(), CHAIN, ADDRESS).unwrap();
     journal.begin_round(KEY, at(0), 130).unwrap();
-    journal.predicted(KEY, "0.5", at(1)).unwrap();
+    journal.predicted(KEY, "0.5", &Limits::default(), at(1)).unwrap();
     journal.prepare(Purpose::Payload(KEY), signed(7, "a"), SpendLimit::None, at(2)).unwrap();
     drop(journal);
 
@@ -125,12 +125,12 @@ fn history(folder: &Path) -> Journal {
     let mut journal = Journal::open(folder, CHAIN, ADDRESS).unwrap();
     let labels = RoundKey { topic_id: 3, nonce: 40 };
     journal.begin_round(labels, at(0), 50).unwrap();
-    journal.predicted(labels, r#"{"down":"0.9","up":"0.1"}"#, at(1)).unwrap();
+    journal.predicted(labels, r#"{"down":"0.9","up":"0.1"}"#, &Limits::default(), at(1)).unwrap();
     let reason = "rejected: \"0.9\", above\n\u{1b}[31mlimit".to_owned();
     journal.finish_round(labels, &Ending::Expired { reason }, at(2)).unwrap();
 
     journal.begin_round(KEY, at(10), 130).unwrap();
-    journal.predicted(KEY, "0.5", at(11)).unwrap();
+    journal.predicted(KEY, "0.5", &Limits::default(), at(11)).unwrap();
     let tx = journal.prepare(Purpose::Payload(KEY), signed(7, "a"), SpendLimit::None, at(12)).unwrap();
     journal.broadcasting(&tx, "http://127.0.0.1:26657", at(13)).unwrap();
     journal.included(tx.hash(), &success(121), at(14)).unwrap();

@@ -114,9 +114,9 @@ pub struct Validation {
     /// Is a repetition not submitted?
     pub reject_repeats: bool,
     /// Distance from the network's latest inferers, in standard deviations, that is warned of.
-    pub warn_sigma: f64,
+    pub warn_sigma: BigDecimal,
     /// The distance from which on nothing is submitted.
-    pub reject_sigma: Option<f64>,
+    pub reject_sigma: Option<BigDecimal>,
 }
 
 /// Why a bundle could not be loaded.
@@ -272,8 +272,8 @@ fn validation(reader: &mut Reader<'_>) -> Option<Validation> {
     let reject_zero = reader.read_or_default("validation.reject_zero", value::boolean);
     let max_repeats = reader.read("validation.max_repeats", value::positive);
     let reject_repeats = reader.read_or_default("validation.reject_repeats", value::boolean);
-    let warn_sigma = reader.read_or_default("validation.consensus.warn_sigma", value::positive_number);
-    let reject_sigma = reader.read("validation.consensus.reject_sigma", value::positive_number);
+    let warn_sigma = reader.read_or_default("validation.consensus.warn_sigma", value::positive_decimal);
+    let reject_sigma = reader.read("validation.consensus.reject_sigma", value::positive_decimal);
     for ((low, lowest), (high, highest)) in [
         (("warn_below", &warn_below), ("warn_above", &warn_above)),
         (("reject_below", &reject_below), ("reject_above", &reject_above)),

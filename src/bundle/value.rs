@@ -153,6 +153,14 @@ pub fn decimal(text: &str) -> Result<BigDecimal, BadValue> {
     if (-39..=40).contains(&magnitude) { Ok(number) } else { Err(bad()) }
 }
 
+/// The same, above 0.
+pub fn positive_decimal(text: &str) -> Result<BigDecimal, BadValue> {
+    decimal(text)
+        .ok()
+        .filter(|number| *number > BigDecimal::default())
+        .ok_or_else(|| BadValue::new(text, "a number above 0"))
+}
+
 /// A word that can be part of a file name and of an image tag.
 pub fn file_name(text: &str) -> Result<String, BadValue> {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');

@@ -9,6 +9,7 @@
 //! | `rpc` | one CometBFT RPC endpoint |
 //! | `pool` | several endpoints, ranked |
 //! | `query` | typed queries |
+//! | `inferers` | what the network's inferers said last |
 //! | `locate` | where a transaction is, by every node that can say |
 //! | `events` | the websocket: blocks, openings, our own transactions |
 //! | `gas_price` | the price of gas |
@@ -26,6 +27,7 @@ pub mod faucet;
 pub mod fees;
 pub mod gas_price;
 mod http;
+pub mod inferers;
 pub mod locate;
 pub mod messages;
 pub mod networks;

@@ -348,11 +348,14 @@ impl Client {
         }
     }
 
-    fn bad_value<Q: Query>(&self, _: &Q, value: String, expected: &'static str) -> QueryError {
+    pub(super) fn bad_value<Q: Query>(&self, _: &Q, value: String, expected: &'static str) -> QueryError {
         QueryError::Value { path: Q::path(self.version), value, expected }
     }
 
-    async fn ask<Q: Query + Message>(&self, request: &Q) -> Result<(u64, Q::Response), QueryError> {
+    pub(super) async fn ask<Q: Query + Message>(
+        &self,
+        request: &Q,
+    ) -> Result<(u64, Q::Response), QueryError> {
         let (path, data) = (Q::path(self.version), request.encode_to_vec());
         let call = async |endpoint: Endpoint, limit| endpoint.abci_query(&path, data.clone(), limit).await;
         let answer = self.pool.first(self.limit, call).await?;

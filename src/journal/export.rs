@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use serde::Serialize;
+
 use super::RoundRow;
 
 /// Writes a header and one line for each round: RFC 4180, lines end in CRLF, an absent value is empty, and
@@ -14,8 +16,7 @@ pub fn write_csv(rounds: &[RoundRow], out: impl Write) -> io::Result<()> {
         csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).has_headers(false).from_writer(out);
     csv.write_record(COLUMNS)?;
     for round in rounds {
-        let escaped = round.reason.as_deref().map(escape_controls);
-        csv.serialize(RoundRow { reason: escaped, ..round.clone() })?;
+        csv.serialize(record(round))?;
     }
     csv.flush()
 }
@@ -52,6 +53,29 @@ const COLUMNS: [&str; 16] = [
     "finished_at",
     "endpoint",
 ];
+
+/// The cells of [`COLUMNS`].
+fn record(round: &RoundRow) -> impl Serialize {
+    let escaped = round.reason.as_deref().map(escape_controls);
+    (
+        round.topic_id,
+        round.nonce,
+        round.state,
+        escaped,
+        &round.value,
+        &round.tx_hash,
+        round.height,
+        round.fee,
+        round.gas_used,
+        round.attempts,
+        round.opened_at,
+        round.predicted_at,
+        round.prepared_at,
+        round.broadcast_at,
+        round.finished_at,
+        &round.endpoint,
+    )
+}
 
 fn escape_controls(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());

@@ -13,6 +13,7 @@
 //! | `transaction` | signed bytes, and whether they can still land |
 //! | `prepare` | taking signed bytes in: the one step in which paying is decided |
 //! | `outcome` | what came of a transaction: in a block, refused, dead |
+//! | `verdict` | what validation said of a prediction |
 //! | `spend` | what a day has cost, and its limit |
 //! | `handle` | the journal on a thread of its own, for async callers |
 //! | `reader` | the same file read from outside, while a worker writes it |
@@ -37,6 +38,7 @@ mod state;
 mod store;
 mod timestamp;
 mod transaction;
+mod verdict;
 
 pub use amount::Uallo;
 pub use discard::discard;
@@ -54,6 +56,7 @@ pub use state::RoundState;
 pub use store::Journal;
 pub use timestamp::Timestamp;
 pub use transaction::{FailedInBlock, NewTransaction, Prepared, Purpose};
+pub use verdict::{Limits, Verdict};
 
 #[cfg(test)]
 mod model_tests;

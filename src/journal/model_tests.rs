@@ -233,7 +233,7 @@ impl Pair {
                 }
             }
             Step::Predicted(key) => {
-                let done = self.journal().predicted(key, "0.5", at(1)).is_ok();
+                let done = self.journal().predicted(key, "0.5", &Limits::default(), at(1)).is_ok();
                 assert_eq!(done, self.model.rounds.contains_key(&key));
                 if let Some(round) = self.model.rounds.get_mut(&key) {
                     round.attempts += 1;

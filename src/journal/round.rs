@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::store::Durability::Buffered;
 use super::transaction::{self, Purpose};
-use super::{Journal, JournalError, Prepared, Reader, RoundRow, RoundState, Timestamp};
+use super::{Journal, JournalError, Limits, Prepared, Reader, RoundRow, RoundState, Timestamp, Verdict};
 use crate::failpoint::Step;
 
 /// Failures that are kept for each round. A model that fails all through a long window is counted on.
@@ -103,30 +103,52 @@ impl Journal {
     pub fn failed(&mut self, key: RoundKey, failure: &Failure, at: Timestamp) -> Result<(), JournalError> {
         self.write(Step::Failed, Buffered, |db| {
             let (round, _) = find(db, key)?;
-            db.execute("UPDATE rounds SET attempts = attempts + 1 WHERE id = ?1", [round])?;
-            db.execute(
-                "INSERT INTO failures (round_id, at, kind, message) VALUES (?1, ?2, ?3, ?4)",
-                params![round, at, failure.kind, cut(&failure.message)],
-            )?;
-            db.execute(
-                "DELETE FROM failures WHERE round_id = ?1 AND id NOT IN \
-                 (SELECT id FROM failures WHERE round_id = ?1 ORDER BY id DESC LIMIT ?2)",
-                params![round, FAILURES_KEPT],
-            )?;
-            Ok(())
+            note_failure(db, round, failure, at)
         })
     }
 
-    /// Records the model's answer, validated: a decimal text, or the text of a JSON object of them.
+    /// The same for a prediction that validation rejected: `why` is kept as a failure of the kind `rejected`,
+    /// `limits` are those that it is beyond.
     ///
     /// # Errors
     /// The round was never begun, or those of the disk.
-    pub fn predicted(&mut self, key: RoundKey, value: &str, at: Timestamp) -> Result<(), JournalError> {
+    pub fn rejected_prediction(
+        &mut self,
+        key: RoundKey,
+        why: &str,
+        limits: &Limits,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        let failure = Failure { kind: Verdict::Rejected.as_str().to_owned(), message: why.to_owned() };
+        self.write(Step::Failed, Buffered, |db| {
+            let (round, _) = find(db, key)?;
+            db.execute(
+                "UPDATE rounds SET verdict = ?2, limits = ?3 WHERE id = ?1",
+                params![round, Verdict::Rejected, limits],
+            )?;
+            note_failure(db, round, &failure, at)
+        })
+    }
+
+    /// Records the model's answer, validated: a decimal text, or the text of a JSON object of them. `warnings`
+    /// are the limits that it is beyond and submitted all the same.
+    ///
+    /// # Errors
+    /// The round was never begun, or those of the disk.
+    pub fn predicted(
+        &mut self,
+        key: RoundKey,
+        value: &str,
+        warnings: &Limits,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        let verdict = if warnings.0.is_empty() { Verdict::Accepted } else { Verdict::Warned };
         self.write(Step::Predicted, Buffered, |db| {
             let (round, _) = find(db, key)?;
             db.execute(
-                "UPDATE rounds SET attempts = attempts + 1, value = ?2, predicted_at = ?3 WHERE id = ?1",
-                params![round, value, at],
+                "UPDATE rounds SET attempts = attempts + 1, value = ?2, predicted_at = ?3, verdict = ?4, limits = ?5 \
+                 WHERE id = ?1",
+                params![round, value, at, verdict, warnings],
             )?;
             // A transaction that is on its way says more about the round than a newer prediction.
             db.execute(
@@ -152,6 +174,37 @@ impl Reader {
             self.db().prepare(&sql)?.query_map([], RoundRow::read)?.collect::<Result<_, _>>()?;
         rows.into_iter().map(|row| resume(self.db(), row)).collect()
     }
+
+    /// The last value that the chain took in this topic, and in how many rounds in a row it took it.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn repeated_value(&self, topic_id: u64) -> Result<Option<(String, u64)>, JournalError> {
+        let taken = "FROM rounds WHERE topic_id = ?1 AND state IN ('admitted', 'not_admitted')";
+        let last = format!("SELECT value {taken} ORDER BY nonce DESC LIMIT 1");
+        let value: Option<Option<String>> =
+            self.db().query_row(&last, [topic_id], |row| row.get(0)).optional()?;
+        let Some(value) = value.flatten() else { return Ok(None) };
+        let count = format!(
+            "SELECT count(*) {taken} AND nonce > (SELECT coalesce(max(nonce), 0) {taken} AND value IS NOT ?2)"
+        );
+        let times = self.db().query_row(&count, params![topic_id, value], |row| row.get(0))?;
+        Ok(Some((value, times)))
+    }
+}
+
+fn note_failure(db: &Connection, round: i64, failure: &Failure, at: Timestamp) -> Result<(), JournalError> {
+    db.execute("UPDATE rounds SET attempts = attempts + 1 WHERE id = ?1", [round])?;
+    db.execute(
+        "INSERT INTO failures (round_id, at, kind, message) VALUES (?1, ?2, ?3, ?4)",
+        params![round, at, failure.kind, cut(&failure.message)],
+    )?;
+    db.execute(
+        "DELETE FROM failures WHERE round_id = ?1 AND id NOT IN \
+         (SELECT id FROM failures WHERE round_id = ?1 ORDER BY id DESC LIMIT ?2)",
+        params![round, FAILURES_KEPT],
+    )?;
+    Ok(())
 }
 
 /// Row number and state of a round that must be there.

@@ -3,9 +3,10 @@
 use rusqlite::Row;
 use serde::Serialize;
 
-use super::{RoundKey, RoundState, Timestamp, Uallo};
+use super::{Limits, RoundKey, RoundState, Timestamp, Uallo, Verdict};
 
-/// A round as `journal list`, `journal export` and `status` show it: the columns, in their order.
+/// A round as `journal list`, `journal export` and `status` show it: the columns, in their order, and behind
+/// them what JSON has beside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RoundRow {
     /// The topic.
@@ -41,6 +42,10 @@ pub struct RoundRow {
     pub finished_at: Option<Timestamp>,
     /// Where it was last sent.
     pub endpoint: Option<String>,
+    /// What validation said of the newest prediction. JSON only.
+    pub verdict: Option<Verdict>,
+    /// The limits that this prediction is beyond. JSON only.
+    pub limits: Limits,
 }
 
 impl RoundRow {
@@ -48,7 +53,7 @@ impl RoundRow {
     pub(super) const SELECT: &'static str = "SELECT r.topic_id, r.nonce, r.state, \
          coalesce(r.reason, (SELECT f.kind || ': ' || f.message FROM failures f WHERE f.round_id = r.id \
          ORDER BY f.id DESC LIMIT 1)), r.value, t.hash, t.height, r.fee, t.gas_used, r.attempts, r.opened_at, r.predicted_at, t.prepared_at, t.broadcast_at, \
-         r.finished_at, t.endpoint FROM rounds r LEFT JOIN transactions t ON t.id = r.transaction_id";
+         r.finished_at, t.endpoint, r.verdict, r.limits FROM rounds r LEFT JOIN transactions t ON t.id = r.transaction_id";
 
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
@@ -68,6 +73,8 @@ impl RoundRow {
             broadcast_at: row.get(13)?,
             finished_at: row.get(14)?,
             endpoint: row.get(15)?,
+            verdict: row.get(16)?,
+            limits: row.get(17)?,
         })
     }
 

@@ -7,8 +7,10 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
+use super::consensus::Consensus;
 use super::prediction::Arity;
-use super::validate::{Repeats, Rules};
+use super::repeats::Repeats;
+use super::validate::Rules;
 use crate::bundle::FeeTier;
 use crate::chain::delivered::DeliveredTx;
 use crate::chain::fees::FeeCaps;
@@ -75,6 +77,7 @@ pub struct Context {
     arity: Mutex<Option<Arity>>,
     price: Mutex<Option<GasPrice>>,
     repeats: Mutex<Repeats>,
+    consensus: Mutex<Option<Arc<Consensus>>>,
     /// The last that was shown: a model that fails with each call says the same each time.
     traceback: Mutex<String>,
 }
@@ -106,6 +109,7 @@ impl Context {
             arity: Mutex::new(None),
             price: Mutex::new(None),
             repeats: Mutex::default(),
+            consensus: Mutex::default(),
             traceback: Mutex::default(),
         }
     }
@@ -177,6 +181,27 @@ impl Context {
     /// Values that were submitted, in a row.
     pub fn repeats(&self) -> MutexGuard<'_, Repeats> {
         self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What other inferers said last; `None` while that is not known.
+    #[must_use]
+    pub fn consensus(&self) -> Option<Arc<Consensus>> {
+        self.consensus.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks what other inferers said last, for the predictions to come. Where nobody answers it is not known: what
+    /// was said long ago is no measure.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn read_consensus(&self, limit: Duration) -> Result<(), QueryError> {
+        let latest = self.client().within(limit).latest_inferences(self.options.topic_id).await;
+        let (consensus, answered) = match latest {
+            Ok(latest) => (Some(Arc::new(Consensus::new(&latest, &self.address().to_string()))), Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        *self.consensus.lock().unwrap_or_else(PoisonError::into_inner) = consensus;
+        answered
     }
 
     /// Whether the model failed otherwise the last time. Then its traceback is worth showing.

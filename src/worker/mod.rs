@@ -10,6 +10,8 @@
 //! | `round` | one nonce: predict, validate, submit |
 //! | `prediction` | the model's answer as the chain takes it |
 //! | `validate` | what a prediction must satisfy |
+//! | `consensus` | how far a prediction is from what the network's inferers said last |
+//! | `repeats` | how often in a row the same value was submitted |
 //! | `transact` | one transaction, from simulation to its place in a block |
 //! | `means` | whether the wallet can pay for its next transaction |
 //! | `registration` | the worker's registration in its topic |
@@ -17,12 +19,14 @@
 //! | `reporter` | the heartbeat, as the loop fills it |
 
 pub mod clock;
+pub mod consensus;
 pub mod context;
 mod main_loop;
 mod means;
 mod onboarding;
 pub mod prediction;
 mod registration;
+pub mod repeats;
 mod reporter;
 mod round;
 pub mod schedule;

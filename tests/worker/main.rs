@@ -14,4 +14,5 @@ mod service_manager;
 mod shutdown;
 #[path = "../support/bench.rs"]
 mod support;
+mod validation;
 mod window;

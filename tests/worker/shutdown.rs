@@ -90,7 +90,9 @@ fn states() -> Vec<State> {
             ..State::new("between two attempts", |bench| {
                 let worker = ready(bench);
                 let nonce = bench.mine_to_opening();
-                bench.until("attempts", |bench| bench.round(nonce).filter(|round| round["attempts"].as_u64() > Some(2)));
+                bench.until("attempts", |bench| {
+                    bench.round(nonce).filter(|round| round["attempts"].as_u64() > Some(2))
+                });
                 (worker, None)
             })
         },

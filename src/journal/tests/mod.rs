@@ -53,7 +53,7 @@ fn open(folder: &Path) -> Journal {
 fn predicted(folder: &Path) -> Journal {
     let mut journal = open(folder);
     journal.begin_round(KEY, at(0), 130).unwrap();
-    journal.predicted(KEY, "0.5", at(1)).unwrap();
+    journal.predicted(KEY, "0.5", &Limits::default(), at(1)).unwrap();
     journal
 }
 
@@ -246,7 +246,10 @@ fn failures_in_a_row_end_with_an_answer() {
 fn a_call_about_a_round_that_was_never_begun_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = open(folder.path());
-    assert!(matches!(journal.predicted(KEY, "1", at(0)), Err(JournalError::NoRound { nonce: 120, .. })));
+    assert!(matches!(
+        journal.predicted(KEY, "1", &Limits::default(), at(0)),
+        Err(JournalError::NoRound { nonce: 120, .. })
+    ));
     assert!(matches!(
         prepare(&mut journal, signed(1, "a")),
         Err(PrepareError::Journal(JournalError::NoRound { .. }))

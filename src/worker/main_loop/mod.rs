@@ -24,6 +24,7 @@ use super::context::Context;
 use super::means::{MeansError, Unaffordable};
 use super::onboarding::{self, Connection};
 use super::registration::RegistrationError;
+use super::repeats::Repeats;
 use super::reporter::Reporter;
 use super::round::{self, Finished, Progress};
 use super::schedule::{Schedule, Subscribed};
@@ -102,6 +103,7 @@ enum Done {
     Topic(Result<Box<Topic>, QueryError>),
     Registered(Result<(), RegistrationError>),
     Means(Result<Result<(), Unaffordable>, MeansError>),
+    Consensus(Result<(), QueryError>),
     Funded(Result<u128, FaucetError>),
     Round(Result<round::Ended, JournalError>),
     Witnessed { nonce: i64, answered: Result<bool, QueryError> },
@@ -116,6 +118,8 @@ enum Work {
     Register,
     /// Whether the next transaction can be paid.
     Means,
+    /// What other inferers said last.
+    Consensus,
     /// Asks the faucet.
     Faucet,
     /// Has the model, or settles what was sent.
@@ -179,6 +183,8 @@ struct MainLoop {
     topic_pause: Pause,
     /// The opening for which the means were asked for.
     means_for: Option<i64>,
+    /// The opening for which other inferers were asked for; 0 when none was known.
+    consensus_for: Option<i64>,
     /// The next transaction cannot be paid.
     unaffordable: Option<Trouble<Unaffordable>>,
     faucet: Option<Arc<Faucet>>,
@@ -213,9 +219,15 @@ impl MainLoop {
         let version = client.version();
         let context =
             Arc::new(Context::new(options, wallet, chain_id, client, clock, journal.clone(), stopping));
-        let unfinished = journal.call(|journal| journal.reader().unfinished()).await?;
-        let mut schedule = Schedule::new(polling_interval);
         let topic_id = context.options.topic_id;
+        let (unfinished, repeated) = journal
+            .call(move |journal| {
+                let reader = journal.reader();
+                Ok::<_, JournalError>((reader.unfinished()?, reader.repeated_value(topic_id)?))
+            })
+            .await?;
+        *context.repeats() = Repeats::resume(repeated);
+        let mut schedule = Schedule::new(polling_interval);
         for round in unfinished.iter().filter(|round| round.row.topic_id == topic_id) {
             schedule.resume(Window {
                 nonce: round.row.nonce,
@@ -251,6 +263,7 @@ impl MainLoop {
             register_after: Instant::now(),
             topic_pause: Pause::new(TOPIC_PAUSE),
             means_for: None,
+            consensus_for: None,
             unaffordable: None,
             faucet,
             faucet_after: Instant::now(),

@@ -103,6 +103,10 @@ impl MainLoop {
                     trouble.pause.again();
                 }
             }
+            Done::Consensus(Ok(())) => {}
+            Done::Consensus(Err(error)) => {
+                tracing::warn!(%error, "predictions are not compared with those of other inferers");
+            }
             Done::Funded(funded) => self.funded(funded),
             Done::Round(Ok(round::Ended::Finished(finished))) => self.finished(finished, work, reporter),
             Done::Round(Ok(round::Ended::Interrupted)) => {}

@@ -20,8 +20,8 @@ use crate::worker::transact::Obstacle;
 const QUERY_LIMIT: Duration = Duration::from_secs(10);
 /// Finding out which endpoint is ahead. One that says nothing must leave time for the others.
 const RANK_LIMIT: Duration = Duration::from_secs(1);
-/// Blocks before an opening at which it is asked for what a transaction needs.
-const MEANS_AHEAD: u32 = 2;
+/// Blocks before an opening at which it is asked for what a window needs.
+const AHEAD: u32 = 2;
 /// How often the chain is asked whether somebody else answered.
 const WITNESS_TRIES: u32 = 5;
 /// Rounds at a time: one that has the model, and those whose window is over and whose transaction is not.
@@ -49,6 +49,14 @@ impl MainLoop {
             self.spawn(Work::Means, async move {
                 Done::Means(means::check(&context, purpose, QUERY_LIMIT).await)
             });
+        }
+        if self.consensus_at().is_some_and(|at| at <= now) {
+            self.consensus_for = Some(self.schedule.next_start().unwrap_or(0));
+            let context = Arc::clone(&self.context);
+            self.spawn(
+                Work::Consensus,
+                async move { Done::Consensus(context.read_consensus(QUERY_LIMIT).await) },
+            );
         }
         self.ask_faucet(now);
         if self.unwritable.is_some() {
@@ -234,9 +242,26 @@ impl MainLoop {
         if let Some(trouble) = &self.unaffordable {
             return Some(trouble.pause.end());
         }
+        self.ahead_of_opening(self.means_for)
+    }
+
+    /// When to ask what other inferers said: at once, and then shortly before each opening, so that a round has it
+    /// at hand and never waits for it.
+    fn consensus_at(&self) -> Option<Instant> {
+        if self.is_at(Work::Consensus) {
+            return None;
+        }
+        match self.consensus_for {
+            None => Some(self.context.clock.head().seen),
+            asked_for => self.ahead_of_opening(asked_for),
+        }
+    }
+
+    /// Shortly before the next opening, unless that is the one for which it was `done`.
+    fn ahead_of_opening(&self, done: Option<i64>) -> Option<Instant> {
         let head = self.context.clock.head();
-        let start = self.schedule.next_start().filter(|start| self.means_for != Some(*start))?;
-        Some(head.eta(start).checked_sub(head.block_time * MEANS_AHEAD).unwrap_or(head.seen))
+        let start = self.schedule.next_start().filter(|start| done != Some(*start))?;
+        Some(head.eta(start).checked_sub(head.block_time * AHEAD).unwrap_or(head.seen))
     }
 
     fn topic_at(&self) -> Option<Instant> {
@@ -252,7 +277,7 @@ impl MainLoop {
     pub(super) fn wake_at(&self) -> Instant {
         let now = Instant::now();
         let deadline = self.deadline.filter(|deadline| *deadline > now);
-        let due = [self.means_at(), self.topic_at(), self.journal_at(), deadline];
+        let due = [self.means_at(), self.consensus_at(), self.topic_at(), self.journal_at(), deadline];
         due.into_iter().flatten().fold(self.look_at().min(now + TICK), Instant::min)
     }
 }

@@ -6,12 +6,14 @@
 //! | file | noun |
 //! |---|---|
 //! | `predict` | asking the model, and what it came to |
+//! | `validate` | what is said of a prediction, in the log and in the journal |
 //! | `submit` | the transaction, and what the chain's answer to it means |
 //! | `ending` | the end, on its way into the journal |
 
 mod ending;
 mod predict;
 mod submit;
+mod validate;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,7 +6,6 @@ use super::{Progress, RESERVE, Round};
 use crate::journal::{Failure, JournalError, Timestamp};
 use crate::model::{Answer, Call, FailureKind};
 use crate::worker::prediction::Values;
-use crate::worker::validate;
 
 /// What asking the model came to.
 pub(super) enum Predicted {
@@ -45,17 +44,7 @@ impl Round {
         let (kind, message) = match answer {
             Ok(Answer::Skipped { why }) => return Ok(Predicted::Skipped(why)),
             Ok(Answer::Value(prediction)) => match Values::new(&prediction, self.arity) {
-                Ok(values) => match self.judge(&values) {
-                    Ok(()) => {
-                        let (key, text) = (self.key(), values.to_string());
-                        self.context
-                            .journal
-                            .call(move |journal| journal.predicted(key, &text, Timestamp::now()))
-                            .await?;
-                        return Ok(Predicted::Values(values));
-                    }
-                    Err(why) => ("rejected".to_owned(), why),
-                },
+                Ok(values) => return self.validate(values).await,
                 Err(unfit) => ("bad_value".to_owned(), unfit.to_string()),
             },
             Err(failure) => {
@@ -68,18 +57,5 @@ impl Round {
             }
         };
         Ok(Predicted::Failed(self.failed(&kind, &message).await?))
-    }
-
-    fn judge(&self, values: &Values) -> Result<(), String> {
-        let times = self.context.repeats().with(&values.to_string());
-        match self.context.options.rules.judge(values.as_slice(), times) {
-            validate::Verdict::Submit { warnings } => {
-                for warning in warnings {
-                    tracing::warn!("unusual prediction: {warning}");
-                }
-                Ok(())
-            }
-            validate::Verdict::Reject { why } => Err(why),
-        }
     }
 }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::ending::{Answered, expired, judged};
 use super::{Progress, RESERVE, Round};
-use crate::chain::delivered::{Admission, DeliveredTx};
+use crate::chain::delivered::DeliveredTx;
 use crate::chain::outcome::Verdict;
 use crate::chain::payload::{PayloadError, WorkerPayload};
 use crate::chain::query::Client;
@@ -69,11 +69,8 @@ impl Round {
 
     fn delivered(&self, tx: &DeliveredTx, values: &Values) -> Submitted {
         let Some(verdict) = block_verdict(tx) else {
-            let admission = tx.admission(self.context.address());
-            if admission == Admission::Admitted {
-                self.context.repeats().submitted(&values.to_string());
-            }
-            return Submitted::Ended(judged(admission));
+            self.context.repeats().submitted(&values.to_string());
+            return Submitted::Ended(judged(tx.admission(self.context.address())));
         };
         let text = format!("{} ({} {})", tx.log, tx.codespace, tx.code);
         let obstacle = Obstacle::Chain(verdict);
