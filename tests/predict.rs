@@ -100,6 +100,16 @@ fn each_kind_of_failure_has_its_word_and_exit_code_1() {
 }
 
 #[test]
+fn a_model_moves_no_cursor() {
+    let bundle = Bundle::new("def predict():\n    raise ValueError('\\x1b[2J gone\\r\\u202e')\n");
+    let output = run(&bundle, &["--log-format", "pretty"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("ValueError: \u{fffd}[2J gone\u{fffd}"), "{said}");
+    assert!(!said.contains(['\x1b', '\r', '\u{202e}']), "{said}");
+}
+
+#[test]
 fn interpreters_that_are_missing_or_do_not_fit_have_their_own_codes() {
     let bundle = Bundle::new("def predict(): return 1\n");
     let code = |command: &mut Command| {

@@ -9,7 +9,7 @@ use crate::bundle::Manifest;
 use crate::chain::decimal::Decimal;
 use crate::model::{
     Answer, Call, Failure, FailureKind, InterpreterError, Model, ModelSpec, ModelState, Prediction,
-    StartError, Unfit,
+    StartError, Unfit, adopt_orphans,
 };
 use crate::settings::{self, Flags, Settings};
 
@@ -129,6 +129,7 @@ impl Args {
 
 /// Loads the model, asks it once, and stops it.
 async fn predict(spec: ModelSpec, call: Call) -> Result<Result<Predicted, Unpredicted>, Report> {
+    adopt_orphans().map_err(|error| Report::new(Exit::Internal, error))?;
     let model = Model::start(spec)?;
     let outcome = tokio::select! {
         outcome = ask(&model, call) => outcome,

@@ -40,6 +40,7 @@ mod logs;
 mod memory;
 mod nursery;
 mod orphans;
+mod printable;
 mod process;
 mod replica;
 mod sandbox;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-use bootstrap_frames::{Confinement, FromHost, Load, PROTOCOL, ToHost};
+use bootstrap_frames::{Confinement, FromHost, Load, PROTOCOL, ToHost, cut};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +21,9 @@ use super::spec::{Failure, FailureKind, ModelSpec, StartError};
 
 /// How long a process may take from its start to its greeting.
 const GREETING_LIMIT: Duration = Duration::from_secs(20);
+
+/// Longest name of a build or version in it, in bytes: the model could speak first.
+const MAX_VERSION: usize = 64;
 
 /// Where processes come from.
 #[derive(Debug)]
@@ -93,10 +96,12 @@ impl Nursery {
         let greeted = Instant::now() + GREETING_LIMIT;
         let python = match hear(process, greeted, "did not start").await? {
             FromHost::Hello { protocol: PROTOCOL, build, python } => {
+                let (build, python) = (cut(build, MAX_VERSION), cut(python, MAX_VERSION));
                 tracing::debug!(build, python, "the model process speaks");
                 python
             }
             FromHost::Hello { protocol, build, .. } => {
+                let build = cut(build, MAX_VERSION);
                 let message = format!("build {build} of it speaks protocol {protocol}, this is {PROTOCOL}");
                 return Err(broke(process.take(), &message).await);
             }

@@ -202,6 +202,10 @@ impl Process {
         if timeout(REAP_LIMIT, self.keeper.ended()).await.is_err() {
             self.give_up_keeper().await;
         }
+        // The kernel kills the interpreter of a keeper that was killed, a moment after it.
+        if let Some(interpreter) = &self.interpreter {
+            let _ = timeout(REAP_LIMIT, interpreter.ended()).await;
+        }
         let status = self.reap();
         // A keeper that does its work exits, whatever it has to tell.
         if status.is_none_or(|status| status.signal().is_some()) {

@@ -180,7 +180,7 @@ impl Replica {
                 FromHost::Pong if self.pinged.take().is_some() => {}
                 FromHost::Done { id: of, prediction } if of == id => match Answer::value(prediction) {
                     Some(answer) => break Ok(answer),
-                    None => return Err(broke(self.process.take(), "its prediction is too long").await),
+                    None => return Err(broke(self.process.take(), "its prediction is too large").await),
                 },
                 FromHost::Skipped { id: of, why } if of == id => break Ok(Answer::skipped(why)),
                 FromHost::Failed { id: of, fault } if of == id => break Err(fault.into()),

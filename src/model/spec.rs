@@ -8,6 +8,7 @@ use std::time::Duration;
 use bootstrap_frames::{Fault, Prediction, cut};
 
 use super::Interpreter;
+use super::printable::printable_lines;
 use crate::bundle::Manifest;
 
 /// The program that is running, whatever became of its file since it was started.
@@ -24,6 +25,8 @@ const MAX_MESSAGE: usize = 8 * 1024;
 const MAX_TRACEBACK: usize = 64 * 1024;
 /// Longest value and longest label of a prediction, in bytes, as in our module.
 const MAX_VALUE: usize = 1024;
+/// Most labels of a prediction, as in our module.
+const MAX_LABELS: usize = 1024;
 
 /// A model: whose function, in which interpreter, within which limits.
 #[derive(Debug, Clone)]
@@ -129,19 +132,21 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// A prediction, unless it is longer than any that our module gives.
+    /// A prediction, unless it is larger than any that our module gives.
     pub(super) fn value(prediction: Prediction) -> Option<Self> {
         let fits = |text: &String| text.len() <= MAX_VALUE;
         let all_fit = match &prediction {
             Prediction::One(value) => fits(value),
-            Prediction::Many(values) => values.iter().all(|(label, value)| fits(label) && fits(value)),
+            Prediction::Many(values) => {
+                values.len() <= MAX_LABELS && values.iter().all(|(label, value)| fits(label) && fits(value))
+            }
         };
         all_fit.then_some(Self::Value(prediction))
     }
 
     /// What a model says of a nonce that it leaves out.
     pub(super) fn skipped(why: String) -> Self {
-        Self::Skipped { why: cut(why, MAX_MESSAGE) }
+        Self::Skipped { why: shown(&why, MAX_MESSAGE) }
     }
 }
 
@@ -189,12 +194,17 @@ impl fmt::Display for FailureKind {
 
 impl Failure {
     pub(super) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: cut(message.into(), MAX_MESSAGE), traceback: None }
+        Self { kind, message: shown(&message.into(), MAX_MESSAGE), traceback: None }
     }
 
     fn with_traceback(self, traceback: Option<String>) -> Self {
-        Self { traceback: traceback.map(|text| cut(text, MAX_TRACEBACK)), ..self }
+        Self { traceback: traceback.map(|text| shown(&text, MAX_TRACEBACK)), ..self }
     }
+}
+
+/// What a model said, for logs, terminals and the journal.
+fn shown(text: &str, limit: usize) -> String {
+    cut(printable_lines(text), limit)
 }
 
 impl From<Fault> for Failure {

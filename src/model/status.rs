@@ -98,6 +98,17 @@ impl Restarts {
     }
 }
 
+impl ModelStatus {
+    fn answered_by(&mut self, replica: &Replica) {
+        let Facts { pid, ref python, load_seconds } = replica.facts;
+        self.state = ModelState::Ready;
+        self.pid = Some(pid);
+        self.python = Some(python.clone());
+        self.load_seconds = Some(load_seconds);
+        self.rss_bytes = Some(replica.memory);
+    }
+}
+
 /// Where the supervisor writes what it knows.
 #[derive(Debug)]
 pub struct Board {
@@ -151,14 +162,7 @@ impl Board {
     /// A process is loaded and answers from now on.
     pub fn answers(&mut self, replica: &Replica) {
         self.cannot_load = false;
-        let Facts { pid, ref python, load_seconds } = replica.facts;
-        self.status.send_modify(|status| {
-            status.state = ModelState::Ready;
-            status.pid = Some(pid);
-            status.python = Some(python.clone());
-            status.load_seconds = Some(load_seconds);
-            status.rss_bytes = Some(replica.memory);
-        });
+        self.status.send_modify(|status| status.answered_by(replica));
     }
 
     /// It was looked at while nobody asked.
@@ -172,9 +176,9 @@ impl Board {
         self.status.send_if_modified(|status| std::mem::replace(&mut status.spare, pid) != pid);
     }
 
-    /// The process that answered is gone, or the one that was to answer could not be loaded. To be said
-    /// before anybody is answered on account of it.
-    pub fn died(&mut self, failure: &Failure, cause: RestartCause) {
+    /// The process that answered is gone, or the one that was to answer could not be loaded; `next` has
+    /// taken over. To be said before anybody is answered on account of it.
+    pub fn died(&mut self, failure: &Failure, cause: RestartCause, next: Option<&Replica>) {
         match &failure.traceback {
             // Nobody asks a model that cannot be loaded, so nobody else would show why. Once is enough.
             Some(traceback) if failure.kind == FailureKind::Import => {
@@ -184,13 +188,13 @@ impl Board {
             }
             _ => tracing::warn!(kind = %failure.kind, "the model process is replaced: {failure}"),
         }
-        self.cannot_load = cause == RestartCause::Load;
-        self.gone(cause, ModelState::Failed(failure.clone()));
+        self.cannot_load = next.is_none() && cause == RestartCause::Load;
+        self.gone(cause, ModelState::Failed(failure.clone()), next);
     }
 
-    /// The process that answered is gone, and it is nobody's fault.
-    pub fn recycled(&self) {
-        self.gone(RestartCause::Recycled, ModelState::Loading);
+    /// The process that answered is gone, and it is nobody's fault; `next` has taken over.
+    pub fn recycled(&self, next: Option<&Replica>) {
+        self.gone(RestartCause::Recycled, ModelState::Loading, next);
     }
 
     /// The spare process is gone.
@@ -210,11 +214,20 @@ impl Board {
         });
     }
 
-    fn gone(&self, cause: RestartCause, state: ModelState) {
+    /// One change, so that nobody sees the moment between two processes as one without a model.
+    fn gone(&self, cause: RestartCause, state: ModelState, next: Option<&Replica>) {
         self.status.send_modify(|status| {
-            status.state = state;
-            (status.pid, status.rss_bytes) = (None, None);
             status.restarts.count(cause);
+            match next {
+                Some(replica) => {
+                    status.spare = None;
+                    status.answered_by(replica);
+                }
+                None => {
+                    status.state = state;
+                    (status.pid, status.rss_bytes) = (None, None);
+                }
+            }
         });
     }
 

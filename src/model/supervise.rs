@@ -121,9 +121,8 @@ impl Supervisor {
 
     /// The active process is gone: its successor takes over, at once when it is loaded.
     fn replace(&mut self, failure: &Failure, cause: RestartCause) {
-        self.active = None;
-        self.board.died(failure, cause);
-        self.promote();
+        self.active = self.successor.take();
+        self.board.died(failure, cause, self.active.as_ref());
         self.successor.want_after_death();
     }
 
@@ -136,18 +135,9 @@ impl Supervisor {
         let Some(old) = self.active.take() else { return };
         let (used, limit) = (old.memory / MIB, limit.bytes() / MIB);
         tracing::info!("the model uses {used} of its {limit} MiB of memory: a fresh process takes its place");
-        self.board.recycled();
-        self.promote();
+        self.active = self.successor.take();
+        self.board.recycled(self.active.as_ref());
         self.successor.want_after(old);
-    }
-
-    /// The successor becomes the active process, when it is loaded.
-    fn promote(&mut self) {
-        if let Some(next) = self.successor.take() {
-            self.board.spare(None);
-            self.board.answers(&next);
-            self.active = Some(next);
-        }
     }
 
     fn hear_of_successor(&mut self, news: News, queue: &mut mpsc::Receiver<Order>) {
@@ -157,13 +147,16 @@ impl Supervisor {
         match news {
             News::Spawned(pid, walls) => self.board.begins(pid, walls),
             News::Loaded(_) => {
-                self.promote();
+                self.active = self.successor.take();
+                if let Some(active) = &self.active {
+                    self.board.answers(active);
+                }
                 if self.keeps_spare {
                     self.successor.want();
                 }
             }
             News::Failed(failure, cause) => {
-                self.board.died(&failure, cause);
+                self.board.died(&failure, cause, None);
                 // Who waited for the loading learns at once what became of it.
                 while let Ok(order) = queue.try_recv() {
                     order.refuse(&failure);

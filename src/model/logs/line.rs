@@ -2,6 +2,8 @@
 
 use std::io::BufRead;
 
+use crate::model::printable::printable;
+
 /// Longest line, in bytes; what follows is left out.
 const LONGEST: usize = 4096;
 
@@ -78,7 +80,7 @@ impl Line {
 
     /// The line so far, fit to be shown.
     pub fn text(&self) -> String {
-        let mut text = printable(&self.bytes);
+        let mut text = printable(&String::from_utf8_lossy(&self.bytes));
         if self.cut {
             text.push_str(" [cut]");
         }
@@ -90,15 +92,6 @@ impl Line {
         self.bytes.clear();
         (self.returned, self.begun, self.cut) = (false, false, false);
     }
-}
-
-/// Text without what could move a terminal's cursor, begin a line, or turn the direction of reading.
-fn printable(bytes: &[u8]) -> String {
-    let harmful = |c: char| {
-        (c.is_control() && c != '\t')
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    String::from_utf8_lossy(bytes).replace(harmful, "\u{fffd}")
 }
 
 /// The bytes up to and with the first of this kind, and those behind it.
@@ -123,12 +116,6 @@ mod tests {
         line.clear();
         assert!(!line.has_begun() && !line.is_cut());
         assert_eq!(line.text(), "");
-    }
-
-    #[test]
-    fn what_could_forge_a_line_is_shown() {
-        assert_eq!(Line::shown(b"\x1b[2Jred\x00\xff"), "\u{fffd}[2Jred\u{fffd}\u{fffd}");
-        assert_eq!(Line::shown("a\u{2028}b\u{202e}c\td".as_bytes()), "a\u{fffd}b\u{fffd}c\td");
     }
 
     #[test]
