@@ -71,6 +71,22 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// Whether the same call may succeed later, with folder and file as they are: the disk is full, or fails.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Folder { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            Self::Unusable { source: JournalError::Full(_), .. } => true,
+            // Not of a file that cannot be opened at all.
+            Self::Unusable { source: JournalError::Disk(error), .. } => {
+                error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
+            }
+            _ => false,
+        }
+    }
+
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self) -> String {

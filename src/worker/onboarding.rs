@@ -1,5 +1,6 @@
 //! From endpoints and a key to a chain that is known: tried until it works, with the heartbeat kept true.
 
+use std::error::Error;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
+use super::main_loop::{Pause, UNWRITABLE_PAUSE};
 use super::reporter::Reporter;
 use super::setup::{Goal, Setup, WorkerError};
 use crate::chain::messages::Topic;
@@ -89,7 +91,8 @@ async fn try_connect(pool: &Arc<Pool>) -> Result<(Client, Clock), Unconnected> {
     Ok((client, clock))
 }
 
-/// Opens the journal of this wallet on this chain; its file is the lock.
+/// Opens the journal of this wallet on this chain; its file is the lock. A disk that is full is waited for, but for
+/// `--once`. `None` when the worker was asked to stop.
 ///
 /// # Errors
 /// [`WorkerError::Open`] with a way out.
@@ -97,14 +100,30 @@ pub async fn open_journal(
     setup: &Setup,
     pool: &Pool,
     reporter: &mut Reporter,
-) -> Result<JournalHandle, WorkerError> {
-    let (state_dir, address) = (setup.state_dir.clone(), setup.wallet.address().to_string());
-    let chain_id = pool.chain_id().unwrap_or_default().to_owned();
-    let opened = tokio::task::spawn_blocking(move || Journal::open(&state_dir, &chain_id, &address)).await;
-    let journal = opened.map_err(|error| WorkerError::Thread(std::io::Error::other(error)))?;
-    let journal = journal.map_err(WorkerError::Open)?;
+) -> Result<Option<JournalHandle>, WorkerError> {
+    let mut pause = Pause::new(UNWRITABLE_PAUSE);
+    let journal = loop {
+        let (state_dir, address) = (setup.state_dir.clone(), setup.wallet.address().to_string());
+        let chain_id = pool.chain_id().unwrap_or_default().to_owned();
+        let open = tokio::task::spawn_blocking(move || Journal::open(&state_dir, &chain_id, &address));
+        let error = match open.await.map_err(|error| WorkerError::Thread(std::io::Error::other(error)))? {
+            Ok(journal) => break journal,
+            Err(error) => error,
+        };
+        if !error.may_pass() || matches!(setup.goal, Goal::Once { .. }) {
+            return Err(WorkerError::Open(error));
+        }
+        let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        let why = format!("the journal cannot be opened: {cause}; {}", error.hint());
+        tracing::error!(error = &error as &dyn Error, "nothing is done until the journal can be opened");
+        reporter.ready(Some(why));
+        if turning(tokio::time::sleep_until(pause.end()), &setup.stopping, reporter).await.is_none() {
+            return Ok(None);
+        }
+        pause.again();
+    };
     reporter.beat().journal = Some(journal.path().to_owned());
-    JournalHandle::spawn(journal).map_err(WorkerError::Thread)
+    JournalHandle::spawn(journal).map(Some).map_err(WorkerError::Thread)
 }
 
 /// Waits until the chain has seen every transaction that the journal knows to be in a block. Otherwise the

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bootstrap::devnet::{BlockTime, Devnet, Options};
 use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::unistd::Pid;
-use rustix::process::{Resource, Rlimit, prlimit};
+use rustix::process::{Resource, Rlimit, prlimit, setrlimit};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -124,6 +124,15 @@ impl Bench {
     /// Starts `bootstrap run` with these environment variables.
     pub fn run_with(&self, environment: &[(&str, &str)]) -> Worker {
         self.start(self.bootstrap().arg("run").envs(environment.iter().copied()))
+    }
+
+    /// Starts a worker whose disk is full already.
+    pub fn start_on_full_disk(&self, command: &mut Command) -> Worker {
+        let fill =
+            || setrlimit(Resource::Fsize, Rlimit { current: Some(FULL), maximum: None }).map_err(Into::into);
+        // SAFETY: between fork and exec it calls nothing but `prlimit`.
+        unsafe { command.pre_exec(fill) };
+        self.start(command)
     }
 
     /// Starts a worker that logs into this bench's folder.

@@ -44,6 +44,26 @@ fn a_disk_that_fills_up_while_a_transaction_is_on_its_way() {
 }
 
 #[test]
+fn a_disk_that_is_full_at_the_start_is_waited_for() {
+    let bench = Bench::registered(manual(), ONE);
+    let worker = bench.start_on_full_disk(bench.bootstrap().arg("run"));
+    bench.until_why("the journal cannot be opened");
+    assert_eq!((bench.probe("live"), bench.probe("ready")), (Some(0), Some(1)));
+    let nonce = bench.mine_to_opening();
+    worker.set_disk_full(false);
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.devnet.mine(1).unwrap();
+    bench.until_a_round_is("admitted");
+    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
+    assert_eq!(worker.stop(), Some(0));
+
+    // One that answers a single window does not wait for people.
+    let bench = Bench::registered(manual(), ONE);
+    let worker = bench.start_on_full_disk(bench.bootstrap().args(["run", "--once"]));
+    assert_eq!(worker.exit().code(), Some(78));
+}
+
+#[test]
 fn a_journal_that_is_removed_while_it_is_in_use_ends_the_worker() {
     let bench = Bench::registered(manual(), ONE);
     let worker = bench.run(&[]);

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
-use self::pause::Pause;
+pub use self::pause::Pause;
 use super::clock::Clock;
 use super::context::Context;
 use super::means::{MeansError, Unaffordable};
@@ -48,7 +48,8 @@ const POOR_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from
 /// Pauses between requests to a faucet.
 const FAUCET_PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
 /// Pauses between tries of a journal that cannot be written.
-const UNWRITABLE_PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+pub(super) const UNWRITABLE_PAUSE: (Duration, Duration) =
+    (Duration::from_millis(250), Duration::from_secs(5));
 /// What a transaction that is on its way is given when the worker is asked to stop.
 const SETTLE_LIMIT: Duration = Duration::from_secs(6);
 
@@ -84,7 +85,9 @@ async fn drive(setup: Setup, reporter: &mut Reporter) -> Result<Ended, WorkerErr
         Connection::Stopped => return Ok(Ended::Stopped),
         Connection::None(why) => return Ok(Ended::NoEndpoint(why)),
     };
-    let journal = onboarding::open_journal(&setup, client.pool(), reporter).await?;
+    let Some(journal) = onboarding::open_journal(&setup, client.pool(), reporter).await? else {
+        return Ok(Ended::Stopped);
+    };
     if onboarding::agree(&setup, &client, &journal, reporter).await?.is_none() {
         journal.close().await?;
         return Ok(Ended::Stopped);
