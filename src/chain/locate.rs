@@ -66,7 +66,12 @@ impl Client {
         match endpoint.tx(&hash, limit).await {
             Ok(answer) => Ok(Some(Located::Found(Box::new(DeliveredTx::found(hash, answer))))),
             Err(error) if error.verdict() == Some(Verdict::NotFound) => {
-                Ok((!status.catching_up).then_some(Located::Absent { head: status.height }))
+                // Who said so may be another node of the same name, or the same one set back: that height counts
+                // only of one that has it before and after.
+                let after = endpoint.status(limit).await?;
+                let is_same = after.node_id == status.node_id && after.height >= status.height;
+                let is_synced = !status.catching_up && !after.catching_up;
+                Ok((is_same && is_synced).then_some(Located::Absent { head: status.height }))
             }
             Err(error) => Err(error),
         }

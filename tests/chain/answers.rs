@@ -1,6 +1,7 @@
 //! What a real node answered, over HTTP, as the client's queries understand it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bootstrap::chain::locate::Located;
@@ -11,9 +12,17 @@ use bootstrap::chain::query::{Client, QueryError, Simulation};
 use bootstrap::chain::tx::TxHash;
 use bootstrap::wallet::{Address, Wallet};
 
-use crate::server::{Server, answer, capture};
+use crate::server::{Reply, Server, answer, capture, status};
 
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// What a real node answered.
+fn recorded(name: &str) -> Reply {
+    let recorded = capture(name);
+    // CometBFT sends its own errors with status 500.
+    let code = if recorded["response"]["error"].is_null() { "200 OK" } else { "500 Oops" };
+    answer(code, &["content-type: application/json"], &recorded["response"].to_string())
+}
 
 /// A node that gives each query in a list of `(part of the request, capture)` its recorded answer.
 async fn client(answers: &'static [(&'static str, &'static str)]) -> (Server, Client) {
@@ -21,10 +30,7 @@ async fn client(answers: &'static [(&'static str, &'static str)]) -> (Server, Cl
         let always = [("v10.QueryService/GetParams", "abci_query/GetParams.v10"), ("\"status\"", "status")];
         let of = |(part, _): &&(&str, &str)| request.body.contains(part);
         let (_, name) = answers.iter().chain(&always).find(of).unwrap_or_else(|| panic!("{request:?}"));
-        let recorded = capture(name);
-        // CometBFT sends its own errors with status 500.
-        let status = if recorded["response"]["error"].is_null() { "200 OK" } else { "500 Oops" };
-        answer(status, &["content-type: application/json"], &recorded["response"].to_string())
+        recorded(name)
     })
     .await;
     let pool = Arc::new(Pool::new(&[server.url().parse().unwrap()], None).unwrap());
@@ -83,6 +89,30 @@ async fn a_transaction_is_in_a_block_or_in_none() {
     // A node that syncs knows nothing of what is new.
     let syncing = client(&[("\"tx\"", "tx.missing"), ("\"status\"", "status.catching_up")]).await.1;
     assert!(syncing.locate(TxHash::of(b"tx")).await.is_err());
+}
+
+#[tokio::test]
+async fn that_a_transaction_is_in_no_block_counts_of_a_node_that_is_the_same_before_and_after() {
+    for ((node_id, height), counts) in
+        [((1, 100), true), ((1, 101), true), ((1, 99), false), ((2, 100), false)]
+    {
+        let was_asked = AtomicBool::new(false);
+        let server = Server::start(move |request| match &request.body {
+            body if body.contains("\"status\"") => match was_asked.load(Ordering::Relaxed) {
+                false => status(1, "chain", 100),
+                true => status(node_id, "chain", height),
+            },
+            body if body.contains("\"tx\"") => {
+                was_asked.store(true, Ordering::Relaxed);
+                recorded("tx.missing")
+            }
+            _ => recorded("abci_query/GetParams.v10"),
+        })
+        .await;
+        let pool = Arc::new(Pool::new(&[server.url().parse().unwrap()], None).unwrap());
+        let located = Client::probe(pool, LIMIT).await.unwrap().locate(TxHash::of(b"tx")).await;
+        assert_eq!(matches!(located, Ok(Located::Absent { head: 100 })), counts, "{located:?}");
+    }
 }
 
 #[tokio::test]
