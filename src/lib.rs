@@ -12,6 +12,7 @@
 //! | [`chain`] | client of the chain: endpoints, queries, messages, transactions, fees, sequence |
 //! | [`health`] | heartbeat, probe, status |
 //! | [`model`] | our side of the model process: interpreter, spawn, deadline, kill, logs |
+//! | [`logs`] | lines of the log on their way to stderr and to a file that rotates |
 //! | [`journal`] | what was promised and what came of it, on disk |
 //! | [`bundle`] | `model.yaml` and what belongs to it |
 //! | [`wallet`] | a key that signs and cannot be read back |
@@ -27,6 +28,7 @@ pub mod devnet;
 pub mod failpoint;
 pub mod health;
 pub mod journal;
+pub mod logs;
 pub mod model;
 pub mod render;
 pub mod settings;

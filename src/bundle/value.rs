@@ -120,6 +120,33 @@ pub fn duration(text: &str) -> Result<Duration, BadValue> {
     })
 }
 
+/// A time in whole days.
+pub fn days(text: &str) -> Result<Duration, BadValue> {
+    const MOST: u64 = 36_500;
+    let days = digits(text).filter(|days| (1..=MOST).contains(days));
+    days.map(|days| Duration::from_secs(days * 86_400))
+        .ok_or_else(|| BadValue::new(text, format!("a whole number of days from 1 to {MOST}")))
+}
+
+/// A number of bytes, alone or with its unit: `KiB`, `MiB` or `GiB`.
+pub fn bytes(text: &str) -> Result<u64, BadValue> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let factor = match unit {
+        "" => Some(1),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    let bytes =
+        digits(number).zip(factor).and_then(|(number, factor): (u64, u64)| number.checked_mul(factor));
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| {
+        BadValue::new(text, "a size")
+            .fix("write a number of bytes, or one with a unit: `500KiB`, `10MiB`, `1GiB`")
+    })
+}
+
 /// A number above 0.
 pub fn positive_number(text: &str) -> Result<f64, BadValue> {
     float(text).filter(|number| *number > 0.0).ok_or_else(|| BadValue::new(text, "a number above 0"))

@@ -1,7 +1,9 @@
-//! The worker's log: lines on stderr, for people on a terminal and otherwise one JSON object each.
+//! The worker's log: lines for people on a terminal and otherwise one JSON object each, on stderr and in a file.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write, stderr};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Map, Value};
@@ -11,40 +13,84 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, Registry};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt as lines, fmt::MakeWriter};
 
-use super::log_queue::LogQueue;
 use super::{Exit, Report};
 use crate::bundle::Manifest;
+use crate::logs::{LogFile, LogQueue, Stderr};
 use crate::settings::{LogFormat, Settings};
 
-/// Starts the log of this process. With a manifest its name and version are in each JSON line.
+/// Where the log of this process goes.
+static QUEUES: OnceLock<Vec<LogQueue>> = OnceLock::new();
+
+/// Starts the log of this process: on stderr and, where there is one, in a file.
 ///
 /// # Errors
 /// When the log of this process has been started before.
-pub fn start(settings: &Settings, manifest: Option<&Manifest>) -> Result<(), Report> {
-    let terminal = stderr().is_terminal();
-    let queue = LogQueue::start().map_err(|error| Report::new(Exit::Internal, error))?;
-    let format = settings.log.format.unwrap_or(if terminal { LogFormat::Pretty } else { LogFormat::Json });
-    let filter = EnvFilter::new(&settings.log.level);
-    let started = match format {
-        LogFormat::Pretty => {
-            let writer = move || Indented(queue);
-            let lines = lines::layer().with_writer(writer).with_ansi(terminal).with_target(false);
-            tracing_subscriber::registry().with(filter).with(lines.log_internal_errors(false)).try_init()
-        }
-        LogFormat::Json => tracing_subscriber::registry()
-            .with(filter)
-            .with(Json::new(move || queue, settings, manifest))
-            .try_init(),
-    };
-    started.map_err(|error| Report::new(Exit::Internal, error))?;
+pub fn start(settings: &Settings, manifest: &Manifest, file: Option<LogFile>) -> Result<(), Report> {
+    let internal = |error: io::Error| Report::new(Exit::Internal, error);
+    let labels = Labels::new(settings, manifest);
+    let (mut queues, mut layers) = (Vec::new(), Vec::new());
+    // The file comes first: the first layer for people puts the fields of spans into words, and only a terminal
+    // takes colours.
+    if let Some(file) = file {
+        let queue = LogQueue::start(file).map_err(internal)?;
+        layers.push(layer(settings.log.format, queue.clone(), Ansi::Off, &labels));
+        queues.push(queue);
+    }
+    let queue = LogQueue::start(Stderr).map_err(internal)?;
+    let ansi = if stderr().is_terminal() { Ansi::On } else { Ansi::Off };
+    layers.push(layer(settings.log.format, queue.clone(), ansi, &labels));
+    queues.push(queue);
+    let subscriber = tracing_subscriber::registry().with(layers).with(EnvFilter::new(&settings.log.level));
+    subscriber.try_init().map_err(|error| Report::new(Exit::Internal, error))?;
+    QUEUES.get_or_init(|| queues);
     for notice in &settings.notices {
         tracing::warn!("{notice}");
     }
     Ok(())
+}
+
+/// Waits until what was logged so far is written, at most for `limit`.
+pub fn flush(limit: Duration) {
+    each_queue(limit, LogQueue::flush);
+}
+
+/// Looks for the log file anew, which somebody may have moved away. Waits at most for `limit`.
+pub fn reopen(limit: Duration) {
+    each_queue(limit, LogQueue::reopen);
+}
+
+fn each_queue(limit: Duration, act: impl Fn(&LogQueue, Instant)) {
+    let end = Instant::now() + limit;
+    QUEUES.get().into_iter().flatten().for_each(|queue| act(queue, end));
+}
+
+/// Are there colours? Where there are, people read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ansi {
+    On,
+    Off,
+}
+
+/// What writes each event to `queue`.
+fn layer(
+    format: Option<LogFormat>,
+    queue: LogQueue,
+    ansi: Ansi,
+    labels: &Labels,
+) -> Box<dyn Layer<Registry> + Send + Sync> {
+    let by_place = if ansi == Ansi::On { LogFormat::Pretty } else { LogFormat::Json };
+    match format.unwrap_or(by_place) {
+        LogFormat::Pretty => {
+            let writer = move || Indented(queue.clone());
+            let lines = lines::layer().with_writer(writer).with_ansi(ansi == Ansi::On).with_target(false);
+            lines.log_internal_errors(false).boxed()
+        }
+        LogFormat::Json => Json { writer: move || queue.clone(), labels: labels.clone() }.boxed(),
+    }
 }
 
 /// Sets off what follows the first line of an event, such as a traceback: a model's text must not pass for
@@ -69,22 +115,25 @@ impl<W: Write> Write for Indented<W> {
     }
 }
 
+/// Fields of every line: the names and values of the bundle and its model.
+#[derive(Clone)]
+struct Labels(Vec<(&'static str, String)>);
+
+impl Labels {
+    fn new(settings: &Settings, manifest: &Manifest) -> Self {
+        let bundle_id = settings.bundle_id.as_ref().map(|id| ("bundle_id", id.clone()));
+        let model = [("model_name", manifest.name.clone()), ("model_version", manifest.version.clone())];
+        Self(bundle_id.into_iter().chain(model).collect())
+    }
+}
+
 /// Writes an event as one JSON object on one line, the fields of its spans beside its own.
 struct Json<W> {
     writer: W,
-    /// In every line.
-    labels: Vec<(&'static str, String)>,
+    labels: Labels,
 }
 
 impl<W> Json<W> {
-    fn new(writer: W, settings: &Settings, manifest: Option<&Manifest>) -> Self {
-        let bundle_id = settings.bundle_id.as_ref().map(|id| ("bundle_id", id.clone()));
-        let model = manifest.map(|manifest| {
-            [("model_name", manifest.name.clone()), ("model_version", manifest.version.clone())]
-        });
-        Self { writer, labels: bundle_id.into_iter().chain(model.into_iter().flatten()).collect() }
-    }
-
     fn line(&self, event: &Event<'_>, mut fields: Fields) -> serde_json::Result<Vec<u8>> {
         event.record(&mut fields);
         let meta = event.metadata();
@@ -97,13 +146,13 @@ impl<W> Json<W> {
         object.serialize_entry("target", meta.target())?;
         object
             .serialize_entry("message", fields.0.get("message").unwrap_or(&Value::String(String::new())))?;
-        for (name, label) in &self.labels {
+        for (name, label) in &self.labels.0 {
             object.serialize_entry(name, label)?;
         }
         // A key must not occur twice in an object; the ones above are promised.
         let taken = |name: &str| {
             matches!(name, "timestamp" | "level" | "target" | "message")
-                || self.labels.iter().any(|l| l.0 == name)
+                || self.labels.0.iter().any(|l| l.0 == name)
         };
         for (name, value) in fields.0.iter().filter(|(name, _)| !taken(name)) {
             object.serialize_entry(name, value)?;
@@ -123,7 +172,8 @@ where
         if let Some(span) = context.span(id) {
             let mut fields = Fields::default();
             attributes.record(&mut fields);
-            span.extensions_mut().insert(fields);
+            // The same as another place of the log has put there.
+            span.extensions_mut().replace(fields);
         }
     }
 
@@ -200,11 +250,9 @@ impl Visit for Fields {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::settings::Flags;
 
     #[derive(Clone, Default)]
     struct Kept(Arc<Mutex<Vec<u8>>>);
@@ -221,12 +269,10 @@ mod tests {
 
     #[test]
     fn a_line_has_the_promised_keys_and_the_fields_of_event_and_spans() {
-        let variables: HashMap<_, _> = [("BUNDLE_ID".to_owned(), "b-1".into())].into();
-        let settings =
-            Settings::resolve(None, &Flags::<crate::settings::Worker>::default(), &variables).unwrap();
         let kept = Kept::default();
         let writer = kept.clone();
-        let layer = Json::new(move || writer.clone(), &settings, None);
+        let layer =
+            Json { writer: move || writer.clone(), labels: Labels(vec![("bundle_id", "b-1".into())]) };
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             let round =
                 tracing::info_span!("round", topic_id = 7_u64, nonce = 120, value = tracing::field::Empty);

@@ -8,7 +8,6 @@ mod devnet;
 mod exit;
 mod host;
 mod journal;
-mod log_queue;
 mod logging;
 mod model;
 mod predict;
@@ -99,7 +98,7 @@ pub fn main() -> ExitCode {
 
 fn end(outcome: Outcome) -> ExitCode {
     // So that a report is the last thing said.
-    log_queue::flush(Duration::from_secs(1));
+    logging::flush(Duration::from_secs(1));
     outcome
         .unwrap_or_else(|report| {
             // Where it cannot be written, as on a full disk, the exit code still says it.

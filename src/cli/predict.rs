@@ -53,7 +53,7 @@ impl Args {
         let root = settings::bundle_root(&self.flags, environment())?;
         let (manifest, warnings) = Manifest::read(&root)?;
         let settings = Settings::resolve(Some(&manifest), &self.flags, environment())?;
-        logging::start(&settings, Some(&manifest))?;
+        logging::start(&settings, &manifest, None)?;
         for warning in warnings {
             tracing::warn!("{warning}");
         }
@@ -214,8 +214,9 @@ impl From<InterpreterError> for Report {
 impl From<StartError> for Report {
     fn from(error: StartError) -> Self {
         let hint = matches!(error, StartError::Exposed { .. }).then_some(
-            "keep key, state and heartbeat outside of the bundle, TMPDIR and runtime.writable: \
-             ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE, ALLORA_STATE_DIR, ALLORA_HEARTBEAT_FILE",
+            "keep key, state, log and heartbeat outside of the bundle, TMPDIR and runtime.writable: \
+             ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE, ALLORA_STATE_DIR, ALLORA_LOG_FILE, \
+             ALLORA_HEARTBEAT_FILE",
         );
         let report = Self::new(Exit::Config, error);
         match hint {

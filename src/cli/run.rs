@@ -17,6 +17,7 @@ use crate::chain::pool::Pool;
 use crate::devnet::{self, Devnet};
 use crate::health::HeartbeatFile;
 use crate::journal;
+use crate::logs::{LogFile, LogFileError};
 use crate::model::{Model, ModelSpec, adopt_orphans};
 use crate::settings::{self, Flags, Settings, Worker};
 use crate::wallet::{OpenedWallet, Wallet};
@@ -109,7 +110,7 @@ impl Args {
         let root = settings::bundle_root(&self.flags, environment())?;
         let (manifest, warnings) = Manifest::read(&root)?;
         let settings = Settings::resolve(Some(&manifest), &self.flags, environment())?;
-        logging::start(&settings, Some(&manifest))?;
+        logging::start(&settings, &manifest, open_log_file(&settings)?)?;
         for warning in warnings {
             tracing::warn!("{warning}");
         }
@@ -241,6 +242,20 @@ impl Chain {
     }
 }
 
+fn open_log_file(settings: &Settings) -> Result<Option<LogFile>, Report> {
+    let Some(path) = &settings.log.file else { return Ok(None) };
+    let opened = LogFile::open(path, settings.log.rotation);
+    opened.map(Some).map_err(|error| {
+        let hint = match &error {
+            LogFileError::InUse(_) => "give each worker a log file of its own: ALLORA_LOG_FILE or --log-file",
+            LogFileError::Write { .. } | LogFileError::NotAFile(_) => {
+                "name a file in a folder that this user can write to: ALLORA_LOG_FILE or --log-file"
+            }
+        };
+        Report::new(Exit::Config, error).hint(hint)
+    })
+}
+
 fn wallet(settings: &Settings) -> Result<Wallet, Report> {
     let Some(key) = &settings.key else {
         return Err(CannotRun::NoKey { network: settings.network.to_string() }.into());
@@ -256,9 +271,13 @@ fn wallet(settings: &Settings) -> Result<Wallet, Report> {
 fn stop_on_signals() -> Result<CancellationToken, Report> {
     let listen = |kind| signal(kind).map_err(|error| Report::new(Exit::Internal, error));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    // A terminal that hangs up, or a logrotate that tells everybody, does not end a worker.
+    // A terminal that hangs up, or a logrotate that has moved the log file away, does not end a worker.
     let mut hangup = listen(SignalKind::hangup())?;
-    tokio::spawn(async move { while hangup.recv().await.is_some() {} });
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let _ = tokio::task::spawn_blocking(|| logging::reopen(Duration::from_secs(1))).await;
+        }
+    });
     let stopping = CancellationToken::new();
     let stop = stopping.clone();
     tokio::spawn(async move {

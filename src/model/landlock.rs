@@ -104,7 +104,8 @@ fn siblings(folder: &Path, protected: &[PathBuf], granted: &mut Vec<PathBuf>) ->
         let entry = entry?;
         let path = entry.path();
         // Rules hold for what a link leads to, which is granted, or not, at its own place.
-        if entry.file_type()?.is_symlink() || protected.contains(&path) {
+        let kind = entry.file_type()?;
+        if kind.is_symlink() || protected.contains(&path) || kind.is_file() && is_version(&path, protected) {
             continue;
         }
         if granted.len() >= MAX_GRANTS {
@@ -113,6 +114,17 @@ fn siblings(folder: &Path, protected: &[PathBuf], granted: &mut Vec<PathBuf>) ->
         siblings(&path, protected, granted)?;
     }
     Ok(())
+}
+
+/// Whether a file is another version of a protected one beside it, its name with something behind: a log file that
+/// was rotated, a copy of a key.
+fn is_version(path: &Path, protected: &[PathBuf]) -> bool {
+    let Some(name) = path.file_name() else { return false };
+    protected.iter().any(|kept| {
+        let of_kept =
+            kept.file_name().and_then(|kept| name.as_encoded_bytes().strip_prefix(kept.as_encoded_bytes()));
+        kept.parent() == path.parent() && of_kept.is_some_and(|rest| rest.starts_with(b".")) && kept.is_file()
+    })
 }
 
 /// The path without links, as far as it exists; the rest as it is written.
@@ -136,7 +148,9 @@ mod tests {
     fn everything_beside_a_protected_file_is_granted_and_nothing_above_it() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
-        for path in ["secrets/key", "secrets/sub/other", "data/x", "state/journal"] {
+        for path in
+            ["secrets/key", "secrets/key.1.gz", "secrets/sub/other", "data/x", "state/journal", "state.json"]
+        {
             std::fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
             std::fs::write(root.join(path), "").unwrap();
         }
@@ -144,7 +158,7 @@ mod tests {
         let mut granted = Vec::new();
         siblings(&root, &[root.join("secrets/key"), root.join("state")], &mut granted).unwrap();
         granted.sort();
-        assert_eq!(granted, [root.join("data"), root.join("secrets/sub")]);
+        assert_eq!(granted, ["data", "secrets/sub", "state.json"].map(|path| root.join(path)));
     }
 
     #[test]

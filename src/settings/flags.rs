@@ -31,6 +31,10 @@ impl Scope for Worker {
         Setting::HeartbeatFile,
         Setting::LogFormat,
         Setting::LogLevel,
+        Setting::LogFile,
+        Setting::LogMaxBytes,
+        Setting::LogRotateEvery,
+        Setting::LogKeepDays,
     ];
 }
 

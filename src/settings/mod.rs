@@ -75,6 +75,21 @@ pub struct Log {
     pub format: Option<LogFormat>,
     /// A filter in the syntax of `tracing`, checked.
     pub level: String,
+    /// The file that it goes to beside stderr.
+    pub file: Option<PathBuf>,
+    /// When that file is rotated.
+    pub rotation: Rotation,
+}
+
+/// When a log file is rotated, and how long what was rotated is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rotation {
+    /// Largest size of a file, in bytes; a longer line has a file of its own.
+    pub max_bytes: u64,
+    /// Age at which a file is rotated.
+    pub every: Duration,
+    /// How long a rotated file is kept.
+    pub keep: Duration,
 }
 
 /// Form of the log.
@@ -155,14 +170,14 @@ impl Settings {
         .ok_or(Problems(problems))
     }
 
-    /// Files and folders that no code of a bundle may read: the key's file and the state folder.
+    /// Files and folders that no code of a bundle may read: the key's file, the state folder, the log file.
     #[must_use]
     pub fn private_paths(&self) -> Vec<PathBuf> {
         let key = match &self.key {
             Some(KeySource::MnemonicFile(path) | KeySource::PrivateKeyFile(path)) => Some(path.clone()),
             _ => None,
         };
-        key.into_iter().chain([self.state_dir.clone()]).collect()
+        key.into_iter().chain([self.state_dir.clone()]).chain(self.log.file.clone()).collect()
     }
 
     /// Where the value of a setting came from.
@@ -227,7 +242,12 @@ fn log<S>(from: &mut Resolver<'_, S>) -> Option<Log> {
     });
     let level = from.read(Setting::LogLevel, value::log_filter);
     let default = if debug == Some(true) { Some("debug") } else { Setting::LogLevel.row().default };
-    Some(Log { format, level: level.or_else(|| default.map(str::to_owned))? })
+    let file = from.read(Setting::LogFile, value::file);
+    let max_bytes = from.read_or(Setting::LogMaxBytes, None, value::bytes);
+    let every = from.read_or(Setting::LogRotateEvery, None, value::duration);
+    let keep = from.read_or(Setting::LogKeepDays, None, value::days);
+    let rotation = Rotation { max_bytes: max_bytes?, every: every?, keep: keep? };
+    Some(Log { format, level: level.or_else(|| default.map(str::to_owned))?, file, rotation })
 }
 
 #[cfg(test)]

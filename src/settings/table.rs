@@ -45,6 +45,14 @@ pub enum Setting {
     LogFormat,
     /// What is logged.
     LogLevel,
+    /// File that the log is also written to.
+    LogFile,
+    /// Size at which the log file rotates.
+    LogMaxBytes,
+    /// Age at which the log file rotates.
+    LogRotateEvery,
+    /// How long rotated log files are kept.
+    LogKeepDays,
     /// Debug logging.
     Debug,
     /// Label of logs and metrics.
@@ -145,13 +153,13 @@ impl Row {
 
 use Flag::{Long, None as Hidden, Positional};
 use Setting::{
-    ApiKey, BundleId, BundleRoot, ChainId, FeeTier, HeartbeatFile, LogFormat, LogLevel, MaxFee, MaxFeePerDay,
-    Mnemonic, MnemonicFile, Network, PollingInterval, PrivateKey, PrivateKeyFile, Python, StateDir, TopicId,
-    WalletAddress,
+    ApiKey, BundleId, BundleRoot, ChainId, FeeTier, HeartbeatFile, LogFile, LogFormat, LogKeepDays, LogLevel,
+    LogMaxBytes, LogRotateEvery, MaxFee, MaxFeePerDay, Mnemonic, MnemonicFile, Network, PollingInterval,
+    PrivateKey, PrivateKeyFile, Python, StateDir, TopicId, WalletAddress,
 };
 
 /// The settings, in the order of the reference page.
-pub const TABLE: [Row; 21] = [
+pub const TABLE: [Row; 25] = [
     row(BundleRoot, Positional("BUNDLE"), "BUNDLE_ROOT", "Folder of the bundle").default("/workspace/bundle"),
     row(TopicId, Long("topic-id", "ID"), "ALLORA_TOPIC_ID", "Topic to answer")
         .manifest("allora.topic_id")
@@ -208,6 +216,18 @@ pub const TABLE: [Row; 21] = [
     )
     .default("info")
     .older("LOG_LEVEL"),
+    row(LogFile, Long("log-file", "FILE"), "ALLORA_LOG_FILE", "File that `run` writes the log to, beside stderr; it rotates"),
+    row(
+        LogMaxBytes,
+        Long("log-max-bytes", "SIZE"),
+        "ALLORA_LOG_MAX_BYTES",
+        "Size at which the log file rotates: bytes, or with a unit such as `500KiB`",
+    )
+    .default("10MiB"),
+    row(LogRotateEvery, Long("log-rotate-every", "TIME"), "ALLORA_LOG_ROTATE_EVERY", "Age at which the log file rotates")
+        .default("1d"),
+    row(LogKeepDays, Long("log-keep-days", "DAYS"), "ALLORA_LOG_KEEP_DAYS", "Days for which rotated log files are kept")
+        .default("30"),
     row(Setting::Debug, Hidden, "DEBUG", "`1`, `true` or `yes`: level `debug` where no level is set; any other word is ignored"),
     row(BundleId, Hidden, "BUNDLE_ID", "Label of logs and metrics"),
 ];

@@ -58,7 +58,9 @@ fn nothing_set_gives_the_defaults() {
     assert_eq!(settings.fee_tier, FeeTier::Standard);
     assert_eq!(settings.polling_interval, Duration::from_secs(120));
     assert_eq!(settings.heartbeat_file, PathBuf::from("/tmp/heartbeat"));
-    assert_eq!(settings.log, Log { format: None, level: "info".into() });
+    let day = Duration::from_secs(86_400);
+    let rotation = Rotation { max_bytes: 10 * 1024 * 1024, every: day, keep: 30 * day };
+    assert_eq!(settings.log, Log { format: None, level: "info".into(), file: None, rotation });
     assert!(settings.topic_id.is_none() && settings.key.is_none() && settings.max_fee.is_none());
     assert_eq!(settings.origin(Setting::Network), Origin::Default);
 }
@@ -153,6 +155,19 @@ fn levels_of_python_and_filters_are_taken() {
         assert_eq!(resolve(&["--log-level", text], &[]).unwrap().log.level, level);
     }
     assert!(resolve(&["--log-level", "info,bootstrap=loud"], &[]).is_err());
+}
+
+#[test]
+fn sizes_carry_their_units() {
+    for (text, bytes) in
+        [("1", 1), ("4096", 4_096), ("500KiB", 512_000), ("2MiB", 2 << 20), ("1GiB", 1 << 30)]
+    {
+        let settings = resolve(&["--log-max-bytes", text], &[]).unwrap();
+        assert_eq!(settings.log.rotation.max_bytes, bytes, "{text}");
+    }
+    for text in ["0", "0MiB", "1MB", "MiB", "+1", "1.5MiB", "99999999999999999999", "99999999999GiB"] {
+        assert!(resolve(&["--log-max-bytes", text], &[]).is_err(), "{text}");
+    }
 }
 
 #[test]

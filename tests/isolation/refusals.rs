@@ -40,6 +40,8 @@ fn the_workers_files_within_the_models_reach() {
         ("ALLORA_PRIVATE_KEY_FILE", "bundle/artifacts/key"),
         ("ALLORA_PRIVATE_KEY_FILE", "writable/key"),
         ("ALLORA_PRIVATE_KEY_FILE", &format!("{shared}/key")),
+        ("ALLORA_LOG_FILE", "bundle/worker.log"),
+        ("ALLORA_LOG_FILE", "writable/worker.log"),
         ("ALLORA_HEARTBEAT_FILE", "writable/heartbeat"),
         ("ALLORA_HEARTBEAT_FILE", &format!("{shared}/heartbeat")),
     ] {

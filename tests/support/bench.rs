@@ -308,9 +308,13 @@ impl Worker {
 
     /// From now on its disk is full, or has room again.
     pub fn set_disk_full(&self, is_full: bool) {
+        self.limit_files(is_full.then_some(FULL));
+    }
+
+    /// From now on no file of it grows beyond so many bytes.
+    pub fn limit_files(&self, bytes: Option<u64>) {
         let pid = rustix::process::Pid::from_raw(self.pid().as_raw());
-        let limit = Rlimit { current: is_full.then_some(FULL), maximum: None };
-        prlimit(pid, Resource::Fsize, limit).unwrap();
+        prlimit(pid, Resource::Fsize, Rlimit { current: bytes, maximum: None }).unwrap();
     }
 
     /// SIGKILL, as a machine that goes down.

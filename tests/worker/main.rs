@@ -7,6 +7,7 @@ mod crash;
 mod disk;
 mod failpoint;
 mod instance;
+mod log_file;
 mod model;
 mod money;
 mod processes;
