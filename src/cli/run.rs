@@ -6,6 +6,7 @@ use std::time::Duration;
 use time::format_description::well_known::{Iso8601, Rfc3339};
 use time::{Date, OffsetDateTime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Exit, Outcome, Report, environment, logging, model};
@@ -23,6 +24,9 @@ use crate::settings::{self, Flags, Settings, Worker};
 use crate::wallet::{OpenedWallet, Wallet};
 use crate::worker::{self, Broadcasting, Ended, Goal, Options, Rules, Setup, WorkerError};
 
+/// The longest `--wait`, in seconds: a year.
+const MAX_WAIT: u64 = 31_536_000;
+
 /// The worker: answers every window until it is stopped
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -32,7 +36,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "windows")]
     once: bool,
     /// With --once: how long to wait for a window; by default the topic's epoch
-    #[arg(long, value_name = "SECONDS", requires = "once")]
+    #[arg(long, value_name = "SECONDS", requires = "once", value_parser = clap::value_parser!(u64).range(..=MAX_WAIT))]
     wait: Option<u64>,
     /// Stop after this many finished rounds
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -172,7 +176,11 @@ impl Args {
     fn goal(&self) -> Goal {
         match self.windows {
             Some(windows) => Goal::Windows(windows),
-            None if self.once => Goal::Once { wait: self.wait.map(Duration::from_secs) },
+            None if self.once => {
+                let until = self.wait.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+                Goal::Once { until }
+            }
+
             None => Goal::Forever,
         }
     }
@@ -295,5 +303,24 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) -> Exit {
     tokio::select! {
         _ = interrupt.recv() => Exit::Interrupted,
         _ = terminate.recv() => Exit::Terminated,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_rfc_3339_or_a_date() {
+        for (text, wanted) in [
+            ("2030-01-31T12:00:00Z", "2030-01-31T12:00:00Z"),
+            ("2030-01-31T12:00:00.5+02:00", "2030-01-31T10:00:00.5Z"),
+            ("2030-01-31", "2030-01-31T00:00:00Z"),
+        ] {
+            assert_eq!(point_in_time(text).unwrap(), OffsetDateTime::parse(wanted, &Rfc3339).unwrap());
+        }
+        for text in ["", "tomorrow", "2030-02-30", "2030-01-31 12:00", "12:00", "1900000000"] {
+            assert!(point_in_time(text).is_err(), "{text}");
+        }
     }
 }

@@ -44,7 +44,7 @@ pub enum Connection {
 /// [`WorkerError::WrongChain`] when all endpoints answer for another.
 pub async fn connect(setup: &Setup, reporter: &mut Reporter) -> Result<Connection, WorkerError> {
     let end = match setup.goal {
-        Goal::Once { wait } => Some(Instant::now() + wait.unwrap_or(ONCE)),
+        Goal::Once { until } => Some(until.unwrap_or_else(|| Instant::now() + ONCE)),
         _ => None,
     };
     let mut back_off = BACK_OFF.0;

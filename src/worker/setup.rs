@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -22,10 +23,10 @@ pub enum Goal {
     Forever,
     /// After this many finished rounds.
     Windows(u64),
-    /// After one window; waits for it at most this long, or for the topic's epoch.
+    /// After one window.
     Once {
-        /// How long to wait for the window.
-        wait: Option<Duration>,
+        /// By when it has to open; by default within the topic's epoch.
+        until: Option<Instant>,
     },
 }
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bootstrap::chain::decimal::Decimal;
+use bootstrap::chain::inferers::LatestInferences;
 use bootstrap::chain::locate::Located;
 use bootstrap::chain::messages::EmissionsVersion;
 use bootstrap::chain::outcome::Verdict;
@@ -121,4 +123,29 @@ async fn a_server_that_is_no_comet_bft_is_passed_over() {
     let error = client.topic(1).await.unwrap_err();
     assert!(error.is_endpoint_fault(), "{error}");
     assert!(matches!(error, QueryError::Pool(_)));
+}
+
+#[tokio::test]
+async fn what_other_inferers_said_last() {
+    let asked = async |answers: &'static [(&'static str, &'static str)]| {
+        client(answers).await.1.latest_inferences(1).await
+    };
+    let latest = asked(&[("GetLatestNetworkInferences", "abci_query/GetLatestNetworkInferences.after")])
+        .await
+        .unwrap();
+    assert!(latest.nonce > 0);
+    let of = |values: &[(String, Decimal)]| {
+        values.iter().map(|(label, value)| format!("{label} = {value}")).collect::<Vec<_>>().join(", ")
+    };
+    let said: Vec<_> = latest.inferers.iter().map(|inferer| of(&inferer.values)).collect();
+    assert_eq!(said, ["y = 1.5", "y = 2"]);
+    assert!(latest.inferers.iter().all(|inferer| inferer.address.starts_with("allo1")));
+    // Before the first window was closed.
+    let none =
+        asked(&[("GetLatestNetworkInferences", "abci_query/GetLatestNetworkInferences")]).await.unwrap();
+    assert_eq!(none, LatestInferences::default());
+    // Several outputs have their labels; the bundle of one nonce is that of the latest.
+    let several =
+        asked(&[("GetLatestNetworkInferences", "abci_query/GetNetworkInferencesAtBlock.multi")]).await;
+    assert_eq!(of(&several.unwrap().inferers[0].values), "flat = 0.2, up = 0.8");
 }

@@ -11,6 +11,7 @@ mod log_file;
 mod model;
 mod money;
 mod processes;
+mod scheduling;
 mod service_manager;
 mod shutdown;
 #[path = "../support/bench.rs"]

@@ -5,7 +5,7 @@ use bootstrap::chain::payload::Inference;
 use bootstrap::devnet::{Fault, FaultKind, Options};
 use serde_json::{Value, json};
 
-use crate::support::{Bench, manual, quick};
+use crate::support::{Bench, manual};
 
 const CONSENSUS: &str = "/emissions.v10.QueryService/GetLatestNetworkInferences";
 
@@ -114,9 +114,18 @@ fn a_rejected_value_is_asked_for_again_in_the_same_window() {
 
 #[test]
 fn repeats_are_counted_from_life_to_life() {
-    let bench = bench(quick(), &gives(&["1.5"]), "max_repeats: 3, reject_repeats: true");
-    for code in [0, 0, 75] {
-        assert_eq!(bench.run(&["--once"]).exit().code(), Some(code), "{}", bench.log());
+    let bench = bench(manual(), &gives(&["1.5"]), "max_repeats: 3, reject_repeats: true");
+    for (verdict, state) in [("accepted", "admitted"), ("accepted", "admitted"), ("rejected", "expired")] {
+        let worker = bench.run(&[]);
+        bench.until_ready();
+        let (nonce, judged) = judged(&bench);
+        assert_eq!(judged[0], verdict, "{}", bench.log());
+        if state == "admitted" {
+            bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+        }
+        let round = ended(&bench, nonce);
+        assert_eq!(round["state"], state, "{round}");
+        assert_eq!(worker.stop(), Some(0));
     }
     let last = bench.rounds().pop().unwrap();
     assert!(last["reason"].as_str().unwrap().starts_with("rejected: the same value came 3 times"), "{last}");

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{MainLoop, Standing};
+use super::{MainLoop, Standing, Work};
 use crate::chain::outcome::Verdict;
 use crate::journal::RoundState;
 use crate::worker::round::Finished;
@@ -17,23 +17,33 @@ impl MainLoop {
             Goal::Windows(wanted) => (self.finished_rounds >= wanted).then_some(Ended::Done),
             Goal::Once { .. } => match &self.last {
                 Some(finished) => Some(once(finished)),
-                None if self.rounds().next().is_some()
-                    || self.deadline.is_none_or(|deadline| deadline > Instant::now()) =>
-                {
-                    None
-                }
-                None => Some(match (&self.standing, &self.unwritable) {
-                    (_, Some(trouble)) => Ended::NothingSubmitted(trouble.why.clone()),
-                    (Standing::Blocked(why), None) => Ended::NotPermitted(why.clone()),
-                    (Standing::Unknown, None) => {
-                        Ended::NoEndpoint("the chain did not say whether a window is open".to_owned())
-                    }
-                    (Standing::Unregistered, None) => {
-                        Ended::NothingSubmitted("the worker is not registered yet".to_owned())
-                    }
-                    (Standing::Good, None) => Ended::NothingSubmitted("no window opened in time".to_owned()),
-                }),
+                None if self.may_still_answer() => None,
+                None => Some(self.nothing_submitted()),
             },
+        }
+    }
+
+    /// Whether a window is being answered, or may still open in time. However short that time is, the chain is
+    /// asked once.
+    fn may_still_answer(&self) -> bool {
+        self.rounds().next().is_some()
+            || self.standing == Standing::Unknown && self.is_at(Work::Look)
+            || self.deadline.is_none_or(|deadline| deadline > Instant::now())
+    }
+
+    /// Why no window was answered, for `--once`.
+    fn nothing_submitted(&self) -> Ended {
+        match (&self.unwritable, &self.unseen, &self.standing) {
+            (Some(trouble), _, _) => Ended::NothingSubmitted(trouble.why.clone()),
+            (None, Some(why), _) => Ended::NoEndpoint(format!("the chain cannot be asked: {why}")),
+            (None, None, Standing::Blocked(why)) => Ended::NotPermitted(why.clone()),
+            (None, None, Standing::Unknown) => {
+                Ended::NoEndpoint("the chain did not say whether a window is open".to_owned())
+            }
+            (None, None, Standing::Unregistered) => {
+                Ended::NothingSubmitted("the worker is not registered yet".to_owned())
+            }
+            (None, None, Standing::Good) => Ended::NothingSubmitted("no window opened in time".to_owned()),
         }
     }
 }
@@ -49,7 +59,13 @@ fn once(finished: &Finished) -> Ended {
             | RoundState::AnsweredElsewhere,
             _,
         ) => Ended::Done,
-        (_, Some(Obstacle::Chain(Verdict::NotPermitted))) => Ended::NotPermitted(reason),
+        // A wallet without money waits for people as one does that is on no whitelist.
+        (
+            _,
+            Some(Obstacle::Chain(
+                Verdict::NotPermitted | Verdict::InsufficientFunds | Verdict::UnknownAccount,
+            )),
+        ) => Ended::NotPermitted(reason),
         _ => Ended::NothingSubmitted(reason),
     }
 }

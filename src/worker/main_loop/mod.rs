@@ -239,11 +239,11 @@ impl MainLoop {
         }
         let progress_sender = watch::Sender::new(None);
         let deadline = match goal {
-            Goal::Once { wait } => {
+            Goal::Once { until } => {
                 let epoch = topic.as_ref().map(|topic| topic.epoch_length).unwrap_or_default();
                 let epoch = u32::try_from(epoch).unwrap_or_default();
                 let head = context.clock.head();
-                Some(Instant::now() + wait.unwrap_or(head.block_time * (epoch + 2)))
+                Some(until.unwrap_or_else(|| Instant::now() + head.block_time * (epoch + 2)))
             }
             _ => None,
         };

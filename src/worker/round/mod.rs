@@ -196,6 +196,9 @@ impl Round {
             };
             match self.submit(&values, live.take()).await? {
                 Submitted::Ended(answered) => return Ok(Some(answered)),
+                // What stood in the way while it was open says more.
+                Submitted::TooLate(_) if end.2.is_some() => return Ok(Some(end)),
+                Submitted::TooLate(reason) => return Ok(Some(expired(reason, None))),
                 Submitted::AskAgain(reason) => {
                     *value = None;
                     end = expired(self.failed("bad_value", &reason).await?, None);

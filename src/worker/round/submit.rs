@@ -18,6 +18,8 @@ use crate::worker::transact::{self, Intent, Obstacle, Refusal, Transacted, block
 /// What a transaction means for the round.
 pub(super) enum Submitted {
     Ended(Answered),
+    /// The window is closed.
+    TooLate(String),
     /// The value is at fault: ask the model again.
     AskAgain(String),
     /// The value is good: sign and send again after the next block.
@@ -107,10 +109,9 @@ impl Round {
                 Submitted::Ended((Ending::AnsweredElsewhere, Some(text), Some(obstacle)))
             }
             Verdict::WindowClosed => match client.open_nonces(self.key().topic_id).await {
-                Ok((height, open)) if self.is_closed(height, &open) => Submitted::Ended(expired(
-                    format!("the chain says that the window is closed: {text}"),
-                    None,
-                )),
+                Ok((height, open)) if self.is_closed(height, &open) => {
+                    Submitted::TooLate(format!("the chain says that the window is closed: {text}"))
+                }
                 // By our own clock it may be open: a node that is behind says so too.
                 _ => {
                     // An endpoint that says nothing must leave time for the others.
