@@ -25,6 +25,7 @@ fn signed(sequence: u64, salt: &str) -> NewTransaction {
         bytes: format!("{sequence} {salt}").into_bytes(),
         sequence,
         fee: Uallo(1_000),
+        charge: Uallo(10),
         gas_limit: 150_000,
         timeout_height: 130,
     }
@@ -32,12 +33,12 @@ fn signed(sequence: u64, salt: &str) -> NewTransaction {
 
 fn success(height: u64) -> Inclusion {
     Inclusion {
-        height,
+        height: Some(height),
         code: 0,
         codespace: String::new(),
         log: String::new(),
         paid: Uallo(1_010),
-        gas_used: 140_000,
+        gas_used: Some(140_000),
     }
 }
 

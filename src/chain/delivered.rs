@@ -1,5 +1,6 @@
 //! A transaction that is in a block, and what its events say.
 
+use tendermint::abci::types::ExecTxResult;
 use tendermint_rpc::endpoint::tx;
 
 use super::tx::TxHash;
@@ -40,10 +41,15 @@ impl DeliveredTx {
     /// The transaction with this hash as `tx` describes it.
     #[must_use]
     pub fn found(hash: TxHash, answer: tx::Response) -> Self {
-        let result = answer.tx_result;
+        Self::new(hash, answer.height.value(), answer.tx_result)
+    }
+
+    /// The transaction with this hash as the results of block `height` describe it.
+    #[must_use]
+    pub fn new(hash: TxHash, height: u64, result: ExecTxResult) -> Self {
         Self {
             hash,
-            height: answer.height.value(),
+            height,
             code: result.code.value(),
             codespace: result.codespace,
             log: result.log,

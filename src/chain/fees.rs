@@ -2,7 +2,7 @@
 //!
 //! Whole numbers only: a fee in uallo has more digits than a float keeps.
 
-use super::{gas_price::GasPrice, tx::Fee};
+use super::{gas_price::GasPrice, messages::Params, tx::Fee};
 use crate::bundle::FeeTier;
 
 /// What a simulation leaves out. It pays no real fee, so the transfer of the fee is not counted:
@@ -21,17 +21,44 @@ pub enum GasKind {
     Register,
 }
 
-impl GasKind {
-    /// What the module takes beside the fee, in uallo: `data_sending_fee` and `registration_fee` of a fresh
-    /// chain. For estimates; the chain has the last word.
+/// What the emissions module takes for a transaction that succeeds, beside its fee, in uallo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charges {
+    /// `data_sending_fee`.
+    pub payload: u128,
+    /// `registration_fee`.
+    pub registration: u128,
+}
+
+impl Charges {
+    /// That of one kind.
     #[must_use]
-    pub const fn charge(self) -> u128 {
-        match self {
-            Self::Payload => 10,
-            Self::Register => 200,
+    pub const fn of(self, kind: GasKind) -> u128 {
+        match kind {
+            GasKind::Payload => self.payload,
+            GasKind::Register => self.registration,
         }
     }
+}
 
+impl Default for Charges {
+    /// Those of a fresh chain.
+    fn default() -> Self {
+        Self { payload: 10, registration: 200 }
+    }
+}
+
+impl From<&Params> for Charges {
+    fn from(params: &Params) -> Self {
+        let fresh = Self::default();
+        Self {
+            payload: params.data_sending_fee.parse().unwrap_or(fresh.payload),
+            registration: params.registration_fee.parse().unwrap_or(fresh.registration),
+        }
+    }
+}
+
+impl GasKind {
     /// Gas limit when nothing is known of the real use.
     const fn default_limit(self) -> u64 {
         match self {
@@ -88,6 +115,15 @@ pub struct FeeCaps {
     pub per_day: Option<u128>,
 }
 
+/// The day's money, in uallo, as far as it is spoken for beside a transaction's fee.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Day {
+    /// Spent since midnight, UTC.
+    pub spent: u128,
+    /// What the module will take for the transaction itself.
+    pub charge: u128,
+}
+
 /// A fee that is not paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FeeError {
@@ -102,7 +138,7 @@ pub enum FeeError {
     /// The day's money is used up.
     #[error("the transaction costs {needed} uallo, but only {left} of `max_fee_per_day` are left today")]
     PerDay {
-        /// uallo.
+        /// uallo, with what the module takes.
         needed: u128,
         /// uallo.
         left: u128,
@@ -117,36 +153,31 @@ impl FeeCaps {
     ///
     /// # Errors
     /// [`FeeError`] when not even that is allowed.
-    pub fn fee(
-        &self,
-        gas_limit: u64,
-        price: GasPrice,
-        tier: FeeTier,
-        spent_today: u128,
-    ) -> Result<Fee, FeeError> {
+    pub fn fee(&self, gas_limit: u64, price: GasPrice, tier: FeeTier, day: Day) -> Result<Fee, FeeError> {
         let needed = price.cost(gas_limit).ok_or(FeeError::Overflow)?;
-        self.check(needed, spent_today)?;
+        self.check(needed, day)?;
         let offer = price.offer(gas_limit, tier).ok_or(FeeError::Overflow)?;
         let amount = offer
             .min(self.per_transaction.unwrap_or(u128::MAX))
-            .min(self.left_today(spent_today).unwrap_or(u128::MAX));
+            .min(self.left(day).map_or(u128::MAX, |left| left.saturating_sub(day.charge)));
         Ok(Fee { amount, gas_limit })
     }
 
-    /// Whether an amount that the chain named may be paid.
+    /// Whether a fee that the chain named may be paid.
     ///
     /// # Errors
     /// [`FeeError`] that names the cap in the way.
-    pub fn check(&self, needed: u128, spent_today: u128) -> Result<(), FeeError> {
-        match (self.per_transaction, self.left_today(spent_today)) {
-            (Some(cap), _) if needed > cap => Err(FeeError::PerTransaction { needed, cap }),
+    pub fn check(&self, fee: u128, day: Day) -> Result<(), FeeError> {
+        let needed = fee.saturating_add(day.charge);
+        match (self.per_transaction, self.left(day)) {
+            (Some(cap), _) if fee > cap => Err(FeeError::PerTransaction { needed: fee, cap }),
             (_, Some(left)) if needed > left => Err(FeeError::PerDay { needed, left }),
             _ => Ok(()),
         }
     }
 
-    fn left_today(&self, spent: u128) -> Option<u128> {
-        self.per_day.map(|cap| cap.saturating_sub(spent))
+    fn left(&self, day: Day) -> Option<u128> {
+        self.per_day.map(|cap| cap.saturating_sub(day.spent))
     }
 }
 
@@ -218,15 +249,16 @@ mod tests {
     #[test]
     fn caps_are_hard_but_do_not_stop_what_is_affordable() {
         let price = GasPrice::from_uallo(10);
+        let day = |spent| Day { spent, charge: 10 };
         let fee =
-            |caps: FeeCaps, spent| caps.fee(1000, price, FeeTier::Priority, spent).map(|fee| fee.amount);
+            |caps: FeeCaps, spent| caps.fee(1000, price, FeeTier::Priority, day(spent)).map(|fee| fee.amount);
         assert_eq!(fee(FeeCaps::default(), u128::MAX), Ok(15_000));
         let caps = FeeCaps { per_transaction: Some(12_000), per_day: Some(30_000) };
         assert_eq!(fee(caps, 0), Ok(12_000));
-        assert_eq!(fee(caps, 19_000), Ok(11_000));
-        assert_eq!(fee(caps, 20_000), Ok(10_000));
-        assert_eq!(fee(caps, 20_001), Err(FeeError::PerDay { needed: 10_000, left: 9_999 }));
-        assert_eq!(fee(caps, u128::MAX), Err(FeeError::PerDay { needed: 10_000, left: 0 }));
+        assert_eq!(fee(caps, 18_990), Ok(11_000), "the module's own charge counts");
+        assert_eq!(fee(caps, 19_990), Ok(10_000));
+        assert_eq!(fee(caps, 19_991), Err(FeeError::PerDay { needed: 10_010, left: 10_009 }));
+        assert_eq!(fee(caps, u128::MAX), Err(FeeError::PerDay { needed: 10_010, left: 0 }));
         let caps = FeeCaps { per_transaction: Some(9_999), per_day: None };
         assert_eq!(fee(caps, 0), Err(FeeError::PerTransaction { needed: 10_000, cap: 9_999 }));
     }
@@ -249,13 +281,14 @@ mod tests {
             per_transaction in prop::option::of(0_u128..1 << 80),
             per_day in prop::option::of(0_u128..1 << 80),
             spent in 0_u128..1 << 80,
+            charge in 0_u128..1 << 20,
         ) {
             let price = GasPrice::from_uallo(price);
             let caps = FeeCaps { per_transaction, per_day };
-            if let Ok(fee) = caps.fee(gas, price, FeeTier::Standard, spent) {
+            if let Ok(fee) = caps.fee(gas, price, FeeTier::Standard, Day { spent, charge }) {
                 prop_assert!(fee.amount >= price.cost(gas).unwrap());
                 prop_assert!(per_transaction.is_none_or(|cap| fee.amount <= cap));
-                prop_assert!(per_day.is_none_or(|cap| spent + fee.amount <= cap));
+                prop_assert!(per_day.is_none_or(|cap| spent + charge + fee.amount <= cap));
             }
         }
     }

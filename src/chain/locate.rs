@@ -10,7 +10,7 @@ use super::delivered::DeliveredTx;
 use super::outcome::Verdict;
 use super::pool::PoolError;
 use super::query::{Client, QueryError};
-use super::rpc::{Endpoint, RpcError};
+use super::rpc::{Endpoint, NodeStatus, RpcError};
 use super::tx::TxHash;
 
 /// How long the others are waited for once a node says that it is in no block.
@@ -58,11 +58,7 @@ impl Client {
     async fn ask_one(&self, endpoint: &Endpoint, hash: TxHash) -> Result<Option<Located>, RpcError> {
         let limit: Duration = self.limit();
         // The height first: a block that comes between the two calls must not count.
-        let status = endpoint.status(limit).await?;
-        if self.pool().chain_id().is_some_and(|ours| ours != status.chain_id) {
-            self.pool().is_on_other_chain(endpoint, &status.chain_id);
-            return Ok(None);
-        }
+        let Some(status) = self.status_of(endpoint).await? else { return Ok(None) };
         match endpoint.tx(&hash, limit).await {
             Ok(answer) => Ok(Some(Located::Found(Box::new(DeliveredTx::found(hash, answer))))),
             Err(error) if error.verdict() == Some(Verdict::NotFound) => {
@@ -75,5 +71,15 @@ impl Client {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// What a node says of itself; `None` for one of another chain.
+    pub(super) async fn status_of(&self, endpoint: &Endpoint) -> Result<Option<NodeStatus>, RpcError> {
+        let status = endpoint.status(self.limit()).await?;
+        if self.pool().chain_id().is_some_and(|ours| ours != status.chain_id) {
+            self.pool().is_on_other_chain(endpoint, &status.chain_id);
+            return Ok(None);
+        }
+        Ok(Some(status))
     }
 }

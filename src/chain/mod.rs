@@ -11,6 +11,7 @@
 //! | `query` | typed queries |
 //! | `inferers` | what the network's inferers said last |
 //! | `locate` | where a transaction is, by every node that can say |
+//! | `blocks` | what is in the blocks themselves |
 //! | `events` | the websocket: blocks, openings, our own transactions |
 //! | `gas_price` | the price of gas |
 //! | `fees` | gas limits and fees |
@@ -20,6 +21,7 @@
 //! | `faucet` | money for a test network |
 //! | `http` | bodies with an end, causes, `Retry-After` |
 
+pub mod blocks;
 pub mod decimal;
 pub mod delivered;
 pub mod events;

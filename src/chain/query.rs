@@ -9,6 +9,7 @@ use cosmrs::proto::cosmos::bank::v1beta1::QueryBalanceRequest;
 use cosmrs::proto::cosmos::tx::v1beta1::SimulateRequest;
 use prost::Message;
 
+use super::fees::Charges;
 use super::gas_price::GasPrice;
 use super::messages::feemarket::GasPriceRequest;
 use super::messages::query::{
@@ -146,20 +147,24 @@ pub enum Simulation {
 pub struct Client {
     pool: Arc<Pool>,
     version: EmissionsVersion,
+    charges: Charges,
     limit: Duration,
 }
 
 impl Client {
-    /// Finds out which emissions version the chain speaks, by asking for its parameters.
+    /// Finds out which emissions version the chain speaks, by asking for its parameters, and what it charges.
     ///
     /// # Errors
     /// When the chain cannot be asked, or speaks no version that is known.
     pub async fn probe(pool: Arc<Pool>, limit: Duration) -> Result<Self, QueryError> {
         let mut refused = None;
         for version in EmissionsVersion::ALL {
-            let client = Self { pool: Arc::clone(&pool), version, limit };
+            let client = Self { pool: Arc::clone(&pool), version, charges: Charges::default(), limit };
             match client.ask(&GetParamsRequest {}).await {
-                Ok(_) => return Ok(client),
+                Ok((_, answer)) => {
+                    let charges = answer.params.as_ref().map(Charges::from).unwrap_or_default();
+                    return Ok(Self { charges, ..client });
+                }
                 Err(error) if error.is_unknown_path() => refused = Some(error),
                 Err(error) => return Err(error),
             }
@@ -171,6 +176,12 @@ impl Client {
     #[must_use]
     pub const fn version(&self) -> EmissionsVersion {
         self.version
+    }
+
+    /// What the chain took for its messages when it was last probed.
+    #[must_use]
+    pub const fn charges(&self) -> Charges {
+        self.charges
     }
 
     /// The endpoints.

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::query::Window;
+
 /// An event with its attributes as the chain writes them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct TypedEvent {
@@ -41,6 +43,19 @@ impl TypedEvent {
     #[must_use]
     pub fn int(&self, key: &str) -> Option<i64> {
         self.text(key)?.parse().ok()
+    }
+
+    /// The window of the topic whose opening in block `height` this event tells of.
+    #[must_use]
+    pub fn opening(&self, topic_id: u64, height: u64) -> Option<Window> {
+        if self.name() != "EventWorkerSubmissionWindowOpened" {
+            return None;
+        }
+        let window = Window { nonce: self.int("nonce_block_height")?, end: self.int("window_end_block")? };
+        let of = u64::try_from(self.int("topic_id")?).ok()?;
+        let is_sound =
+            i64::try_from(height).is_ok_and(|height| window.nonce <= height && height <= window.end);
+        (of == topic_id && is_sound).then_some(window)
     }
 
     /// From an answer of the node.

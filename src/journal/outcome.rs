@@ -13,8 +13,8 @@ use crate::failpoint::Step;
 /// What the chain says of a transaction that is in a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inclusion {
-    /// The block.
-    pub height: u64,
+    /// The block; `None` where no node has it any more, and only what it did is known.
+    pub height: Option<u64>,
     /// 0 is success.
     pub code: u32,
     /// Whose code it is; empty on success.
@@ -23,8 +23,8 @@ pub struct Inclusion {
     pub log: String,
     /// All that it took from the wallet: the fee, and what the message itself costs.
     pub paid: Uallo,
-    /// Gas that was used.
-    pub gas_used: u64,
+    /// Gas that was used, where the block is known.
+    pub gas_used: Option<u64>,
 }
 
 /// CheckTx refused the bytes: nothing was paid, and no node keeps them.

@@ -31,12 +31,12 @@ pub enum PrepareError {
     #[error("the round has ended as {0}")]
     Finished(RoundState),
     /// The day's limit would be passed.
-    #[error("{spent} uallo are spent or in flight today; {fee} more would pass the limit of {limit} a day")]
+    #[error("{spent} uallo are spent or in flight today; {cost} more would pass the limit of {limit} a day")]
     Limit {
-        /// Spent today and offered by what is in flight.
+        /// Spent today, and the most that what is in flight takes.
         spent: Uallo,
-        /// Offered by the new one.
-        fee: Uallo,
+        /// The most that the new one takes.
+        cost: Uallo,
         /// The limit.
         limit: Uallo,
     },
@@ -69,8 +69,9 @@ impl Journal {
             if let SpendLimit::PerDay(limit) = limit {
                 // Of those with one sequence the chain takes one.
                 let spent = spent_on(db, at.day())?.plus(in_flight(db, tx.sequence)?);
-                if spent.plus(tx.fee) > limit {
-                    return Err(PrepareError::Limit { spent, fee: tx.fee, limit });
+                let cost = tx.cost();
+                if spent.plus(cost) > limit {
+                    return Err(PrepareError::Limit { spent, cost, limit });
                 }
             }
             if let Some(same) = rivals.into_iter().find(|rival| rival.hash() == hash) {
@@ -138,8 +139,8 @@ fn insert(
 ) -> Result<(), JournalError> {
     let round = purpose.round(db)?;
     db.execute(
-        "INSERT INTO transactions (hash, kind, topic_id, round_id, bytes, sequence, fee, gas_limit, \
-         timeout_height, state, prepared_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'prepared', ?10) \
+        "INSERT INTO transactions (hash, kind, topic_id, round_id, bytes, sequence, fee, charge, gas_limit, \
+         timeout_height, state, prepared_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'prepared', ?11) \
          ON CONFLICT (hash) DO UPDATE SET state = 'prepared', bytes = excluded.bytes, code = NULL, \
          codespace = NULL, log = NULL",
         params![
@@ -150,6 +151,7 @@ fn insert(
             tx.bytes,
             tx.sequence,
             tx.fee,
+            tx.charge,
             tx.gas_limit,
             tx.timeout_height,
             at

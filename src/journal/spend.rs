@@ -9,21 +9,23 @@ use super::{JournalError, Uallo};
 pub enum SpendLimit {
     /// There is none.
     None,
-    /// At most this much: what was spent, what is in flight and what the new transaction offers.
+    /// At most this much: what was spent, and the most that the new transaction and all in flight take.
     PerDay(Uallo),
 }
 
-/// Fees of everything that may be in flight, but for those with `sequence`.
+/// The most that everything takes that may be in flight, but for those with `sequence`.
 pub(super) fn in_flight(db: &Connection, sequence: u64) -> Result<Uallo, JournalError> {
     let mut query = db.prepare_cached(
-        "SELECT sequence, fee FROM transactions WHERE state IN ('prepared', 'broadcast') AND sequence != ?1",
+        "SELECT sequence, fee, charge FROM transactions WHERE state IN ('prepared', 'broadcast') AND sequence != ?1",
     )?;
-    let fees = query.query_map([sequence], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, Uallo>(1)?)))?;
+    let costs = query.query_map([sequence], |row| {
+        Ok((row.get::<_, u64>(0)?, row.get::<_, Uallo>(1)?.plus(row.get(2)?)))
+    })?;
     let mut dearest = std::collections::BTreeMap::<u64, Uallo>::new();
-    for fee in fees {
-        let (sequence, fee) = fee?;
+    for cost in costs {
+        let (sequence, cost) = cost?;
         let entry = dearest.entry(sequence).or_default();
-        *entry = fee.max(*entry);
+        *entry = cost.max(*entry);
     }
     Ok(dearest.into_values().fold(Uallo::default(), Uallo::plus))
 }

@@ -53,10 +53,20 @@ pub struct NewTransaction {
     pub sequence: u64,
     /// Fee that it offers: all of it is spent once it is in a block.
     pub fee: Uallo,
+    /// What its message costs beside the fee, when it succeeds.
+    pub charge: Uallo,
     /// Gas limit.
     pub gas_limit: u64,
     /// Last block that may hold it.
     pub timeout_height: u64,
+}
+
+impl NewTransaction {
+    /// The most that it takes from the wallet.
+    #[must_use]
+    pub const fn cost(&self) -> Uallo {
+        self.fee.plus(self.charge)
+    }
 }
 
 /// A transaction that is in the journal, and therefore may be broadcast. Only the journal makes these, and only
@@ -95,10 +105,10 @@ impl Prepared {
         self.tx.sequence
     }
 
-    /// Fee that it offers.
+    /// The most that it takes from the wallet: its fee, and what its message costs.
     #[must_use]
-    pub const fn fee(&self) -> Uallo {
-        self.tx.fee
+    pub const fn cost(&self) -> Uallo {
+        self.tx.cost()
     }
 
     /// Gas limit.
@@ -120,7 +130,7 @@ impl Prepared {
         self.broadcast_at
     }
 
-    pub(super) const SELECT: &'static str = "SELECT hash, bytes, sequence, fee, gas_limit, timeout_height, broadcast_at \
+    pub(super) const SELECT: &'static str = "SELECT hash, bytes, sequence, fee, charge, gas_limit, timeout_height, broadcast_at \
          FROM transactions";
 
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -130,10 +140,11 @@ impl Prepared {
                 bytes: row.get(1)?,
                 sequence: row.get(2)?,
                 fee: row.get(3)?,
-                gas_limit: row.get(4)?,
-                timeout_height: row.get(5)?,
+                charge: row.get(4)?,
+                gas_limit: row.get(5)?,
+                timeout_height: row.get(6)?,
             },
-            broadcast_at: row.get(6)?,
+            broadcast_at: row.get(7)?,
         })
     }
 }
@@ -221,7 +232,7 @@ impl Reader {
     pub fn last_gas_used(&self, purpose: Purpose) -> Result<Option<u64>, JournalError> {
         let mut query = self.db().prepare_cached(
             "SELECT gas_used FROM transactions WHERE kind = ?1 AND topic_id = ?2 AND code = 0 \
-             ORDER BY id DESC LIMIT 1",
+             AND gas_used IS NOT NULL ORDER BY id DESC LIMIT 1",
         )?;
         Ok(query.query_row(params![purpose.kind(), purpose.topic_id()], |row| row.get(0)).optional()?)
     }

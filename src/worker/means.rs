@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::context::Context;
-use crate::chain::fees::{self, FeeError, GasEvidence, GasKind};
+use super::transact::gas_kind;
+use crate::chain::fees::{self, Day, FeeError, GasEvidence};
 use crate::chain::query::QueryError;
 use crate::journal::{JournalError, Purpose, Timestamp};
 
@@ -59,17 +60,15 @@ pub async fn check(
             Ok::<_, JournalError>((reader.last_gas_used(purpose)?, reader.spent_on_day_of(now)?))
         })
         .await?;
-    let kind = match purpose {
-        Purpose::Payload(_) => GasKind::Payload,
-        Purpose::Registration { .. } => GasKind::Register,
-    };
+    let kind = gas_kind(purpose);
+    let day = Day { spent: spent.0, charge: context.client().charges().of(kind) };
     let gas_limit = fees::gas_limit(kind, GasEvidence { simulated: None, last_used });
     let options = &context.options;
-    Ok(match options.fee_caps.fee(gas_limit, context.price(), options.fee_tier, spent.0) {
+    Ok(match options.fee_caps.fee(gas_limit, context.price(), options.fee_tier, day) {
         Err(cap @ FeeError::PerDay { .. }) => Err(Unaffordable::Today(cap)),
         Err(cap) => Err(Unaffordable::Fee(cap)),
         Ok(fee) => {
-            let needed = fee.amount.saturating_add(kind.charge());
+            let needed = fee.amount.saturating_add(day.charge);
             let address = context.address().to_string();
             if balance < needed { Err(Unaffordable::Funds { address, balance, needed }) } else { Ok(()) }
         }

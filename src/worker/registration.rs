@@ -47,6 +47,7 @@ pub async fn register(context: &Arc<Context>) -> Result<(), RegistrationError> {
         purpose: Purpose::Registration { topic_id },
         message: context.client().version().any(&message),
         timeout_height: context.clock.head().height + TIMEOUT_BLOCKS,
+        blocks: TIMEOUT_BLOCKS.unsigned_abs(),
     };
     let refused = |obstacle: Obstacle, text: String| match obstacle {
         Obstacle::Chain(Verdict::AlreadyDone) => Ok(()),
@@ -57,6 +58,7 @@ pub async fn register(context: &Arc<Context>) -> Result<(), RegistrationError> {
             None => Ok(()),
             Some(verdict) => refused(Obstacle::Chain(verdict), tx.log.clone()),
         },
+        Transacted::Witnessed => Ok(()),
         Transacted::Refused(refusal) => refused(refusal.obstacle, refusal.text),
         Transacted::Dead(why) => Err(RegistrationError::NotIncluded(why)),
         // Everything but the broadcast: what comes after would be refused for want of it.

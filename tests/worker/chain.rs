@@ -52,29 +52,6 @@ fn events_that_fall_silent_cost_no_window() {
     assert_none_left_out(&bench);
 }
 
-#[test]
-fn where_no_node_finds_transactions_the_next_window_is_answered_all_the_same() {
-    let bench = Bench::registered(manual(), ONE);
-    for fault in [Fault::new(FaultKind::Error).on("tx"), Fault::new(FaultKind::DropRequest).on("websocket")] {
-        bench.devnet.fault(fault).unwrap();
-    }
-    let worker = bench.run(&[]);
-    bench.until_ready();
-    for _ in 0..10 {
-        let nonce = bench.mine_to_opening();
-        bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
-        bench.devnet.mine(1).unwrap();
-        assert_eq!(bench.inferences(nonce), 1);
-    }
-    bench.devnet.clear_faults();
-    bench.until("an end of each", |bench| {
-        bench.devnet.mine(1).unwrap();
-        let ended = bench.rounds().iter().filter(|round| round["state"] == "admitted").count();
-        (ended >= 10).then_some(())
-    });
-    assert_eq!(worker.stop(), Some(0));
-}
-
 /// The blocks are 200 ms apart. Windows that touch are as near as the chain lets two nonces come: the first is over in
 /// the block that opens the second, and its transaction may not be settled.
 #[test]

@@ -16,5 +16,6 @@ mod service_manager;
 mod shutdown;
 #[path = "../support/bench.rs"]
 mod support;
+mod unindexed;
 mod validation;
 mod window;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 use super::{ChainEvent, Interest};
 use crate::chain::delivered::DeliveredTx;
 use crate::chain::outcome::{Refusal, Stage, Verdict};
+use crate::chain::query::Window;
 use crate::chain::tx::TxHash;
 use crate::chain::typed_event::TypedEvent;
 
@@ -137,22 +138,15 @@ impl Data {
             }
             Self::NewBlockEvents { height, events } => {
                 // A block opens one window of a topic at most.
-                let mut openings =
-                    events.iter().filter(|event| event.name() == "EventWorkerSubmissionWindowOpened");
-                openings.find_map(|event| opening(event, interest.topic_id, height)).into_iter().collect()
+                let opened = events.iter().find_map(|event| event.opening(interest.topic_id, height));
+                let told =
+                    |Window { nonce, end }| ChainEvent::WindowOpened { nonce, window_end: end, height };
+                opened.map(told).into_iter().collect()
             }
             Self::Tx { result } => delivered(result).map(Box::new).map(ChainEvent::Tx).into_iter().collect(),
             Self::Unknown => Vec::new(),
         }
     }
-}
-
-/// The opening of a window of the topic.
-fn opening(event: &TypedEvent, topic_id: u64, height: u64) -> Option<ChainEvent> {
-    let (nonce, window_end) = (event.int("nonce_block_height")?, event.int("window_end_block")?);
-    let of = u64::try_from(event.int("topic_id")?).ok()?;
-    let is_sound = i64::try_from(height).is_ok_and(|height| nonce <= height && height <= window_end);
-    (of == topic_id && is_sound).then_some(ChainEvent::WindowOpened { nonce, window_end, height })
 }
 
 /// CometBFT writes 64-bit numbers as text.

@@ -106,6 +106,8 @@ pub enum Verdict {
     UnknownPath,
     /// There is no such record; a transaction: not in a block yet.
     NotFound,
+    /// The node keeps no index of transactions: another one, or the blocks themselves.
+    NoTxIndex,
     /// The node has not got that far: again in a moment, or another node.
     NotYet,
     /// The endpoint does not speak CometBFT's RPC.

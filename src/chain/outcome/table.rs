@@ -137,6 +137,7 @@ pub const QUERY: &[Row] = rows! {
 pub const RPC: &[Row] = rows! {
     "" [-32603] Words ["tx already exists in cache"] => |_| Verdict::InCache;
     "" [-32603] Words ["mempool is full"] => |_| Verdict::MempoolFull;
+    "" [-32603] Words ["transaction indexing is disabled"] => |_| Verdict::NoTxIndex;
     "" [-32603] Words [") not found"] => |_| Verdict::NotFound;
     "" [-32603] Words [
         "must be less than or equal to the current blockchain height", "could not find results for height"

@@ -12,7 +12,8 @@ use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use reqwest::{StatusCode, header::CONTENT_TYPE};
-use tendermint_rpc::endpoint::{abci_query, broadcast, status, tx};
+use tendermint::block::Height;
+use tendermint_rpc::endpoint::{abci_query, block, block_results, broadcast, status, tx};
 use tendermint_rpc::{Response, SimpleRequest};
 
 pub use self::error::RpcError;
@@ -181,6 +182,27 @@ impl Endpoint {
         self.call(tx::Request::new(tendermint_rpc_hash(hash), false), limit).await
     }
 
+    /// `block`: the transactions in it, in their order.
+    ///
+    /// # Errors
+    /// See [`RpcError`]; a node refuses a height that it does not keep.
+    pub async fn block_txs(&self, height: u64, limit: Duration) -> Result<Vec<Vec<u8>>, RpcError> {
+        let answer = self.call(block::Request::new(tendermint_height(height)), limit).await?;
+        Ok(answer.block.data)
+    }
+
+    /// `block_results`: what came of the transactions of a block, and its own events.
+    ///
+    /// # Errors
+    /// See [`RpcError`]; a node refuses a height that it does not keep.
+    pub async fn block_results(
+        &self,
+        height: u64,
+        limit: Duration,
+    ) -> Result<block_results::Response, RpcError> {
+        self.call(block_results::Request::new(tendermint_height(height)), limit).await
+    }
+
     async fn call<R: SimpleRequest>(&self, request: R, limit: Duration) -> Result<R::Output, RpcError> {
         Ok(self.call_peer(request, limit).await?.0)
     }
@@ -329,6 +351,11 @@ fn mean_block_time(sync: &status::SyncInfo) -> Option<Duration> {
     let blocks = sync.latest_block_height.value().checked_sub(sync.earliest_block_height.value())?;
     let span = sync.latest_block_time.duration_since(sync.earliest_block_time).ok()?;
     span.checked_div(u32::try_from(blocks).ok()?)
+}
+
+/// Height 0, which no node has, for what is beyond all heights.
+fn tendermint_height(height: u64) -> Height {
+    Height::try_from(height).unwrap_or_default()
 }
 
 fn tendermint_rpc_hash(hash: &TxHash) -> tendermint::Hash {

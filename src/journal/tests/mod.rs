@@ -25,6 +25,7 @@ pub(super) fn signed(sequence: u64, salt: &str) -> NewTransaction {
         bytes: format!("{sequence} {salt}").into_bytes(),
         sequence,
         fee: Uallo(1_000),
+        charge: Uallo(10),
         gas_limit: 150_000,
         timeout_height: 130,
     }
@@ -32,12 +33,12 @@ pub(super) fn signed(sequence: u64, salt: &str) -> NewTransaction {
 
 pub(super) fn inclusion(code: u32) -> Inclusion {
     Inclusion {
-        height: 121,
+        height: Some(121),
         code,
         codespace: String::new(),
         log: String::new(),
         paid: Uallo(1_010),
-        gas_used: 140_000,
+        gas_used: Some(140_000),
     }
 }
 
@@ -165,7 +166,7 @@ fn an_inclusion_counts_once_and_even_after_a_wrong_death() {
 fn a_day_limit_counts_what_was_spent_and_what_is_in_flight() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = predicted(folder.path());
-    let limit = SpendLimit::PerDay(Uallo(3_009));
+    let limit = SpendLimit::PerDay(Uallo(3_029));
     let registration = Purpose::Registration { topic_id: 1 };
     let paid = journal.prepare(registration, signed(6, "register"), limit, at(2)).unwrap();
     journal.included(paid.hash(), &inclusion(0), at(2)).unwrap();
@@ -176,10 +177,10 @@ fn a_day_limit_counts_what_was_spent_and_what_is_in_flight() {
     journal.begin_round(other, at(3), 150).unwrap();
     let refused = journal.prepare(Purpose::Payload(other), signed(8, "b"), limit, at(4)).unwrap_err();
     assert!(
-        matches!(refused, PrepareError::Limit { spent: Uallo(2_010), fee: Uallo(1_000), .. }),
+        matches!(refused, PrepareError::Limit { spent: Uallo(2_020), cost: Uallo(1_010), .. }),
         "{refused}"
     );
-    let enough = SpendLimit::PerDay(Uallo(3_010));
+    let enough = SpendLimit::PerDay(Uallo(3_030));
     journal.prepare(Purpose::Payload(other), signed(8, "b"), enough, at(4)).unwrap();
 }
 

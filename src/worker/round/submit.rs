@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::ending::{Answered, expired, judged};
 use super::{Progress, RESERVE, Round};
-use crate::chain::delivered::DeliveredTx;
+use crate::chain::delivered::{Admission, DeliveredTx};
 use crate::chain::outcome::Verdict;
 use crate::chain::payload::{PayloadError, WorkerPayload};
 use crate::chain::query::Client;
@@ -41,14 +41,19 @@ impl Round {
             Ok(message) => message,
             Err(error) => return Ok(Submitted::AskAgain(error.to_string())),
         };
-        let intent =
-            Intent { purpose: Purpose::Payload(self.key()), message, timeout_height: self.window.end };
+        let intent = Intent {
+            purpose: Purpose::Payload(self.key()),
+            message,
+            timeout_height: self.window.end,
+            blocks: self.window.end.abs_diff(self.window.nonce),
+        };
         let transacted = match live {
             Some(sent) => transact::settle(&self.context, &intent, sent).await?,
             None => transact::transact(&self.context, &intent).await?,
         };
         Ok(match transacted {
             Transacted::Delivered(tx) => self.delivered(&tx, values),
+            Transacted::Witnessed => self.judged(Admission::Admitted, values),
             Transacted::Refused(refusal) => self.refused(&client, refusal).await,
             Transacted::Dead(reason) => Submitted::Ended(expired(reason, None)),
             Transacted::DryRun { fee } => {
@@ -71,8 +76,7 @@ impl Round {
 
     fn delivered(&self, tx: &DeliveredTx, values: &Values) -> Submitted {
         let Some(verdict) = block_verdict(tx) else {
-            self.context.repeats().submitted(&values.to_string());
-            return Submitted::Ended(judged(tx.admission(self.context.address())));
+            return self.judged(tx.admission(self.context.address()), values);
         };
         let text = format!("{} ({} {})", tx.log, tx.codespace, tx.code);
         let obstacle = Obstacle::Chain(verdict);
@@ -83,6 +87,11 @@ impl Round {
             _ if tx.spent_by(self.context.address()).is_none() => Submitted::SendAgain(text, Some(obstacle)),
             _ => Submitted::Ended((Ending::Refused { reason: text }, None, Some(obstacle))),
         }
+    }
+
+    fn judged(&self, admission: Admission, values: &Values) -> Submitted {
+        self.context.repeats().submitted(&values.to_string());
+        Submitted::Ended(judged(admission))
     }
 
     /// The chain said no and nothing was paid. As long as the window is open, most of it may change.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Fate, Obstacle, Refusal, Step, Transacted, Transaction, When};
-use crate::chain::fees::{self, GasEvidence};
+use super::{Fate, Obstacle, Refusal, Step, Transacted, Transaction, When, gas_kind};
+use crate::chain::fees::{self, Day, GasEvidence};
 use crate::chain::outcome::{self, Stage, Verdict};
 use crate::chain::query::{Account, Simulation};
 use crate::chain::sequence::{Mismatch, Sequence};
@@ -163,19 +163,24 @@ impl Transaction<'_> {
         if let Some(last) = lost.last().filter(|_| lost.len() >= LOST_FEES) {
             return refused(Obstacle::LostFees, format!("{LOST_FEES} fees were lost for it: {}", last.log));
         }
-        let known = fees::gas_limit(self.intent.gas_kind(), GasEvidence { simulated, last_used });
+        let known = fees::gas_limit(gas_kind(purpose), GasEvidence { simulated, last_used });
         let gas_limit = known.max(self.gas_floor).max(gas_floor_after(&failed));
         let fee_floor = self.fee_floor.max(fee_floor_after(&failed));
         let options = &context.options;
-        let fee =
-            options.fee_caps.fee(gas_limit, context.price(), options.fee_tier, spent.0).and_then(|fee| {
-                options.fee_caps.check(fee_floor, spent.0)?;
-                Ok(Fee { amount: fee.amount.max(fee_floor), ..fee })
-            });
+        let day = Day { spent: spent.0, charge: self.charge() };
+        let fee = options.fee_caps.fee(gas_limit, context.price(), options.fee_tier, day).and_then(|fee| {
+            options.fee_caps.check(fee_floor, day)?;
+            Ok(Fee { amount: fee.amount.max(fee_floor), ..fee })
+        });
         match fee {
             Ok(fee) => Ok(Ok(fee)),
             Err(cap) => refused(Obstacle::FeeCap, cap.to_string()),
         }
+    }
+
+    /// What the module takes beside the fee, in uallo.
+    fn charge(&self) -> u128 {
+        self.context.client().charges().of(gas_kind(self.intent.purpose))
     }
 
     /// Into the journal. Only what comes out of it can be broadcast.
@@ -190,6 +195,7 @@ impl Transaction<'_> {
         let new = NewTransaction {
             sequence: tx.sequence,
             fee: Uallo(tx.fee.amount),
+            charge: Uallo(self.charge()),
             gas_limit: tx.fee.gas_limit,
             timeout_height: tx.timeout_height,
             bytes: tx.bytes,

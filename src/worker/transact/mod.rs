@@ -10,10 +10,12 @@
 //! | `attempt` | one try: sequence, simulation, fee, signature, journal |
 //! | `send` | bytes that leave, and what the nodes say to them |
 //! | `settle` | what comes of a transaction that was sent |
+//! | `witness` | what became of one that no node finds |
 
 mod attempt;
 mod send;
 mod settle;
+mod witness;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,16 +48,19 @@ pub struct Intent {
     pub message: Any,
     /// The last block that may hold it.
     pub timeout_height: i64,
+    /// How many blocks may hold it, that one included.
+    pub blocks: u64,
+}
+
+/// What a transaction for `purpose` is, as far as its gas goes.
+pub(super) const fn gas_kind(purpose: Purpose) -> GasKind {
+    match purpose {
+        Purpose::Payload(_) => GasKind::Payload,
+        Purpose::Registration { .. } => GasKind::Register,
+    }
 }
 
 impl Intent {
-    const fn gas_kind(&self) -> GasKind {
-        match self.purpose {
-            Purpose::Payload(_) => GasKind::Payload,
-            Purpose::Registration { .. } => GasKind::Register,
-        }
-    }
-
     fn timeout(&self) -> u64 {
         u64::try_from(self.timeout_height).unwrap_or(0)
     }
@@ -81,6 +86,8 @@ impl Durable for Prepared {
 pub enum Transacted {
     /// It is in a block, with whatever code.
     Delivered(Box<DeliveredTx>),
+    /// No node has its block any more; the chain has the inference that it brought.
+    Witnessed,
     /// The chain refuses it, nothing was paid. Signing anew is safe.
     Refused(Refusal),
     /// It can never be in a block any more, nothing was paid.
@@ -179,6 +186,8 @@ struct Transaction<'a> {
     gas_floor: u64,
     /// Fee that the chain named, in uallo.
     fee_floor: u128,
+    /// It was said that no node can tell where the transaction is.
+    has_warned: bool,
     /// The sequence of what was sent is used, and not by what was sent as far as one can see.
     sequence_used: Option<SequenceUsed>,
 }
@@ -194,7 +203,7 @@ struct SequenceUsed {
 
 impl<'a> Transaction<'a> {
     const fn new(context: &'a Arc<Context>, intent: &'a Intent) -> Self {
-        Self { context, intent, gas_floor: 0, fee_floor: 0, sequence_used: None }
+        Self { context, intent, gas_floor: 0, fee_floor: 0, has_warned: false, sequence_used: None }
     }
 
     async fn run(mut self, sent: Option<Prepared>) -> Result<Transacted, JournalError> {

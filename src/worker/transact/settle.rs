@@ -16,6 +16,8 @@ use crate::journal::{Death, DeathError, Inclusion, JournalError, Prepared, Times
 
 /// Blocks without the transaction after which its hash is looked up although events come in.
 const LOOK_UP_AFTER: i64 = 2;
+/// Blocks between two looks for a transaction of which nobody can say what became of it, doubling up to this.
+const MAX_REST: u32 = 8;
 
 impl Transaction<'_> {
     /// Waits until the transaction is in a block, or can never be in one. The same bytes are sent again
@@ -34,25 +36,39 @@ impl Transaction<'_> {
         // Where the window is short, a block must be left to send it again.
         let patience = (self.intent.timeout_height - sent_at - 1).clamp(1, LOOK_UP_AFTER);
         let mut is_due = fate == Fate::Unknown;
+        // Blocks until the next look, and how many they were after the last one.
+        let (mut rest, mut pause) = (0, 0);
         loop {
-            if is_due && let Some(step) = self.look_up(&tx, hash).await? {
-                return Ok(step);
+            if is_due {
+                if let Some(step) = self.look_up(&tx, hash).await? {
+                    return Ok(step);
+                }
+                if self.is_over() {
+                    pause = (pause * 2).clamp(1, MAX_REST);
+                    rest = pause;
+                }
             }
             tokio::select! {
                 // Some block that holds it comes, or we may have missed it.
                 told = event_of(&mut delivered, hash) => match told {
-                    Some(event) => return self.delivered(tx.hash(), tx.fee(), (*event).clone()).await,
+                    Some(event) => return self.delivered(tx.hash(), tx.cost(), (*event).clone()).await,
                     None => is_due = true,
                 },
                 head = context.clock.next_block() => {
                     // An ordinary transaction is in the next block, and an event tells. No block at all means
                     // that nobody tells us of any.
                     let overdue = head.height >= sent_at + patience || head.age() > head.block_time * 2;
-                    is_due = overdue || fate == Fate::Unknown || self.sequence_used.is_some();
+                    rest = rest.saturating_sub(1);
+                    is_due = rest == 0 && (overdue || fate == Fate::Unknown || self.sequence_used.is_some());
                 }
                 () = context.leaving.cancelled() => return Ok(Step::Done(Transacted::Interrupted)),
             }
         }
+    }
+
+    /// Whether no block can hold it any more that is not made yet.
+    fn is_over(&self) -> bool {
+        self.context.clock.head().height > self.intent.timeout_height
     }
 
     /// Looks the transaction up on every endpoint, and sends it again where it is in no block.
@@ -62,10 +78,15 @@ impl Transaction<'_> {
         let located = client.locate(hash).await;
         failpoint::reach(failpoint::Step::Locate, Moment::After);
         let absent_at = match located {
-            Ok(Located::Found(found)) => return self.delivered(tx.hash(), tx.fee(), *found).await.map(Some),
+            Ok(Located::Found(found)) => return self.delivered(tx.hash(), tx.cost(), *found).await.map(Some),
             Ok(Located::Absent { head }) => head,
             Err(error) => {
-                tracing::warn!(%error, %hash, "no node can say whether a transaction is in a block");
+                if !std::mem::replace(&mut self.has_warned, true) {
+                    tracing::warn!(%error, %hash, "no node can say whether a transaction is in a block");
+                }
+                if self.is_over() {
+                    return self.witness(tx, hash).await;
+                }
                 0
             }
         };
@@ -173,7 +194,12 @@ impl Transaction<'_> {
         Ok(None)
     }
 
-    async fn delivered(&self, hash: &str, offered: Uallo, found: DeliveredTx) -> Result<Step, JournalError> {
+    pub(super) async fn delivered(
+        &self,
+        hash: &str,
+        offered: Uallo,
+        found: DeliveredTx,
+    ) -> Result<Step, JournalError> {
         let context = self.context;
         let paid = match found.spent_by(context.address()) {
             Some(paid) => Uallo(paid),
@@ -182,12 +208,12 @@ impl Transaction<'_> {
             None => offered,
         };
         let inclusion = Inclusion {
-            height: found.height,
+            height: Some(found.height),
             code: found.code,
             codespace: found.codespace.clone(),
             log: found.log.clone(),
             paid,
-            gas_used: found.gas_used,
+            gas_used: Some(found.gas_used),
         };
         let used = inclusion.used_sequence();
         let hash = hash.to_owned();
@@ -202,7 +228,7 @@ impl Transaction<'_> {
         Ok(Step::Done(Transacted::Delivered(Box::new(found))))
     }
 
-    async fn dead(&self, tx: &Prepared, proof: Death) -> Result<Step, JournalError> {
+    pub(super) async fn dead(&self, tx: &Prepared, proof: Death) -> Result<Step, JournalError> {
         let (dead, why) = (tx.clone(), format!("transaction {} was not included: {proof}", tx.hash()));
         match self.context.journal.call(move |journal| journal.dead(&dead, proof)).await {
             Ok(()) => {

@@ -1,0 +1,1 @@
+ALTER TABLE transactions ADD COLUMN charge TEXT NOT NULL DEFAULT '0';

@@ -1,0 +1,85 @@
+//! Nodes that keep no index of transactions: a round ends as the chain has it all the same.
+
+use bootstrap::devnet::{Fault, FaultKind};
+use serde_json::Value;
+
+use crate::support::{Bench, manual};
+
+const ONE: &str = "def predict(nonce):\n    return nonce / 8\n";
+const INFERENCES: &str = "/emissions.v10.QueryService/GetInferencesAtBlock";
+
+/// Nobody tells what became of a transaction.
+fn silent(bench: &Bench) {
+    bench.devnet.fault(Fault::new(FaultKind::Error).on("tx")).unwrap();
+    bench.devnet.fault(Fault::new(FaultKind::DropRequest).on("websocket")).unwrap();
+}
+
+/// Mines past the window's end, and waits for that of its round.
+fn end_of(bench: &Bench, nonce: i64) -> Value {
+    let height = bench.devnet.height().unwrap();
+    bench.devnet.mine(u64::try_from(nonce).unwrap() + 11 - height).unwrap();
+    bench.until("an end", |bench| bench.round(nonce).filter(|round| !round["finished_at"].is_null()))
+}
+
+#[test]
+fn rounds_end_by_the_blocks_the_account_and_the_inferences() {
+    let bench = Bench::registered(manual(), ONE);
+    silent(&bench);
+    let worker = bench.run(&[]);
+    bench.until_ready();
+
+    let nonce = bench.mine_to_opening();
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    let height = bench.devnet.mine(1).unwrap();
+    let round = end_of(&bench, nonce);
+    let paid = bench.devnet.payments(&bench.address()).unwrap().pop().unwrap();
+    assert_eq!((&round["state"], &round["height"]), (&"admitted".into(), &height.into()), "{round}");
+    assert_eq!((&round["tx_hash"], &round["fee"]), (&paid.tx_hash.into(), &paid.fee.to_string().into()));
+    assert!(round["gas_used"].as_u64() > Some(50_000), "{round}");
+
+    // What never arrives.
+    bench.devnet.fault(Fault::new(FaultKind::DropRequest).on("broadcast_tx_sync")).unwrap();
+    let nonce = bench.mine_to_opening();
+    bench.until("a broadcast", |bench| bench.round(nonce).filter(|round| round["state"] == "broadcast"));
+    let round = end_of(&bench, nonce);
+    assert_eq!((&round["state"], &round["fee"]), (&"expired".into(), &Value::Null), "{round}");
+
+    // Blocks that are gone.
+    bench.devnet.clear_faults();
+    silent(&bench);
+    bench.devnet.fault(Fault::new(FaultKind::Error).on("block")).unwrap();
+    let nonce = bench.mine_to_opening();
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.devnet.mine(1).unwrap();
+    let round = end_of(&bench, nonce);
+    assert_eq!((&round["state"], &round["height"]), (&"admitted".into(), &Value::Null), "{round}");
+    let paid = bench.devnet.payments(&bench.address()).unwrap().pop().unwrap();
+    assert_eq!(round["fee"], paid.fee.to_string(), "{round}");
+
+    assert_eq!(bench.log().matches("no node can say").count(), 3, "once for each: {}", bench.log());
+    assert_eq!(worker.stop(), Some(0));
+}
+
+#[test]
+fn where_nothing_is_told_at_all_the_next_window_is_answered_all_the_same() {
+    let bench = Bench::registered(manual(), ONE);
+    silent(&bench);
+    for method in ["block", INFERENCES] {
+        bench.devnet.fault(Fault::new(FaultKind::Error).on(method)).unwrap();
+    }
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    for _ in 0..10 {
+        let nonce = bench.mine_to_opening();
+        bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+        bench.devnet.mine(1).unwrap();
+        assert_eq!(bench.inferences(nonce), 1);
+    }
+    bench.devnet.clear_faults();
+    bench.until("an end of each", |bench| {
+        bench.devnet.mine(1).unwrap();
+        let ended = bench.rounds().iter().filter(|round| round["state"] == "admitted").count();
+        (ended >= 10).then_some(())
+    });
+    assert_eq!(worker.stop(), Some(0));
+}
