@@ -139,13 +139,9 @@ impl Bench {
     pub fn start(&self, command: &mut Command) -> Worker {
         let path = self.folder.path().join("log");
         let log = fs::OpenOptions::new().create(true).append(true).open(&path).unwrap();
-        // Where a file may not grow the write fails, as on a full disk, and no signal comes.
-        let ignore = || {
-            // SAFETY: `signal` is async-signal-safe, and no handler of ours is involved.
-            unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.map(drop).map_err(Into::into)
-        };
-        // SAFETY: between fork and exec it calls nothing but `sigaction`.
-        unsafe { command.pre_exec(ignore) };
+        // Where a file may not grow, the write fails as on a full disk. What is ignored here is so in the worker.
+        // SAFETY: no handler of ours is involved.
+        unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.unwrap();
         Worker { child: command.stdin(Stdio::null()).stderr(log).spawn().unwrap(), log: path }
     }
 

@@ -37,6 +37,11 @@ const LAST_ANSWER: Duration = Duration::from_millis(50);
 /// Pause after a connection that could not be taken: the process has no descriptor left.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
+/// How often, and with which pause, a listener is made where the one before is not quite gone: a process that is just
+/// being started has a copy of it until it runs its own program.
+const LISTEN_TRIES: u32 = 50;
+const LISTEN_AGAIN: Duration = Duration::from_millis(20);
+
 /// What an endpoint is told.
 #[derive(Debug)]
 pub(in crate::devnet) enum Order {
@@ -82,7 +87,7 @@ impl Server {
                     let _ = done.send(Ok(()));
                 }
                 Some(Order::Open(done)) => {
-                    let opened = self.reopen(&mut listening, &stopping);
+                    let opened = self.reopen(&mut listening, &stopping).await;
                     let _ = done.send(opened);
                 }
                 Some(Order::Restart { down, closed }) => {
@@ -93,7 +98,7 @@ impl Server {
                     }
                     if was_open {
                         stopping.run_until_cancelled(sleep(down)).await;
-                        if let Err(error) = self.reopen(&mut listening, &stopping) {
+                        if let Err(error) = self.reopen(&mut listening, &stopping).await {
                             tracing::error!(%error, "an endpoint of the local chain cannot listen again");
                         }
                     }
@@ -110,9 +115,21 @@ impl Server {
         let _ = self.node.run(move |node| node.remove_follower(follower)).await;
     }
 
-    fn reopen(&self, listening: &mut Option<Listening>, stopping: &CancellationToken) -> std::io::Result<()> {
+    async fn reopen(
+        &self,
+        listening: &mut Option<Listening>,
+        stopping: &CancellationToken,
+    ) -> std::io::Result<()> {
         if listening.is_none() {
-            *listening = Some(self.open(self.port.listen()?, stopping));
+            let mut listener = self.port.listen();
+            for _ in 0..LISTEN_TRIES {
+                if listener.is_ok() {
+                    break;
+                }
+                sleep(LISTEN_AGAIN).await;
+                listener = self.port.listen();
+            }
+            *listening = Some(self.open(listener?, stopping));
         }
         Ok(())
     }
