@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`cli`] | one file for each command; arguments in, exit code out |
 //! | [`render`] | deployment files of a bundle: service managers, schedulers |
+//! | [`service`] | the worker under systemd or supervisord |
 //! | [`worker`] | the loop: schedule, round, validation, submission |
 //! | [`chain`] | client of the chain: endpoints, queries, messages, transactions, fees, sequence |
 //! | [`health`] | heartbeat, probe, status |
@@ -31,6 +32,7 @@ pub mod journal;
 pub mod logs;
 pub mod model;
 pub mod render;
+pub mod service;
 pub mod settings;
 pub mod wallet;
 pub mod worker;

@@ -16,6 +16,7 @@ mod problems;
 mod render;
 mod report;
 mod run;
+mod service;
 mod status;
 mod wallet;
 
@@ -52,6 +53,7 @@ enum Command {
     Journal(journal::Args),
     Wallet(wallet::Args),
     Render(render::Args),
+    Service(service::Args),
 }
 
 /// The environment as the process was started with it; the secrets of it are nowhere else.
@@ -92,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::Journal(args) => args.run(),
         Command::Wallet(args) => args.run(),
         Command::Render(args) => args.run(),
+        Command::Service(args) => args.run(),
     };
     end(outcome)
 }

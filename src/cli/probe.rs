@@ -1,5 +1,7 @@
 //! `bootstrap probe`.
 
+use std::path::Path;
+
 use super::{Exit, Outcome, environment};
 use crate::health::{self, Instant, Probe, Verdict};
 use crate::settings::{self, Flags};
@@ -18,19 +20,24 @@ impl Args {
     /// Runs the command.
     pub fn run(self) -> Outcome {
         let path = settings::heartbeat_file(&self.flags, environment())?;
-        let verdict = match health::read(&path) {
-            Ok(heartbeat) => self.probe.judge(&heartbeat, &Instant::now()),
-            Err(unread) => Verdict::No(unread.to_string()),
-        };
-        match verdict {
-            Verdict::Yes => {
-                println!("yes");
-                Ok(Exit::Done)
-            }
-            Verdict::No(why) => {
-                println!("no: {why}");
-                Ok(Exit::No)
-            }
+        Ok(answer(self.probe, &path))
+    }
+}
+
+/// Asks the heartbeat at `path` and prints the answer.
+pub fn answer(probe: Probe, path: &Path) -> Exit {
+    let verdict = match health::read(path) {
+        Ok(heartbeat) => probe.judge(&heartbeat, &Instant::now()),
+        Err(unread) => Verdict::No(unread.to_string()),
+    };
+    match verdict {
+        Verdict::Yes => {
+            println!("yes");
+            Exit::Done
+        }
+        Verdict::No(why) => {
+            println!("no: {why}");
+            Exit::No
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::unistd::{Uid, User};
 
@@ -31,6 +32,8 @@ pub struct Deployment {
     pub writable: Vec<String>,
     /// The state folder, where it was asked for.
     pub state_dir: Option<String>,
+    /// The folder below which each worker has one for its state, where nothing was asked for.
+    pub states: String,
     /// Further settings, by their variables.
     pub settings: Vec<(&'static str, String)>,
     /// Who deploys it.
@@ -38,6 +41,10 @@ pub struct Deployment {
     /// Whom the worker should be: the owner of what the model writes to, or else of the bundle. `None` for
     /// root, who should be nobody's model.
     pub owner: Option<String>,
+    /// How long the model may load.
+    pub load_limit: Duration,
+    /// Processors that the model may use.
+    pub cpu_cores: Option<f64>,
 }
 
 /// A file with a key.
@@ -93,6 +100,9 @@ impl Deployment {
         let uid = nix::unistd::geteuid();
         let writable = runtime.writable.iter().map(|path| one_line(path)).collect::<Result<_, _>>()?;
         let is_state_dir_given = settings.origin(Setting::StateDir) != Origin::Default;
+        let owner = owner(manifest);
+        let home =
+            owner.as_ref().filter(|_| uid.is_root()).map(|owner| owner.dir.join(".local/state/bootstrap"));
         Ok(Self {
             name: manifest.name.clone(),
             version: manifest.version.clone(),
@@ -102,9 +112,12 @@ impl Deployment {
             memory_mib: runtime.memory_mb.map(|model| model * processes + WORKER_MIB),
             writable,
             state_dir: is_state_dir_given.then(|| one_line(&settings.state_dir)).transpose()?,
+            states: one_line(home.as_ref().unwrap_or(&settings.state_dir))?,
             settings: given(settings, source)?,
             uid,
-            owner: owner(manifest),
+            owner: owner.map(|owner| owner.name),
+            load_limit: runtime.load_seconds,
+            cpu_cores: runtime.cpu_cores,
         })
     }
 
@@ -113,6 +126,44 @@ impl Deployment {
     pub fn service(&self) -> String {
         format!("bootstrap-{}", self.name)
     }
+
+    /// The first line of each file, by which it is known again.
+    #[must_use]
+    pub fn marker(&self) -> String {
+        marker(&self.bundle)
+    }
+
+    /// The file for its log, where it was asked for.
+    pub(super) fn log_file(&self) -> Option<&str> {
+        self.settings.iter().find(|(name, _)| *name == "ALLORA_LOG_FILE").map(|(_, path)| path.as_str())
+    }
+
+    /// The folder for its state, where no manager gives it one.
+    pub(super) fn state_folder(&self) -> String {
+        self.state_dir.clone().unwrap_or_else(|| format!("{}/{}", self.states, self.name))
+    }
+
+    /// Every setting by its variable, for formats that have no place of their own for state, heartbeat and key.
+    pub(super) fn variables(&self) -> Vec<(&'static str, String)> {
+        let places = [
+            ("ALLORA_STATE_DIR", self.state_folder()),
+            ("ALLORA_HEARTBEAT_FILE", heartbeat_file(&self.service())),
+        ];
+        let key = self.key.iter().map(|key| (key.variable, key.path.clone()));
+        places.into_iter().chain(key).chain(self.settings.iter().cloned()).collect()
+    }
+}
+
+/// What the first line of a rendered file says.
+#[must_use]
+pub fn marker(bundle: &str) -> String {
+    format!("# Written by bootstrap for {bundle}")
+}
+
+/// The heartbeat of a service that has no folder of its own at run time.
+#[must_use]
+pub fn heartbeat_file(service: &str) -> String {
+    format!("/tmp/{service}.heartbeat")
 }
 
 fn key(settings: &Settings) -> Result<Option<Key>, RenderError> {
@@ -149,7 +200,7 @@ fn given(settings: &Settings, source: &dyn Source) -> Result<Vec<(&'static str, 
         }
         let text = source.get(variable).unwrap_or_default();
         // The service has another working directory.
-        let is_path = row.setting == Setting::Python;
+        let is_path = matches!(row.setting, Setting::Python | Setting::LogFile);
         let value = if is_path { one_line(Path::new(text))? } else { line(Path::new(text))? };
         given.push((row.env, value));
     }
@@ -160,13 +211,13 @@ fn has_credentials(network: &Network) -> bool {
     matches!(network, Network::Urls(urls) if urls.iter().any(|url| url.has_credentials()))
 }
 
-/// The owner of the first thing that the model writes to, or else of the bundle; nothing for root.
-fn owner(manifest: &Manifest) -> Option<String> {
+/// The owner of the first thing that the model writes to, or else of the bundle; nothing for root, and for a number
+/// that is no user's.
+fn owner(manifest: &Manifest) -> Option<User> {
     let owner = |path: &Path| path.metadata().ok().map(|metadata| metadata.uid());
     let folders = manifest.runtime.writable.iter().filter(|path| !path.starts_with("/dev"));
     let uid = folders.chain([&manifest.root]).find_map(|path| owner(path)).filter(|uid| *uid != 0)?;
-    let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
-    Some(user.map_or_else(|| uid.to_string(), |user| user.name))
+    User::from_uid(Uid::from_raw(uid)).ok().flatten()
 }
 
 /// An absolute path as a text on one line.

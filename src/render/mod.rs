@@ -10,12 +10,17 @@
 //! Each kind is a text under `templates/`. What is filled in may come from anywhere, a folder's name
 //! for one, so each kind quotes it by the rules of its format.
 
+mod compose;
+mod cron;
 mod deployment;
 mod file;
+mod logrotate;
+mod shell;
+mod supervisord;
 mod systemd;
 mod template;
 
-pub use deployment::{Deployment, Key, RenderError};
+pub use deployment::{Deployment, Key, RenderError, heartbeat_file, marker};
 pub use file::{File, WriteError, Written};
 
 /// What can be rendered.
@@ -23,6 +28,14 @@ pub use file::{File, WriteError, Written};
 pub enum Kind {
     /// A unit: of the system for root, otherwise of the user
     Systemd,
+    /// A program of supervisord
+    Supervisord,
+    /// Lines for cron: an answer, a look at its health, and an end for its old logs
+    Cron,
+    /// Rotation of the worker's log file by the system
+    Logrotate,
+    /// A service of Docker Compose, from the bundle's image
+    Compose,
 }
 
 impl Kind {
@@ -33,6 +46,10 @@ impl Kind {
     pub fn render<E>(self, deployment: impl FnOnce() -> Result<Deployment, E>) -> Result<Vec<File>, E> {
         Ok(match self {
             Self::Systemd => vec![systemd::render(&deployment()?)],
+            Self::Supervisord => vec![supervisord::render(&deployment()?)],
+            Self::Cron => vec![cron::render(&deployment()?)],
+            Self::Logrotate => vec![logrotate::render(&deployment()?)],
+            Self::Compose => vec![compose::render(&deployment()?)],
         })
     }
 }

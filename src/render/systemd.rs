@@ -1,5 +1,7 @@
 //! A systemd unit: of the system for root, otherwise of the user.
 
+use std::path::Path;
+
 use super::deployment::Deployment;
 use super::file::File;
 use super::template::fill;
@@ -20,6 +22,7 @@ pub fn render(deployment: &Deployment) -> File {
     let text = fill(
         UNIT,
         &[
+            ("marker", &deployment.marker()),
             ("name", &deployment.name),
             ("version", &deployment.version),
             ("program", &argument(&deployment.program, Dollar::AsItIs)),
@@ -67,7 +70,8 @@ fn user(deployment: &Deployment) -> String {
 fn system(deployment: &Deployment) -> String {
     let (devices, folders): (Vec<_>, Vec<_>) =
         deployment.writable.iter().partition(|path| path.starts_with("/dev/"));
-    let folders = folders.into_iter().chain(&deployment.state_dir);
+    let log = deployment.log_file().and_then(|path| Path::new(path).parent()?.to_str());
+    let folders = folders.into_iter().chain(&deployment.state_dir).map(String::as_str).chain(log);
     let writable: Vec<_> = folders.map(|path| format!("ReadWritePaths=-{}", path_word(path))).collect();
     let devices = if devices.is_empty() {
         "PrivateDevices=yes".to_owned()

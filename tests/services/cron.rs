@@ -1,0 +1,55 @@
+//! A worker that cron starts for each window.
+
+use std::collections::BTreeSet;
+
+use crate::engine::Engine;
+use crate::machine::Machine;
+use crate::until;
+
+const ONE: &str = "def predict(nonce):\n    return nonce / 8\n";
+const HOSTILE: &str = "it's 100%n \"my\" $HOME ${x} #1; model";
+
+#[test]
+#[ignore = "needs root and Docker"]
+fn two_runs_at_once_answer_a_window_once() {
+    let Some(engine) = Engine::get() else { return };
+    let machine = Machine::start(engine, "exec cron -f");
+    let bundle = machine.bundle(HOSTILE, ONE, "", 0);
+    let output = machine.bootstrap("render cron -o /world/cron", &bundle);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    machine.must(
+        "mkdir -p /var/lib/bootstrap/test/log && touch -d '40 days ago' /var/lib/bootstrap/test/log/old.log",
+    );
+    // As it was rendered, but for the times: every line each minute, and the first one twice.
+    let table = std::fs::read_to_string(machine.file("cron/bootstrap-test")).unwrap();
+    let is_job = |line: &&str| line.contains(" * * * root ") || line.contains(" * * root ");
+    let jobs: Vec<_> = table.lines().filter(is_job).collect();
+    assert_eq!(jobs.len(), 3, "{table}");
+    let command = |line: &str| line.split_once("root ").map(|(_, command)| command.to_owned()).unwrap();
+    let lines: String =
+        [0, 0, 1, 2].iter().map(|job| format!("* * * * * root {}\n", command(jobs[*job]))).collect();
+    let head: String = table
+        .lines()
+        .filter(|line| line.contains('=') && !is_job(line))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    std::fs::write(machine.file("lines"), head + &lines).unwrap();
+    machine.must("install -m 644 /world/lines /etc/cron.d/bootstrap-test");
+
+    let mut answered = 0;
+    let log = "cat /var/lib/bootstrap/test/log/$(date +%Y%m%d).log";
+    until("two answers", || {
+        answered = machine.submissions();
+        (answered >= 2).then_some(())
+    });
+    machine.must("rm /etc/cron.d/bootstrap-test");
+    until("no run", || {
+        (!machine.exec("ls /proc/[0-9]*/exe -l | grep -q bootstrap").status.success()).then_some(())
+    });
+    assert!(machine.must(log).contains("in use"), "no run met another one");
+    machine.must("test ! -e /var/lib/bootstrap/test/log/old.log");
+    let rows = machine.devnet.submissions(1).unwrap();
+    let nonces: BTreeSet<_> = rows.iter().map(|row| row.nonce).collect();
+    let payments = machine.devnet.payments(&machine.devnet.accounts()[0].address).unwrap();
+    assert_eq!((rows.len(), payments.len()), (nonces.len(), nonces.len() + 1));
+}

@@ -1,0 +1,44 @@
+//! A worker under supervisord, on a machine without systemd.
+
+use crate::engine::Engine;
+use crate::machine::Machine;
+use crate::until;
+
+const ONE: &str = "def predict(nonce):\n    return nonce / 8\n";
+const HOSTILE: &str = "it's 100%n \"my\" $HOME ${x} #1; model";
+
+fn pid(machine: &Machine) -> String {
+    machine.must("supervisorctl pid bootstrap-test")
+}
+
+#[test]
+#[ignore = "needs root and Docker"]
+fn a_worker_is_kept_alive_and_stopped_in_order() {
+    let Some(engine) = Engine::get() else { return };
+    let machine = Machine::start(engine, "exec supervisord -n -c /etc/supervisor/supervisord.conf");
+    until("supervisord", || machine.exec("supervisorctl version").status.success().then_some(()));
+    let bundle = machine.bundle(HOSTILE, ONE, "", 0);
+    let program = "/etc/supervisor/conf.d/bootstrap-test.conf";
+    assert_eq!(machine.service("install", &bundle), format!("installed bootstrap-test: {program}"));
+    assert_eq!(machine.service("start", &bundle), "started bootstrap-test");
+    machine.until_answered();
+    assert_eq!(machine.service("start", &bundle), "started bootstrap-test");
+    assert_eq!(machine.service("health", &bundle), "yes");
+    assert!(machine.service("status", &bundle).contains("RUNNING"));
+
+    let first = pid(&machine);
+    machine.must(&format!("kill -KILL {first}"));
+    until("another worker", || (![&first, "0"].contains(&pid(&machine).as_str())).then_some(()));
+    machine.until_answered();
+
+    assert_eq!(machine.service("stop", &bundle), "stopped bootstrap-test");
+    assert_eq!(machine.service("stop", &bundle), "stopped bootstrap-test");
+    let log = "cat /var/log/supervisor/bootstrap-test-stderr*";
+    assert!(machine.must(log).contains("\"message\":\"stopped\""));
+    let health = machine.bootstrap("service health", &bundle);
+    assert_eq!(String::from_utf8_lossy(&health.stdout), "no: the worker has stopped\n");
+    assert_eq!(machine.bootstrap("service status", &bundle).status.code(), Some(1));
+
+    machine.service("uninstall", &bundle);
+    machine.must(&format!("test ! -e {program} && ls /var/lib/bootstrap/test/*.journal"));
+}
