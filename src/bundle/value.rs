@@ -30,6 +30,12 @@ impl BadValue {
         Self { shown: quoted(text), expected: expected.into(), fix: None, code: Code::BadValue }
     }
 
+    /// What the key takes, for a message that must not quote the text.
+    #[must_use]
+    pub fn expected(&self) -> &str {
+        &self.expected
+    }
+
     /// The same with what to write instead.
     #[must_use]
     pub fn fix(mut self, fix: impl Into<String>) -> Self {

@@ -21,13 +21,14 @@ mod status;
 mod wallet;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::settings::Environment;
+use crate::settings::{EnvFile, Environment};
 pub use exit::Exit;
 pub use report::Report;
 
@@ -38,6 +39,9 @@ pub type Outcome = Result<Exit, Report>;
 #[derive(Debug, Parser)]
 #[command(name = "bootstrap", version, max_term_width = 100)]
 pub struct Cli {
+    /// Read variables from FILE that the environment does not set: lines of NAME=value
+    #[arg(long, global = true, value_name = "FILE")]
+    env_file: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -61,8 +65,7 @@ static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
 
 /// The variables that settings are read from.
 fn environment() -> &'static Environment {
-    // SAFETY: `main` calls this before it starts any thread; later calls only read.
-    ENVIRONMENT.get_or_init(|| unsafe { Environment::take() })
+    ENVIRONMENT.get_or_init(Environment::default)
 }
 
 /// Runs the command that the arguments name.
@@ -75,7 +78,8 @@ pub fn main() -> ExitCode {
     }
     crate::model::forbid_dumps();
     crate::model::keep_descriptors();
-    environment();
+    // SAFETY: no thread was started yet.
+    let environment = unsafe { Environment::take() };
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -84,6 +88,13 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
+    let environment = match cli.env_file.as_deref().map(EnvFile::read).transpose() {
+        // SAFETY: no thread was started yet.
+        Ok(Some(file)) => unsafe { environment.with_file(file) },
+        Ok(None) => environment,
+        Err(problems) => return end(Err(problems.into())),
+    };
+    ENVIRONMENT.get_or_init(|| environment);
     let outcome = match cli.command {
         Command::Run(args) => args.run(),
         Command::Devnet(args) => args.run(),

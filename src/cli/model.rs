@@ -14,6 +14,6 @@ pub fn spec(manifest: &Manifest, settings: &Settings) -> Result<ModelSpec, Repor
     let python = sandbox.run(find).map_err(|error| Report::new(Exit::Internal, error))??;
     let mut spec = ModelSpec::of_bundle(manifest, python, settings.topic_id, settings.network.to_string());
     spec.protected = settings.private_paths();
-    spec.read_only = vec![settings.heartbeat_file.clone()];
+    spec.read_only = settings.read_only_paths();
     Ok(spec)
 }

@@ -214,9 +214,9 @@ impl From<InterpreterError> for Report {
 impl From<StartError> for Report {
     fn from(error: StartError) -> Self {
         let hint = matches!(error, StartError::Exposed { .. }).then_some(
-            "keep key, state, log and heartbeat outside of the bundle, TMPDIR and runtime.writable: \
+            "keep key, state, log, heartbeat and environment file outside of the bundle, TMPDIR and runtime.writable: \
              ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE, ALLORA_STATE_DIR, ALLORA_LOG_FILE, \
-             ALLORA_HEARTBEAT_FILE",
+             ALLORA_HEARTBEAT_FILE, --env-file",
         );
         let report = Self::new(Exit::Config, error);
         match hint {

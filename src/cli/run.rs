@@ -141,6 +141,7 @@ impl Args {
         // The model loads while the chain is looked for.
         spec.topic_id = Some(topic_id);
         spec.withheld = chain.wallet.variables_with_it(std::env::vars_os());
+        spec.protected.extend(environment().file_with(&spec.withheld).map(|file| file.path().to_owned()));
         let model = Model::start(spec)?;
         let pool = Pool::new(&chain.urls, chain.chain_id.clone()).map_err(CannotRun::Endpoint)?;
         let setup = Setup {

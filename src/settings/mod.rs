@@ -1,12 +1,14 @@
 //! One table of settings, and where each value came from.
 //!
-//! A flag wins over the environment, the environment over `model.yaml`, that over the default. All
-//! problems are told at once.
+//! A flag wins over the environment, the environment over an environment file, that over `model.yaml`, that over
+//! the default. All problems are told at once.
 
+mod env_file;
 mod flags;
 mod key_source;
 mod problem;
 mod resolve;
+mod secret_file;
 mod source;
 mod state_dir;
 mod table;
@@ -20,11 +22,13 @@ use zeroize::Zeroizing;
 
 pub use crate::bundle::{FeeTier, Network, SensitiveUrl};
 use crate::bundle::{Manifest, value, value::BadValue};
+pub use env_file::EnvFile;
 pub use flags::{Bundle, Flags, Heartbeat, Journal, Local, Model, Scope, Worker};
 pub use key_source::KeySource;
 pub use problem::{Problem, Problems};
 pub use resolve::Origin;
 use resolve::Resolver;
+pub use secret_file::{Exposure, SecretFile, SecretFileError};
 pub use source::{Environment, Source};
 pub use table::{Flag, Row, Setting, TABLE, Visibility};
 
@@ -63,9 +67,20 @@ pub struct Settings {
     pub log: Log,
     /// Label of logs and metrics.
     pub bundle_id: Option<String>,
+    /// The environment file that was read.
+    pub env_file: Option<EnvFileFacts>,
     /// Older names and likely typos that were met, each a sentence for the log.
     pub notices: Vec<String>,
     origins: BTreeMap<Setting, Origin>,
+}
+
+/// The environment file that settings were read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvFileFacts {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether something in it must be kept from the model.
+    pub holds_secret: bool,
 }
 
 /// Form and content of the log.
@@ -142,6 +157,10 @@ impl Settings {
         let heartbeat_file = from.read_or(Setting::HeartbeatFile, None, value::file);
         let log = log(&mut from);
         let bundle_id = from.read(Setting::BundleId, value::text);
+        let env_file = source.env_file();
+        from.notices.extend(env_file.into_iter().flat_map(EnvFile::notices));
+        let env_file = env_file
+            .map(|file| EnvFileFacts { path: file.path().to_owned(), holds_secret: file.holds_secret() });
         from.note_typos();
         let Resolver { origins, notices, problems, .. } = from;
         (|| {
@@ -162,6 +181,7 @@ impl Settings {
                 heartbeat_file: heartbeat_file?,
                 log: log?,
                 bundle_id,
+                env_file,
                 notices,
                 origins,
             })
@@ -170,14 +190,30 @@ impl Settings {
         .ok_or(Problems(problems))
     }
 
-    /// Files and folders that no code of a bundle may read: the key's file, the state folder, the log file.
+    /// Files and folders that no code of a bundle may read: the key's file, the state folder, the log file,
+    /// an environment file with secrets.
     #[must_use]
     pub fn private_paths(&self) -> Vec<PathBuf> {
         let key = match &self.key {
             Some(KeySource::MnemonicFile(path) | KeySource::PrivateKeyFile(path)) => Some(path.clone()),
             _ => None,
         };
-        key.into_iter().chain([self.state_dir.clone()]).chain(self.log.file.clone()).collect()
+        key.into_iter()
+            .chain([self.state_dir.clone()])
+            .chain(self.log.file.clone())
+            .chain(self.env_file(true))
+            .collect()
+    }
+
+    /// Files that no code of a bundle may write: the heartbeat, an environment file.
+    #[must_use]
+    pub fn read_only_paths(&self) -> Vec<PathBuf> {
+        [self.heartbeat_file.clone()].into_iter().chain(self.env_file(false)).collect()
+    }
+
+    /// The environment file, if it holds a secret or none, as asked.
+    fn env_file(&self, holds_secret: bool) -> Option<PathBuf> {
+        self.env_file.as_ref().filter(|file| file.holds_secret == holds_secret).map(|file| file.path.clone())
     }
 
     /// Where the value of a setting came from.

@@ -16,12 +16,22 @@ use crate::bundle::value::{BadValue, closest, quoted};
 pub enum Origin {
     /// The command line.
     Flag(Flag),
-    /// The environment; the variable's name.
+    /// The environment, or its file; the variable's name.
     Environment(&'static str),
     /// `model.yaml`; the key.
     Manifest(&'static str),
     /// Nobody set it.
     Default,
+}
+
+impl Origin {
+    /// The variable that the value came from.
+    const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Environment(name) => Some(name),
+            Self::Flag(_) | Self::Manifest(_) | Self::Default => None,
+        }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -58,7 +68,11 @@ impl<'s, S> Resolver<'s, S> {
                 Some(value)
             }
             Err(bad) => {
-                self.problems.push(Problem { message: format!("{origin}: {bad}"), fix: bad.fix });
+                let message = match origin.name().and_then(|name| self.source.place_of(name)) {
+                    Some(place) => format!("{origin} ({place}): the value is not {}", bad.expected()),
+                    None => format!("{origin}: {bad}"),
+                };
+                self.problems.push(Problem { message, fix: bad.fix });
                 None
             }
         }
@@ -132,7 +146,8 @@ impl<'s, S> Resolver<'s, S> {
             if !known().any(|env| env == name)
                 && let Some(near) = closest(name, known())
             {
-                self.notices.push(format!("{} is no setting; did you mean {near}?", quoted(name)));
+                let place = self.source.place_of(name).map(|place| format!("{place}: ")).unwrap_or_default();
+                self.notices.push(format!("{place}{} is no setting; did you mean {near}?", quoted(name)));
             }
         }
         self.notices.sort();

@@ -20,7 +20,7 @@ use k256::ecdsa::{Signature, SigningKey, signature::Signer as _};
 use zeroize::Zeroizing;
 
 pub use address::{Address, InvalidAddress};
-pub use key_file::{Exposure, KeyFile, KeyFileError};
+pub use key_file::{KeyFile, KeyFileError};
 pub use mnemonic::{MnemonicError, WORD_COUNTS, derive_private_key, generate_mnemonic};
 pub use public_key::{BadSignature, InvalidPublicKey, PublicKey};
 pub use source::{OpenWalletError, OpenedWallet};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Exposure, KeyFile, KeyFileError, MnemonicError, PrivateKeyError, Wallet};
+use super::{KeyFile, KeyFileError, MnemonicError, PrivateKeyError, Wallet};
 use crate::settings::KeySource;
 
 /// A wallet that was opened, and what its owner should hear.
@@ -66,14 +66,7 @@ impl OpenedWallet {
         };
         let read = |path: &Path| {
             let file = KeyFile::read(path).map_err(|source| OpenWalletError::File { variable, source })?;
-            let notice = match file.exposure {
-                Exposure::Private => None,
-                Exposure::Shared { mode } => Some(format!(
-                    "others can read the key file {0} (mode {mode:03o}): chmod 600 {0}",
-                    path.display()
-                )),
-            };
-            Ok((file.secret, notice))
+            Ok((file.secret, file.notice))
         };
         let (wallet, notice) = match source {
             KeySource::Mnemonic(phrase) => (mnemonic(phrase)?, None),

@@ -5,6 +5,7 @@ mod bad_input;
 mod chain;
 mod crash;
 mod disk;
+mod env_file;
 mod failpoint;
 mod instance;
 mod log_file;
