@@ -9,6 +9,7 @@
 //! | [`cli`] | one file for each command; arguments in, exit code out |
 //! | [`render`] | deployment files of a bundle: service managers, schedulers |
 //! | [`service`] | the worker under systemd or supervisord |
+//! | [`doctor`] | everything that a first window needs, looked at beforehand |
 //! | [`worker`] | the loop: schedule, round, validation, submission |
 //! | [`chain`] | client of the chain: endpoints, queries, messages, transactions, fees, sequence |
 //! | [`health`] | heartbeat, probe, status |
@@ -25,6 +26,7 @@ pub mod bundle;
 pub mod chain;
 pub mod cli;
 pub mod devnet;
+pub mod doctor;
 #[doc(hidden)]
 pub mod failpoint;
 pub mod health;

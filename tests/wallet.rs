@@ -91,7 +91,7 @@ fn a_wrong_key_is_a_configuration_error_that_shows_nothing_of_it() {
     assert_eq!(
         stderr,
         "error: ALLORA_MNEMONIC is not usable\n  caused by: word 1 of the mnemonic is not in BIP39's English \
-         list; did you mean `abandon`?\n"
+         list; did you mean `abandon`?\nhint: compare the words with your own copy of them\n"
     );
     assert!(!stderr.contains("abandno"));
 

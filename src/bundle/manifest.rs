@@ -140,6 +140,19 @@ pub enum LoadError {
     },
 }
 
+impl LoadError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Missing { .. } => "give the folder that holds model.yaml, or set BUNDLE_ROOT".into(),
+            Self::Wrong { root, .. } => {
+                format!("`bootstrap check {}` shows each in its place", root.display())
+            }
+        }
+    }
+}
+
 impl Manifest {
     /// Reads `root/model.yaml` and looks that the files it needs are there. Warnings come with it.
     ///

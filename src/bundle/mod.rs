@@ -9,7 +9,7 @@ mod network;
 mod problem;
 mod python_version;
 mod reader;
-mod requirements;
+pub mod requirements;
 pub mod schema;
 mod secrets;
 mod sensitive_url;

@@ -33,6 +33,14 @@ pub fn look(root: &Path, reader: &mut Reader<'_>) {
     }
 }
 
+/// The requirements of a file that name projects, as pip reads them: options, paths and URLs of files are left
+/// out. None when it cannot be read.
+#[must_use]
+pub fn named_in(path: &Path) -> Vec<String> {
+    let text = text_file::read(path).unwrap_or_default();
+    lines(&text).map(|line| line.text.to_owned()).collect()
+}
+
 /// A line that names a project.
 struct Line<'t> {
     number: usize,

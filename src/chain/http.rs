@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::{Duration, SystemTime};
 
 use reqwest::Response;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 /// What a request names as its sender.
 pub const USER_AGENT: &str = concat!("bootstrap/", env!("CARGO_PKG_VERSION"));
@@ -33,6 +33,12 @@ pub async fn body(mut response: Response, max: usize) -> Result<Vec<u8>, BodyErr
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// When the answer was made, by the clock of whoever made it.
+#[must_use]
+pub fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
 }
 
 /// The pause that `Retry-After` asks for: a number of seconds, or the time at which it ends.

@@ -1,6 +1,6 @@
 //! The networks that this program knows by name.
 
-use crate::bundle::Network;
+use crate::bundle::{Network, SensitiveUrl};
 
 /// What a worker needs to know of a public network beforehand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,42 @@ pub struct KnownNetwork {
     explorer: &'static str,
     /// uallo per gas when the chain does not answer for its price.
     pub min_gas_price: u64,
+}
+
+/// How a chain is reached that others run.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    /// CometBFT RPC endpoints, the preferred one first.
+    pub urls: Vec<SensitiveUrl>,
+    /// The chain id that is expected there; otherwise that of the first one that answers.
+    pub chain_id: Option<String>,
+    /// uallo per gas when the chain does not answer for its price.
+    pub min_gas_price: u64,
+}
+
+impl Remote {
+    /// What the settings say; `None` for the chain that this program brings along. `chain_id` is heeded beside
+    /// endpoints given one by one.
+    #[must_use]
+    pub fn of(network: &Network, chain_id: Option<&str>) -> Option<Self> {
+        match network {
+            Network::Devnet => None,
+            Network::Urls(urls) => {
+                let known = chain_id.and_then(KnownNetwork::of_chain);
+                Some(Self {
+                    urls: urls.clone(),
+                    chain_id: chain_id.map(ToOwned::to_owned),
+                    min_gas_price: known.map_or(LOCAL_MIN_GAS_PRICE, |network| network.min_gas_price),
+                })
+            }
+            Network::Testnet | Network::Mainnet => KnownNetwork::named(network).map(|network| Self {
+                // A test holds that each is a URL.
+                urls: network.rpc.iter().filter_map(|url| url.parse().ok()).collect(),
+                chain_id: Some(network.chain_id.to_owned()),
+                min_gas_price: network.min_gas_price,
+            }),
+        }
+    }
 }
 
 /// The public test network.
@@ -88,6 +124,7 @@ mod tests {
     #[test]
     fn every_address_is_a_secure_url() {
         for network in [TESTNET, MAINNET] {
+            assert!(network.rpc.iter().all(|url| url.parse::<SensitiveUrl>().is_ok()));
             let urls = network.rpc.iter().copied().chain(network.faucet).chain(network.faucet_page);
             for url in urls.chain([network.explorer]) {
                 assert_eq!(url::Url::parse(url).unwrap().scheme(), "https");

@@ -14,7 +14,8 @@ use super::gas_price::GasPrice;
 use super::messages::feemarket::GasPriceRequest;
 use super::messages::query::{
     GetInferencesAtBlockRequest, GetOpenWorkerSubmissionWindowsRequest, GetParamsRequest, GetTopicRequest,
-    GetWorkerLatestInputInferenceByTopicIdRequest, GetWorkerSubmissionWindowStatusRequest, v9,
+    GetWorkerLatestInputInferenceByTopicIdRequest, GetWorkerSubmissionWindowStatusRequest,
+    IsTopicActiveRequest, v9,
 };
 use super::messages::{EmissionsVersion, Query, Topic};
 use super::outcome::{Refusal, Stage, Verdict};
@@ -238,6 +239,15 @@ impl Client {
     pub async fn topic(&self, topic_id: u64) -> Result<Topic, QueryError> {
         let (_, answer) = self.ask(&GetTopicRequest { topic_id }).await?;
         Ok(answer.topic.unwrap_or_default())
+    }
+
+    /// Whether the topic opens windows.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn is_topic_active(&self, topic_id: u64) -> Result<bool, QueryError> {
+        let (_, answer) = self.ask(&IsTopicActiveRequest { topic_id }).await?;
+        Ok(answer.is_active)
     }
 
     /// Whether the chain has an inference of `worker` for a window that is over.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done, or asked to stop and stopped in order.
     Done = 0,
-    /// The answer is no: a probe, a check, a model that fails in `predict`.
+    /// The answer is no: a probe, a check, a doctor, a model that fails in `predict`.
     No = 1,
     /// The command line is wrong.
     Usage = 64,
@@ -16,7 +16,7 @@ pub enum Exit {
     BadBundle = 65,
     /// The bundle is not there.
     NoBundle = 66,
-    /// No usable chain endpoint (`run --once`).
+    /// No usable chain endpoint (`run --once`, `doctor`).
     NoEndpoint = 69,
     /// A fault of this program.
     Internal = 70,
@@ -36,11 +36,11 @@ impl Exit {
     /// Every code, in order, with the sentence that the reference page prints.
     pub const ALL: [(Self, &'static str); 12] = [
         (Self::Done, "done, or asked to stop and stopped in order"),
-        (Self::No, "the answer is no: `probe`, `check`, a model that fails in `predict`"),
+        (Self::No, "the answer is no: `probe`, `check`, `doctor`, a model that fails in `predict`"),
         (Self::Usage, "the command line is wrong"),
         (Self::BadBundle, "the bundle is wrong, or no interpreter fits it"),
         (Self::NoBundle, "the bundle is not there"),
-        (Self::NoEndpoint, "no usable chain endpoint (`run --once`)"),
+        (Self::NoEndpoint, "no usable chain endpoint (`run --once`, `doctor`)"),
         (Self::Internal, "a fault of this program"),
         (Self::TryLater, "`run --once`: nothing submitted this time, trying later makes sense"),
         (Self::NotPermitted, "`run --once`: the chain does not let this wallet submit"),

@@ -5,6 +5,7 @@
 
 mod check;
 mod devnet;
+mod doctor;
 mod exit;
 mod host;
 mod journal;
@@ -52,6 +53,7 @@ enum Command {
     Devnet(devnet::Args),
     Predict(predict::Args),
     Check(check::Args),
+    Doctor(doctor::Args),
     Probe(probe::Args),
     Status(status::Args),
     Journal(journal::Args),
@@ -100,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Devnet(args) => args.run(),
         Command::Predict(args) => args.run(),
         Command::Check(args) => args.run(),
+        Command::Doctor(args) => args.run(),
         Command::Probe(args) => args.run(),
         Command::Status(args) => args.run(),
         Command::Journal(args) => args.run(),

@@ -9,7 +9,7 @@ use crate::bundle::Manifest;
 use crate::chain::decimal::Decimal;
 use crate::model::{
     Answer, Call, Failure, FailureKind, InterpreterError, Model, ModelSpec, ModelState, Prediction,
-    StartError, Unfit, adopt_orphans,
+    StartError, adopt_orphans,
 };
 use crate::settings::{self, Flags, Settings};
 
@@ -193,31 +193,18 @@ fn canonical(prediction: Prediction) -> Result<Prediction, Failure> {
 
 impl From<InterpreterError> for Report {
     fn from(error: InterpreterError) -> Self {
-        match &error {
-            InterpreterError::NamedMissing(_) => Self::new(Exit::Config, error)
-                .hint("give --python or ALLORA_PYTHON the path of an interpreter, or leave it away"),
-            InterpreterError::Unfit { path, why: Unfit::BaseGone(_) } => {
-                let venv = path.ancestors().nth(2).unwrap_or(path).display();
-                let hint = format!("make the environment again: python3 -m venv --clear {venv}");
-                Self::new(Exit::BadBundle, error).hint(hint)
-            }
-            InterpreterError::Unfit { .. } => Self::new(Exit::BadBundle, error),
-            InterpreterError::NotFound { wanted, .. } => {
-                let hint =
-                    format!("install Python {wanted}, name one with --python, or make BUNDLE/.venv with it");
-                Self::new(Exit::BadBundle, error).hint(hint)
-            }
-        }
+        let exit = match &error {
+            InterpreterError::NamedMissing(_) => Exit::Config,
+            InterpreterError::Unfit { .. } | InterpreterError::NotFound { .. } => Exit::BadBundle,
+        };
+        let hint = error.hint();
+        Self::new(exit, error).hint(hint)
     }
 }
 
 impl From<StartError> for Report {
     fn from(error: StartError) -> Self {
-        let hint = matches!(error, StartError::Exposed { .. }).then_some(
-            "keep key, state, log, heartbeat and environment file outside of the bundle, TMPDIR and runtime.writable: \
-             ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE, ALLORA_STATE_DIR, ALLORA_LOG_FILE, \
-             ALLORA_HEARTBEAT_FILE, --env-file",
-        );
+        let hint = error.hint();
         let report = Self::new(Exit::Config, error);
         match hint {
             Some(hint) => report.hint(hint),

@@ -20,13 +20,11 @@ impl From<settings::Problems> for Report {
 
 impl From<LoadError> for Report {
     fn from(error: LoadError) -> Self {
-        match &error {
-            LoadError::Missing { .. } => Self::new(Exit::NoBundle, error)
-                .hint("give the folder that holds model.yaml, or set BUNDLE_ROOT"),
-            LoadError::Wrong { root, .. } => {
-                let hint = format!("`bootstrap check {}` shows each in its place", root.display());
-                Self::new(Exit::BadBundle, error).hint(hint)
-            }
-        }
+        let exit = match &error {
+            LoadError::Missing { .. } => Exit::NoBundle,
+            LoadError::Wrong { .. } => Exit::BadBundle,
+        };
+        let hint = error.hint();
+        Self::new(exit, error).hint(hint)
     }
 }

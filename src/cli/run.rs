@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Exit, Outcome, Report, environment, logging, model};
-use crate::bundle::{Manifest, Network, SensitiveUrl};
+use crate::bundle::{Manifest, SensitiveUrl};
 use crate::chain::fees::FeeCaps;
 use crate::chain::gas_price::GasPrice;
-use crate::chain::networks::{KnownNetwork, LOCAL_MIN_GAS_PRICE};
+use crate::chain::networks::{LOCAL_MIN_GAS_PRICE, Remote};
 use crate::chain::pool::Pool;
 use crate::devnet::{self, Devnet};
 use crate::health::HeartbeatFile;
@@ -204,25 +204,9 @@ struct Chain {
 
 impl Chain {
     fn of(settings: &Settings) -> Result<Self, Report> {
-        if let Some(network) = KnownNetwork::named(&settings.network) {
-            let urls = network.rpc.iter().map(|url| url.parse()).collect::<Result<_, _>>();
-            return Ok(Self {
-                urls: urls.map_err(anyhow::Error::new)?,
-                chain_id: Some(network.chain_id.to_owned()),
-                min_gas_price: network.min_gas_price,
-                wallet: wallet(settings)?,
-                devnet: None,
-            });
-        }
-        if let Network::Urls(urls) = &settings.network {
-            let known = settings.chain_id.as_deref().and_then(KnownNetwork::of_chain);
-            return Ok(Self {
-                urls: urls.clone(),
-                chain_id: settings.chain_id.clone(),
-                min_gas_price: known.map_or(LOCAL_MIN_GAS_PRICE, |network| network.min_gas_price),
-                wallet: wallet(settings)?,
-                devnet: None,
-            });
+        if let Some(remote) = Remote::of(&settings.network, settings.chain_id.as_deref()) {
+            let Remote { urls, chain_id, min_gas_price } = remote;
+            return Ok(Self { urls, chain_id, min_gas_price, wallet: wallet(settings)?, devnet: None });
         }
         // Such a chain ends with its process. What an earlier one did would stand beside what this one does.
         journal::discard(&settings.state_dir, devnet::Options::is_of_a_free_port);

@@ -78,6 +78,7 @@ fn print(line: &str) -> Result<(), Report> {
 
 impl From<OpenWalletError> for Report {
     fn from(error: OpenWalletError) -> Self {
-        Self::new(Exit::Config, error)
+        let hint = error.hint();
+        Self::new(Exit::Config, error).hint(hint)
     }
 }

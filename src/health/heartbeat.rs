@@ -2,11 +2,12 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 use super::Instant;
 use crate::journal::Timestamp;
@@ -226,6 +227,26 @@ impl HeartbeatFile {
         &self.path
     }
 
+    /// Whether a heartbeat could be written, found out without writing one.
+    ///
+    /// # Errors
+    /// As [`HeartbeatFile::write`].
+    pub fn check_writable(&self) -> Result<(), HeartbeatError> {
+        let check = || {
+            let new = beside(&self.path)?;
+            let folder = new.path().parent().map(fs::metadata).transpose()?;
+            // In a sticky folder a file is replaced by its owner only.
+            let (user, there) = (nix::unistd::geteuid(), fs::symlink_metadata(&self.path));
+            let is_kept = |folder: fs::Metadata| folder.mode() & 0o1000 != 0 && folder.uid() != user.as_raw();
+            let is_foreign = there.is_ok_and(|there| there.uid() != user.as_raw());
+            if is_foreign && !user.is_root() && folder.is_some_and(is_kept) {
+                return Err(io::Error::other("a file of another user is there"));
+            }
+            Ok(())
+        };
+        check().map_err(|source| HeartbeatError { path: self.path.clone(), source })
+    }
+
     /// Replaces the file, stamped with this moment: a reader sees the old content or the new. Anyone may
     /// read it. What lies at the path is replaced, never written through, so that a link which another user
     /// has put into `/tmp` leads nowhere.
@@ -245,7 +266,8 @@ impl HeartbeatFile {
     }
 }
 
-fn replace(path: &Path, heartbeat: &Heartbeat) -> io::Result<()> {
+/// An empty file in the same folder, which may take the place of `path`.
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -253,7 +275,11 @@ fn replace(path: &Path, heartbeat: &Heartbeat) -> io::Result<()> {
     if fs::symlink_metadata(path).is_ok_and(|there| there.is_dir()) {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    let mut new = tempfile::Builder::new().prefix(".heartbeat-").tempfile_in(folder)?;
+    tempfile::Builder::new().prefix(".heartbeat-").tempfile_in(folder)
+}
+
+fn replace(path: &Path, heartbeat: &Heartbeat) -> io::Result<()> {
+    let mut new = beside(path)?;
     serde_json::to_writer(&mut new, heartbeat)?;
     new.write_all(b"\n")?;
     // Set on the open file: the mode given at creation would be cut by the umask.

@@ -47,7 +47,7 @@ impl Journal {
     /// Another process has it; the file is foreign, newer, or damaged; folder or disk cannot be used. An
     /// existing file is never replaced.
     pub fn open(state_dir: &Path, chain_id: &str, address: &str) -> Result<Self, OpenError> {
-        let path = state_dir.join(file_name(chain_id, address));
+        let path = Self::path_of(state_dir, chain_id, address);
         let folder = |source| OpenError::Folder { path: state_dir.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(folder)?;
         if !path.try_exists().map_err(folder)? {
@@ -77,6 +77,12 @@ impl Journal {
         )
         .map_err(unusable)?;
         Ok(Self { reader: Reader::over(db), path, durability: Durability::Flushed, lock })
+    }
+
+    /// Where the journal of `address` on `chain_id` is, whether it is there or not.
+    #[must_use]
+    pub fn path_of(state_dir: &Path, chain_id: &str, address: &str) -> PathBuf {
+        state_dir.join(file_name(chain_id, address))
     }
 
     /// Where the file is.

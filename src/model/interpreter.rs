@@ -16,7 +16,8 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::environment::is_harmless;
-use crate::bundle::PythonVersion;
+use super::sandbox::Sandbox;
+use crate::bundle::{Manifest, PythonVersion};
 
 /// How long an interpreter may take to describe itself; a version manager's wrapper is a shell
 /// script and takes its time.
@@ -100,6 +101,28 @@ pub enum Unfit {
     Silent(#[source] io::Error),
 }
 
+impl InterpreterError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NamedMissing(_) => {
+                "give --python or ALLORA_PYTHON the path of an interpreter, or leave it away".into()
+            }
+            Self::Unfit { path, why: Unfit::BaseGone(_) } => {
+                let venv = path.ancestors().nth(2).unwrap_or(path).display();
+                format!("make the environment again: python3 -m venv --clear {venv}")
+            }
+            Self::Unfit { .. } => {
+                "name another interpreter with --python, or make BUNDLE/.venv with one that fits".into()
+            }
+            Self::NotFound { wanted, .. } => {
+                format!("install Python {wanted}, name one with --python, or make BUNDLE/.venv with it")
+            }
+        }
+    }
+}
+
 struct Tried<'a>(&'a [(PathBuf, Unfit)]);
 
 impl fmt::Display for Tried<'_> {
@@ -150,6 +173,30 @@ impl Interpreter {
             }
         }
         Err(InterpreterError::NotFound { wanted, tried })
+    }
+
+    /// The interpreter of a bundle, looked for on `PATH` too. It may be the bundle's own, so that it is asked
+    /// behind the walls that keep the model from `private`: the key file and the state folder.
+    ///
+    /// # Errors
+    /// The system gives no thread; within, [`InterpreterError`].
+    pub fn of_bundle(
+        manifest: &Manifest,
+        named: Option<&Path>,
+        private: &[PathBuf],
+    ) -> io::Result<Result<Self, InterpreterError>> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let find = || Self::find(named, &manifest.root, manifest.python, &path);
+        Sandbox::default().protecting(private).run(find)
+    }
+
+    /// Runs Python code that sees what the model sees, and gives what it writes: at most 64 KiB, within 10 s.
+    /// It is the bundle's environment that runs, so this is to be called behind walls.
+    ///
+    /// # Errors
+    /// It cannot be started, fails, takes longer or says more.
+    pub fn run(&self, code: &str, argument: &str) -> io::Result<Vec<u8>> {
+        output(&self.executable, &["-c", code, argument])
     }
 
     fn ask(path: &Path, wanted: PythonVersion) -> Result<Self, Unfit> {
@@ -231,10 +278,15 @@ impl Said {
     }
 }
 
-/// Runs the interpreter without our secrets, in a group of its own, within the limits.
 fn probe(path: &Path) -> io::Result<Said> {
+    let text = output(path, &["-I", "-S", "-c", PROBE])?;
+    Said::parse(&text).ok_or_else(|| io::Error::other("its description has another form"))
+}
+
+/// Runs the interpreter without our secrets, in a group of its own, within the limits, and gives what it writes.
+fn output(path: &Path, arguments: &[&str]) -> io::Result<Vec<u8>> {
     let mut child = Command::new(path)
-        .args(["-I", "-S", "-c", PROBE])
+        .args(arguments)
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| is_harmless(name, &[])))
         .stdin(Stdio::null())
@@ -251,7 +303,7 @@ fn probe(path: &Path) -> io::Result<Said> {
     if !status.success() {
         return Err(io::Error::other(format!("it ended with {status}")));
     }
-    Said::parse(&text).ok_or_else(|| io::Error::other("its description has another form"))
+    Ok(text)
 }
 
 /// What the child writes until it closes its end.

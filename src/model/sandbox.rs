@@ -8,6 +8,7 @@ use caps::CapSet;
 use nix::sys::resource::{Resource, setrlimit};
 use serde::{Deserialize, Serialize};
 
+use super::isolation::Isolation;
 use super::landlock::{self, Landlocked, real};
 use super::seccomp;
 use super::spec::{ModelSpec, StartError};
@@ -29,10 +30,25 @@ impl Sandbox {
     /// # Errors
     /// [`StartError::Exposed`]: what belongs to the worker lies where the model has to read or may write.
     pub fn of(spec: &ModelSpec, scratch: &Path) -> Result<Self, StartError> {
-        let writable = spec.writable.iter().map(PathBuf::as_path).chain([scratch]).map(real).collect();
-        let read_only = spec.read_only.iter().map(|path| real(path)).collect();
-        let sandbox = Self { writable, read_only, protected: Vec::new() }.protecting(&spec.protected);
-        let bundle = real(&spec.bundle_root);
+        let writable: Vec<_> = spec.writable.iter().cloned().chain([scratch.to_owned()]).collect();
+        Self::keeping(&spec.protected, &spec.read_only, &spec.bundle_root, &writable)
+    }
+
+    /// A sandbox that keeps `protected` and `read_only` from a model that has to read its bundle and writes to
+    /// `writable`.
+    ///
+    /// # Errors
+    /// As [`Sandbox::of`].
+    pub fn keeping(
+        protected: &[PathBuf],
+        read_only: &[PathBuf],
+        bundle_root: &Path,
+        writable: &[PathBuf],
+    ) -> Result<Self, StartError> {
+        let real_all = |paths: &[PathBuf]| paths.iter().map(|path| real(path)).collect();
+        let (writable, read_only) = (real_all(writable), real_all(read_only));
+        let sandbox = Self { writable, read_only, protected: Vec::new() }.protecting(protected);
+        let bundle = real(bundle_root);
         let writable = || sandbox.writable.iter().chain(landlock::always_writable());
         let exposed = |kept: &PathBuf, folder: &PathBuf| StartError::Exposed {
             kept: kept.clone(),
@@ -76,11 +92,20 @@ impl Sandbox {
     /// # Errors
     /// The system gives no thread, or `work` panicked.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> io::Result<T> {
+        self.within(|_| work())
+    }
+
+    /// Which walls stand around a model here: puts them up around a thread that ends at once.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn try_out(&self) -> io::Result<Isolation> {
+        Ok(Isolation::of_the_worker().with(self.within(|walls| walls)?))
+    }
+
+    fn within<T: Send>(&self, work: impl FnOnce(Confinement) -> T + Send) -> io::Result<T> {
         std::thread::scope(|scope| {
-            let confined = move || {
-                self.enter();
-                work()
-            };
+            let confined = move || work(self.enter());
             let thread = std::thread::Builder::new().name("confined".into()).spawn_scoped(scope, confined)?;
             thread.join().map_err(|_| io::Error::other("a confined thread panicked"))
         })

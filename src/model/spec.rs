@@ -249,3 +249,15 @@ pub enum StartError {
         folder: PathBuf,
     },
 }
+
+impl StartError {
+    /// What the user can do about it, where there is something.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        matches!(self, Self::Exposed { .. }).then_some(
+            "keep key, state, log, heartbeat and environment file outside of the bundle, TMPDIR and runtime.writable: \
+             ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE, ALLORA_STATE_DIR, ALLORA_LOG_FILE, \
+             ALLORA_HEARTBEAT_FILE, --env-file",
+        )
+    }
+}

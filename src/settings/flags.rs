@@ -53,6 +53,21 @@ impl Scope for Model {
     ];
 }
 
+/// Flags of a command that looks at all that a worker needs, and runs none.
+#[derive(Debug, Clone, Copy)]
+pub struct Doctor;
+
+impl Scope for Doctor {
+    const SETTINGS: &'static [Setting] = &[
+        Setting::BundleRoot,
+        Setting::TopicId,
+        Setting::Network,
+        Setting::Python,
+        Setting::StateDir,
+        Setting::HeartbeatFile,
+    ];
+}
+
 /// The argument of a command that looks at a bundle alone.
 #[derive(Debug, Clone, Copy)]
 pub struct Bundle;

@@ -50,6 +50,21 @@ pub enum OpenWalletError {
     },
 }
 
+impl OpenWalletError {
+    /// What the user can do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Mnemonic { .. } => "compare the words with your own copy of them",
+            Self::PrivateKey { .. } => "compare the digits with your own copy of them",
+            Self::File { .. } => {
+                "name a file that holds the key and nothing else, and that this user can read"
+            }
+            Self::OtherAddress { .. } => "give the key of that address, or unset ALLORA_WALLET_ADDR",
+        }
+    }
+}
+
 impl OpenedWallet {
     /// Opens the wallet of the key that the settings name. With `expected`, it must have that address.
     /// Reads a file at most: quick, but not for the runtime's threads.

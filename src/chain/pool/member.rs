@@ -9,11 +9,11 @@ use tokio::time::Instant;
 use crate::chain::rpc::{Endpoint, NodeStatus, RpcError};
 
 /// Blocks that an endpoint may be behind the best one before it is put behind.
-const LAG_BLOCKS: u64 = 2;
+pub const LAG_BLOCKS: u64 = 2;
 /// Blocks that it may be behind to be taken back. Less than [`LAG_BLOCKS`], so that nothing flaps.
 const CAUGHT_UP_BLOCKS: u64 = 1;
 /// Fast chains commit several blocks between two answers to one poll: that is no lag yet.
-const LAG_TIME: Duration = Duration::from_secs(1);
+pub const LAG_TIME: Duration = Duration::from_secs(1);
 /// First pause of an endpoint after a fault; doubles with each fault up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// Longest pause of an endpoint that goes on failing.
@@ -166,6 +166,7 @@ mod tests {
             time: head(height).time,
             block_time: None,
             catching_up,
+            date: None,
         }
     }
 

@@ -18,7 +18,7 @@ use futures::stream::FuturesUnordered;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-pub use self::member::Standing;
+pub use self::member::{LAG_BLOCKS, LAG_TIME, Standing};
 use self::{
     alias::Aliases,
     member::{Head, Member},

@@ -80,6 +80,8 @@ pub struct NodeStatus {
     pub block_time: Option<Duration>,
     /// Still syncing: it answers everything, from old state.
     pub catching_up: bool,
+    /// The `Date` of its answer, to the second: the clock of its machine, or of the proxy in front of it.
+    pub date: Option<SystemTime>,
 }
 
 /// An address of a CometBFT RPC server, with a connection pool of its own.
@@ -96,6 +98,7 @@ pub struct Endpoint {
 struct Answer {
     body: Vec<u8>,
     peer: Option<SocketAddr>,
+    date: Option<SystemTime>,
 }
 
 impl fmt::Debug for Endpoint {
@@ -148,8 +151,8 @@ impl Endpoint {
     /// # Errors
     /// See [`RpcError`].
     pub async fn status(&self, limit: Duration) -> Result<NodeStatus, RpcError> {
-        let (answer, peer) = self.call_peer(status::Request, limit).await?;
-        Ok(NodeStatus { peer, ..answer.into() })
+        let (answer, Answer { peer, date, .. }) = self.answer(status::Request, limit).await?;
+        Ok(NodeStatus { peer, date, ..answer.into() })
     }
 
     /// `abci_query` of the latest state.
@@ -204,19 +207,19 @@ impl Endpoint {
     }
 
     async fn call<R: SimpleRequest>(&self, request: R, limit: Duration) -> Result<R::Output, RpcError> {
-        Ok(self.call_peer(request, limit).await?.0)
+        Ok(self.answer(request, limit).await?.0)
     }
 
-    async fn call_peer<R: SimpleRequest>(
+    async fn answer<R: SimpleRequest>(
         &self,
         request: R,
         limit: Duration,
-    ) -> Result<(R::Output, Option<SocketAddr>), RpcError> {
+    ) -> Result<(R::Output, Answer), RpcError> {
         let body = request.into_json();
         match tokio::time::timeout(limit, self.exchange(&body, limit)).await {
             Ok(answer) => {
-                let Answer { body, peer } = answer?;
-                Ok((decode::<R>(&self.to_string(), &body)?, peer))
+                let answer = answer?;
+                Ok((decode::<R>(&self.to_string(), &answer.body)?, answer))
             }
             Err(_) => Err(RpcError::TimedOut { endpoint: self.to_string(), limit }),
         }
@@ -264,6 +267,7 @@ impl Endpoint {
             .body(body.to_owned());
         let response = request.send().await.map_err(lost)?;
         let (status, peer) = (response.status(), response.remote_addr());
+        let date = http::date(response.headers());
         let content = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let json = content.is_some_and(|content| content.starts_with("application/json"));
         // CometBFT sends its JSON-RPC errors with status 500; what limits rates in front of it may speak JSON too.
@@ -279,7 +283,7 @@ impl Endpoint {
             BodyError::TooLong(_) => self.not_rpc(error.to_string()),
             BodyError::Broken(error) => lost(error),
         })?;
-        Ok(Answer { body, peer })
+        Ok(Answer { body, peer, date })
     }
 
     fn not_rpc(&self, cause: String) -> RpcError {
@@ -319,6 +323,7 @@ impl From<status::Response> for NodeStatus {
             time: offset_date_time(sync.latest_block_time),
             block_time: mean_block_time(&sync),
             catching_up: sync.catching_up,
+            date: None,
         }
     }
 }

@@ -1,0 +1,206 @@
+//! What the chain says of the wallet and the topic.
+
+use std::sync::Arc;
+
+use super::check::{Check, Subject, in_full};
+use super::{Case, limited, nodes};
+use crate::chain::fees::{self, Day, FeeCaps, FeeError, GasEvidence, GasKind};
+use crate::chain::gas_price::GasPrice;
+use crate::chain::messages::Topic;
+use crate::chain::networks::{KnownNetwork, Remote};
+use crate::chain::outcome::Verdict;
+use crate::chain::query::{Client, QueryError, WindowStatus};
+use crate::journal::{Journal, Purpose, Reader, RoundKey, Timestamp};
+use crate::settings::Settings;
+use crate::wallet::Address;
+
+/// A balance for fewer transactions than this is worth a notice.
+const FEW: u128 = 20;
+
+/// What to do where a node that answered a moment ago does not.
+const AGAIN: &str = "ask again; if it stays so, name another endpoint in ALLORA_NETWORK";
+
+/// Asks one node everything at once.
+pub async fn look(
+    case: &Arc<Case>,
+    remote: &Remote,
+    address: Option<Address>,
+    client: Result<Client, Subject>,
+) -> Vec<Check> {
+    let client = match client {
+        Ok(client) => client.within(nodes::LIMIT),
+        Err(awaited) => {
+            let subjects = [Subject::Balance, Subject::Registration, Subject::Whitelist, Subject::Topic];
+            return subjects.map(|subject| subject.awaits(awaited)).into();
+        }
+    };
+    let topic_id = case.settings.topic_id;
+    let topic = async {
+        let topic_id = topic_id?;
+        Some(tokio::try_join!(client.topic(topic_id), client.is_topic_active(topic_id)))
+    };
+    let window = async { Some(client.window_status(topic_id?, address.as_ref()?).await) };
+    let balance = async { Some(tokio::join!(client.balance(address.as_ref()?), client.gas_price())) };
+    let (topic, window, balance) = tokio::join!(topic, window, balance);
+
+    let is_new = matches!(&window, Some(Ok(window)) if !window.is_registered);
+    let kind = if is_new { GasKind::Register } else { GasKind::Payload };
+    let balance = match (balance, &address) {
+        (Some((balance, price)), Some(address)) => {
+            let history = History::of(case, &client, address, kind).await;
+            let price = price.unwrap_or(GasPrice::from_uallo(remote.min_gas_price));
+            self::balance(&case.settings, &client, address, balance, (kind, price), history)
+        }
+        _ => Subject::Balance.awaits(Subject::Key),
+    };
+    let creator = topic.as_ref().and_then(|topic| Some(topic.as_ref().ok()?.0.creator.clone()));
+    let (registration, whitelist) = match (&address, &window, topic_id) {
+        (Some(address), Some(window), Some(topic_id)) => {
+            (registration(window, address), whitelist(window, address, topic_id, creator.as_deref()))
+        }
+        (None, _, _) => (Subject::Registration.awaits(Subject::Key), Subject::Whitelist.awaits(Subject::Key)),
+        _ => (Subject::Registration.awaits(Subject::Topic), Subject::Whitelist.awaits(Subject::Topic)),
+    };
+    let topic = match topic_id {
+        // The bundle may name one.
+        None if case.manifest.is_none() => Subject::Topic.awaits(Subject::Bundle),
+        _ => self::topic(topic_id, topic),
+    };
+    vec![balance, registration, whitelist, topic]
+}
+
+/// What the journal knows of earlier transactions.
+#[derive(Debug, Default)]
+struct History {
+    last_used: Option<u64>,
+    spent_today: u128,
+}
+
+impl History {
+    async fn of(case: &Arc<Case>, client: &Client, address: &Address, kind: GasKind) -> Self {
+        let chain_id = client.pool().chain_id().unwrap_or_default();
+        let path = Journal::path_of(&case.settings.state_dir, chain_id, &address.to_string());
+        let topic_id = case.settings.topic_id.unwrap_or_default();
+        let purpose = match kind {
+            GasKind::Payload => Purpose::Payload(RoundKey { topic_id, nonce: 0 }),
+            GasKind::Register => Purpose::Registration { topic_id },
+        };
+        let read = move |_: &Case| {
+            let reader = Reader::open(&path).ok()?;
+            let spent_today = reader.spent_on_day_of(Timestamp::now()).ok()?.0;
+            Some(Self { last_used: reader.last_gas_used(purpose).ok()?, spent_today })
+        };
+        // Without a journal there is none.
+        limited(case, read).await.flatten().unwrap_or_default()
+    }
+}
+
+fn balance(
+    settings: &Settings,
+    client: &Client,
+    address: &Address,
+    balance: Result<u128, QueryError>,
+    (kind, price): (GasKind, GasPrice),
+    History { last_used, spent_today }: History,
+) -> Check {
+    let subject = Subject::Balance;
+    let balance = match balance {
+        Ok(balance) => balance,
+        Err(error) => return subject.failed(in_full(&error), AGAIN),
+    };
+    let caps = FeeCaps { per_transaction: settings.max_fee, per_day: settings.max_fee_per_day };
+    let gas_limit = fees::gas_limit(kind, GasEvidence { simulated: None, last_used });
+    let day = Day { spent: spent_today, charge: client.charges().of(kind) };
+    let needed = match caps.fee(gas_limit, price, settings.fee_tier, day) {
+        Ok(fee) => fee.amount.saturating_add(day.charge).max(1),
+        Err(today @ FeeError::PerDay { .. }) => {
+            let fix = "wait for 00:00 UTC, or raise ALLORA_MAX_FEE_PER_DAY";
+            return subject.warning(format_args!("{balance} uallo; {today}"), fix);
+        }
+        Err(never) => {
+            return subject.failed(format_args!("{balance} uallo; {never}"), "raise ALLORA_MAX_FEE");
+        }
+    };
+    let has = format!("{balance} uallo, and the next transaction takes about {needed}");
+    let known = client.pool().chain_id().and_then(KnownNetwork::of_chain);
+    let fix = |amount: u128| match known.and_then(|network| network.faucet_page) {
+        Some(page) => {
+            format!("ask {page} for money for {address}, or set ALLORA_API_KEY and `run` asks for it")
+        }
+        None => format!("send at least {amount} uallo to {address}"),
+    };
+    if balance < needed {
+        let is_given = settings.api_key.is_some() && known.is_some_and(|network| network.faucet.is_some());
+        return match is_given {
+            true => subject.warning(has, "none is needed: `run` asks the faucet"),
+            false => subject.failed(has, fix(needed - balance)),
+        };
+    }
+    match balance / needed {
+        few if few < FEW => subject.warning(format_args!("{has}: enough for {few}"), fix(needed * FEW)),
+        _ => subject.ok(has),
+    }
+}
+
+fn registration(window: &Result<WindowStatus, QueryError>, address: &Address) -> Check {
+    let subject = Subject::Registration;
+    match window {
+        Ok(WindowStatus { is_registered: true, .. }) => subject.ok(format_args!("{address} is registered")),
+        Ok(_) => subject.warning(
+            format_args!("{address} is not registered yet"),
+            "none is needed: `run` registers it once the model is loaded, when the wallet can pay for it",
+        ),
+        Err(error) => unknown(subject, error),
+    }
+}
+
+fn whitelist(
+    window: &Result<WindowStatus, QueryError>,
+    address: &Address,
+    topic_id: u64,
+    creator: Option<&str>,
+) -> Check {
+    let subject = Subject::Whitelist;
+    match window {
+        Ok(WindowStatus { is_whitelisted: true, .. }) => subject.ok(format_args!("{address} may submit")),
+        Ok(_) => {
+            let owner = creator.map(|creator| format!(", {creator},")).unwrap_or_default();
+            let detail = format!("the whitelist of topic {topic_id} does not have {address}");
+            subject.failed(detail, format!("ask the topic's owner{owner} to add it"))
+        }
+        Err(error) => unknown(subject, error),
+    }
+}
+
+fn unknown(subject: Subject, error: &QueryError) -> Check {
+    if is_no_topic(error) { subject.awaits(Subject::Topic) } else { subject.failed(in_full(error), AGAIN) }
+}
+
+fn is_no_topic(error: &QueryError) -> bool {
+    matches!(error.verdict(), Some(Verdict::UnknownTopic | Verdict::NotFound))
+}
+
+fn topic(topic_id: Option<u64>, topic: Option<Result<(Topic, bool), QueryError>>) -> Check {
+    let subject = Subject::Topic;
+    let (Some(topic_id), Some(topic)) = (topic_id, topic) else {
+        return subject.failed(
+            "no topic is set",
+            "set allora.topic_id in model.yaml, or ALLORA_TOPIC_ID, or --topic-id",
+        );
+    };
+    match topic {
+        Ok((topic, true)) => {
+            let (epoch, window) = (topic.epoch_length, topic.worker_submission_window);
+            subject.ok(format_args!("topic {topic_id}: every {epoch} blocks a window of {window}"))
+        }
+        Ok((_, false)) => subject.failed(
+            format_args!("topic {topic_id} is not active: it opens no windows"),
+            "wait until it is funded and has enough weight, or answer another topic",
+        ),
+        Err(error) if is_no_topic(&error) => subject.failed(
+            format_args!("there is no topic {topic_id} on this chain"),
+            "mend --topic-id, ALLORA_TOPIC_ID or allora.topic_id",
+        ),
+        Err(error) => subject.failed(in_full(&error), AGAIN),
+    }
+}

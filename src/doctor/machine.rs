@@ -1,0 +1,146 @@
+//! What the worker keeps on this machine: key, state folder, heartbeat, and the walls around the model.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Case;
+use super::check::{Check, Subject, in_full};
+use crate::bundle::Network;
+use crate::health::{self, Heartbeat, HeartbeatFile, Instant, Probe};
+use crate::journal::{self, OpenError, Reader};
+use crate::model::{Sandbox, StartError};
+use crate::settings::KeySource;
+use crate::wallet::{Address, OpenedWallet};
+
+/// What [`look`] looks at.
+pub const SUBJECTS: [Subject; 3] = [Subject::StateDir, Subject::Heartbeat, Subject::Isolation];
+
+/// The key, and the address that it gives.
+pub fn key(case: &Case) -> (Check, Option<Address>) {
+    let subject = Subject::Key;
+    let settings = &case.settings;
+    let Some(key) = &settings.key else {
+        return if settings.network == Network::Devnet {
+            (
+                subject.ok("none is set, and none is needed: `run` takes a funded account of its own chain"),
+                None,
+            )
+        } else {
+            let fix = "put the mnemonic into a file of its own, and name it in ALLORA_MNEMONIC_FILE";
+            (subject.failed("no key is set", fix), None)
+        };
+    };
+    let opened = match OpenedWallet::open(key, settings.wallet_address_expected.as_deref()) {
+        Ok(opened) => opened,
+        Err(error) => return (subject.failed(in_full(&error), error.hint()), None),
+    };
+    let address = opened.wallet.address().clone();
+    let file = match key {
+        KeySource::MnemonicFile(path) | KeySource::PrivateKeyFile(path) => std::slice::from_ref(path),
+        KeySource::Mnemonic(_) | KeySource::PrivateKey(_) => &[],
+    };
+    let check = match (exposure(case, file, &[]), opened.notice) {
+        (Some(exposed), _) => subject.failed(&exposed, exposed.hint().unwrap_or_default()),
+        (None, Some(notice)) => {
+            let (found, fix) = notice.split_once(": ").unwrap_or((&notice, ""));
+            subject.warning(format_args!("{address}; {found}"), fix)
+        }
+        (None, None) => subject.ok(format_args!("{address}, by {}", key.setting().row().env)),
+    };
+    (check, Some(address))
+}
+
+/// State folder, heartbeat, walls.
+pub fn look(case: &Case) -> Vec<Check> {
+    let heartbeat = health::read(&case.settings.heartbeat_file);
+    let why_not = match &heartbeat {
+        Ok(heartbeat) => Probe::Live.judge(heartbeat, &Instant::now()).why().map(ToOwned::to_owned),
+        Err(unread) => Some(unread.to_string()),
+    };
+    let worker = heartbeat.ok().filter(|_| why_not.is_none());
+    vec![state_dir(case, worker.as_ref()), self::heartbeat(case, worker.as_ref(), why_not), isolation(case)]
+}
+
+fn state_dir(case: &Case, worker: Option<&Heartbeat>) -> Check {
+    let subject = Subject::StateDir;
+    let folder = &case.settings.state_dir;
+    if let Some(exposed) = exposure(case, std::slice::from_ref(folder), &[]) {
+        return subject.failed(&exposed, exposed.hint().unwrap_or_default());
+    }
+    let unusable = |error: OpenError| subject.failed(in_full(&error), error.hint());
+    let journals = match writable(folder).and_then(|()| journal::files(folder)) {
+        Ok(journals) => journals,
+        Err(source) => return unusable(OpenError::Folder { path: folder.clone(), source }),
+    };
+    for path in &journals {
+        if let Err(source) = fs::OpenOptions::new().write(true).open(path) {
+            return unusable(OpenError::Folder { path: path.clone(), source });
+        }
+        if let Err(source) = Reader::open(path) {
+            return unusable(OpenError::Unusable { path: path.clone(), source });
+        }
+    }
+    let shown = folder.display();
+    let is_here = |worker: &&Heartbeat| worker.journal.as_ref().is_some_and(|path| journals.contains(path));
+    match (worker.filter(is_here), journals.len()) {
+        (Some(worker), _) => {
+            subject.ok(format_args!("{shown}, in use by the worker, process {}", worker.pid))
+        }
+        (None, 0) if !folder.exists() => subject.ok(format_args!("{shown}, which the first `run` makes")),
+        (None, 0) => subject.ok(format_args!("{shown}, no journal yet")),
+        (None, 1) => subject.ok(format_args!("{shown}, 1 journal")),
+        (None, many) => subject.ok(format_args!("{shown}, {many} journals")),
+    }
+}
+
+/// Whether files can be made in a folder, or in the one in which it would be made.
+fn writable(folder: &Path) -> io::Result<()> {
+    let folder = std::path::absolute(folder)?;
+    let there = folder.ancestors().find(|folder| folder.symlink_metadata().is_ok()).unwrap_or(&folder);
+    tempfile::tempfile_in(there).map(drop)
+}
+
+fn heartbeat(case: &Case, worker: Option<&Heartbeat>, why_not: Option<String>) -> Check {
+    let subject = Subject::Heartbeat;
+    let path = &case.settings.heartbeat_file;
+    if let Some(exposed) = exposure(case, &[], std::slice::from_ref(path)) {
+        return subject.failed(&exposed, exposed.hint().unwrap_or_default());
+    }
+    if let Err(error) = HeartbeatFile::new(path).check_writable() {
+        return subject
+            .failed(in_full(&error), "choose a file in a folder that can be written with --heartbeat-file");
+    }
+    let shown = path.display();
+    match (worker, why_not) {
+        (Some(worker), _) => {
+            let (pid, phase) = (worker.pid, worker.phase.as_str());
+            subject.ok(format_args!("{shown}, of the worker, process {pid}, in phase {phase}"))
+        }
+        (None, Some(why)) => subject.ok(format_args!("{shown} can be written; {why}")),
+        (None, None) => subject.ok(shown),
+    }
+}
+
+fn isolation(case: &Case) -> Check {
+    let subject = Subject::Isolation;
+    let fix = "run it on Linux 6.12 or later, in a container that lets Landlock and seccomp through: \
+               docs/isolation.md has what each wall needs";
+    match Sandbox::default().protecting(&case.settings.private_paths()).try_out() {
+        Ok(walls) if walls.missing().is_empty() => subject.ok("every wall around the model stands"),
+        Ok(walls) => {
+            let missing = walls.missing().join(", ");
+            subject.warning(format_args!("this system does not keep the model apart by: {missing}"), fix)
+        }
+        Err(error) => subject.failed(in_full(&error), "let this user start more threads: `ulimit -u`"),
+    }
+}
+
+/// Why the worker would not start: what it keeps from the model lies within the model's reach.
+fn exposure(case: &Case, protected: &[PathBuf], read_only: &[PathBuf]) -> Option<StartError> {
+    let manifest = case.manifest.as_ref()?;
+    // Stands for the scratch folder, whose name is drawn.
+    let scratch = std::env::temp_dir().join("bootstrap-scratch");
+    let writable: Vec<_> = manifest.runtime.writable.iter().cloned().chain([scratch]).collect();
+    Sandbox::keeping(protected, read_only, &manifest.root, &writable).err()
+}

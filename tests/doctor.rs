@@ -1,0 +1,393 @@
+//! `bootstrap doctor`: each thing that can be wrong, made wrong, with a real chain and real files.
+#![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
+
+#[path = "support/bench.rs"]
+mod bench;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use bench::{Bench, manual, quick};
+use bootstrap::devnet::{Fault, FaultKind, Options, Whitelist};
+use serde_json::Value;
+
+const CODE: &str = "def predict():\n    return 1\n";
+
+const NAMES: [&str; 15] = [
+    "bundle",
+    "python",
+    "packages",
+    "key",
+    "state_dir",
+    "heartbeat",
+    "isolation",
+    "endpoint",
+    "chain_id",
+    "synced",
+    "clock",
+    "balance",
+    "registration",
+    "whitelist",
+    "topic",
+];
+
+/// What a doctor said.
+struct Said {
+    code: i32,
+    document: Value,
+}
+
+impl Said {
+    fn of(bench: &Bench, command: &mut Command) -> Self {
+        let output = command.output().unwrap();
+        let text = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        for account in bench.devnet.accounts() {
+            assert!(!text.contains(&account.private_key) && !text.contains(&account.mnemonic), "{text}");
+        }
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{text}"));
+        let names: Vec<_> = document["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|check| check["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(names, NAMES);
+        let code = output.status.code().unwrap();
+        assert_eq!(document["ok"] == true, code == 0, "{document:#}");
+        let said = Self { code, document };
+        for check in said.checks() {
+            let is_told = check["fix"].as_str().is_some_and(|fix| !fix.is_empty());
+            assert_eq!(
+                is_told,
+                ["warning", "failed"].contains(&check["status"].as_str().unwrap()),
+                "{check}"
+            );
+        }
+        said
+    }
+
+    fn checks(&self) -> &[Value] {
+        self.document["checks"].as_array().unwrap()
+    }
+
+    fn check(&self, name: &str) -> (&str, &str) {
+        let check = self.checks().iter().find(|check| check["name"] == name).unwrap();
+        (check["status"].as_str().unwrap(), check["detail"].as_str().unwrap())
+    }
+
+    /// The one of this name says so, in these words.
+    fn says(&self, name: &str, status: &str, words: &str) -> &Self {
+        let (is, detail) = self.check(name);
+        assert!(is == status && detail.contains(words), "{name}: {is}, {detail}");
+        self
+    }
+
+    /// Nothing else fails.
+    fn alone(&self, name: &str) -> &Self {
+        let failed: Vec<_> = self.checks().iter().filter(|check| check["status"] == "failed").collect();
+        assert!(failed.len() == 1 && failed[0]["name"] == name, "{failed:#?}");
+        self
+    }
+
+    fn fix(&self, name: &str) -> &str {
+        self.checks().iter().find(|check| check["name"] == name).unwrap()["fix"].as_str().unwrap()
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn command(bench: &Bench) -> Command {
+    let mut command = bench.bootstrap();
+    command.args(["doctor", "--json"]);
+    command
+}
+
+fn examine(bench: &Bench) -> Said {
+    Said::of(bench, &mut command(bench))
+}
+
+/// The same with one setting changed.
+fn examine_with(bench: &Bench, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Said {
+    Said::of(bench, command(bench).env(name, value))
+}
+
+/// A worker that could answer a window of a chain with some blocks.
+fn healthy() -> Bench {
+    Bench::registered(manual(), CODE)
+}
+
+#[test]
+fn everything_is_well_or_says_what_it_waits_for() {
+    let bench = healthy();
+    let said = examine(&bench);
+    for name in NAMES.iter().filter(|name| **name != "isolation") {
+        said.says(name, "ok", "");
+    }
+    assert_eq!(said.code, 0);
+    said.says("key", "ok", &bench.address()).says("chain_id", "ok", bench.devnet.chain_id());
+    said.says("state_dir", "ok", "which the first `run` makes").says("synced", "ok", "at height");
+    assert!(!bench.folder.path().join("state").exists(), "it writes nothing");
+
+    let nothing = Said::of(&bench, command(&bench).env("BUNDLE_ROOT", "/nowhere").env("ALLORA_NETWORK", ""));
+    nothing.says("bundle", "failed", "/nowhere").alone("bundle").says(
+        "python",
+        "skipped",
+        "waits for `bundle`",
+    );
+    nothing.says("endpoint", "skipped", "waits for `bundle`").says("key", "ok", "");
+    assert_eq!(nothing.code, 1);
+
+    let embedded =
+        Said::of(&bench, command(&bench).env("ALLORA_NETWORK", "devnet").env("ALLORA_PRIVATE_KEY", ""));
+    embedded.says("key", "ok", "none is needed").says(
+        "endpoint",
+        "skipped",
+        "starts this chain inside itself",
+    );
+    assert_eq!(embedded.code, 0);
+}
+
+#[test]
+fn the_wallet_and_the_topic() {
+    let bench = Bench::registered(Options { whitelist: Whitelist::On, ..manual() }, CODE);
+    let (devnet, address) = (&bench.devnet, bench.address());
+    let said = examine(&bench);
+    said.says("whitelist", "failed", &address).alone("whitelist");
+    assert!(said.fix("whitelist").starts_with("ask the topic's owner, allo1"), "{}", said.fix("whitelist"));
+    devnet.set_whitelisted(1, &address, true).unwrap();
+    devnet.set_registered(1, &address, false).unwrap();
+    devnet.mine(1).unwrap();
+    let said = examine(&bench);
+    said.says("whitelist", "ok", "").says("registration", "warning", "not registered yet");
+    assert_eq!(said.code, 0, "`run` registers it");
+
+    devnet.set_registered(1, &address, true).unwrap();
+    devnet.set_balance(&address, 5).unwrap();
+    devnet.set_topic_active(1, false).unwrap();
+    devnet.mine(1).unwrap();
+    let said = examine(&bench);
+    said.says("balance", "failed", "5 uallo, and the next transaction takes about");
+    assert!(said.fix("balance").contains(&format!("uallo to {address}")), "{}", said.fix("balance"));
+    said.says("topic", "failed", "topic 1 is not active");
+    assert_eq!(said.code, 1);
+
+    devnet.set_balance(&address, 1_000_000).unwrap();
+    devnet.mine(1).unwrap();
+    examine(&bench).says("balance", "warning", "enough for ").alone("topic");
+    let said = examine_with(&bench, "ALLORA_MAX_FEE", "7");
+    said.says("balance", "failed", "`max_fee`");
+    let said = examine_with(&bench, "ALLORA_MAX_FEE_PER_DAY", "7");
+    said.says("balance", "warning", "`max_fee_per_day`");
+
+    let said = examine_with(&bench, "ALLORA_TOPIC_ID", "99");
+    said.says("topic", "failed", "there is no topic 99").says("whitelist", "skipped", "waits for `topic`");
+}
+
+#[test]
+fn the_key() {
+    let bench = healthy();
+    let at = |name: &str| bench.folder.path().join(name);
+    let with_file = |path: &Path| {
+        Said::of(&bench, command(&bench).env("ALLORA_PRIVATE_KEY", "").env("ALLORA_PRIVATE_KEY_FILE", path))
+    };
+    let write = |name: &str, mode| {
+        fs::create_dir_all(at(name).parent().unwrap()).unwrap();
+        fs::write(at(name), &bench.devnet.accounts()[0].private_key).unwrap();
+        fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).unwrap();
+        at(name)
+    };
+    let none = examine_with(&bench, "ALLORA_PRIVATE_KEY", "");
+    none.says("key", "failed", "no key is set").alone("key").says("balance", "skipped", "waits for `key`");
+    none.says("topic", "ok", "topic 1");
+    with_file(&write("keys/key", 0o600)).says("key", "ok", "ALLORA_PRIVATE_KEY_FILE");
+    let open = with_file(&write("keys/open", 0o644));
+    open.says("key", "warning", "others can read");
+    assert!(open.fix("key").starts_with("chmod 600 "), "{}", open.fix("key"));
+    with_file(&write("bundle/artifacts/key", 0o600))
+        .says("key", "failed", "belongs to the worker")
+        .alone("key");
+    with_file(&at("keys/none")).says("key", "failed", "No such file").alone("key");
+    fs::write(at("keys/open"), "c0ffee").unwrap();
+    with_file(&at("keys/open")).says("key", "failed", "ALLORA_PRIVATE_KEY_FILE is not usable");
+    examine_with(&bench, "ALLORA_WALLET_ADDR", "allo1other").says("key", "failed", "allo1other").alone("key");
+}
+
+#[test]
+fn the_state_folder_and_the_heartbeat() {
+    let bench = healthy();
+    let at = |name: &str| bench.folder.path().join(name);
+    fs::write(at("file"), "").unwrap();
+    for place in ["file", "file/below", "bundle/state"] {
+        examine_with(&bench, "ALLORA_STATE_DIR", at(place)).alone("state_dir");
+    }
+    // Root may write into every folder but those of the kernel.
+    examine_with(&bench, "ALLORA_STATE_DIR", "/proc/state").says("state_dir", "failed", "/proc/state");
+    fs::create_dir(at("spoilt")).unwrap();
+    fs::write(at("spoilt/a.b.journal"), "certainly not a journal").unwrap();
+    let spoilt = examine_with(&bench, "ALLORA_STATE_DIR", at("spoilt"));
+    spoilt.says("state_dir", "failed", "a.b.journal").alone("state_dir");
+
+    let missing = examine_with(&bench, "ALLORA_HEARTBEAT_FILE", at("missing/heartbeat"));
+    missing.says("heartbeat", "failed", "missing/heartbeat").alone("heartbeat");
+    examine_with(&bench, "ALLORA_HEARTBEAT_FILE", at("keys")).says("heartbeat", "ok", "");
+    fs::create_dir(at("taken")).unwrap();
+    examine_with(&bench, "ALLORA_HEARTBEAT_FILE", at("taken")).alone("heartbeat");
+    examine_with(&bench, "ALLORA_HEARTBEAT_FILE", "/dev/shm/heartbeat").alone("heartbeat");
+}
+
+#[test]
+fn beside_a_running_worker() {
+    let bench = healthy();
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    let said = examine(&bench);
+    let pid = format!("process {}", worker.pid());
+    said.says("state_dir", "ok", &format!("in use by the worker, {pid}")).says("heartbeat", "ok", &pid);
+    assert_eq!(said.code, 0);
+    // It still has its journal, and answers.
+    bench.mine_to_opening();
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.devnet.mine(1).unwrap();
+    bench.until_a_round_is("admitted");
+    assert_eq!(worker.stop(), Some(0), "{}", bench.log());
+    examine(&bench).says("state_dir", "ok", "1 journal").says("heartbeat", "ok", "the worker has stopped");
+}
+
+#[test]
+fn the_bundle_and_its_python() {
+    let bench = healthy();
+    let at = |name: &str| bench.folder.path().join("bundle").join(name);
+    let manifest = fs::read_to_string(at("model.yaml")).unwrap();
+    fs::write(at("notes.txt"), "BEGIN\n-----BEGIN PRIVATE KEY-----\n").unwrap();
+    let said = examine(&bench);
+    said.says("bundle", "failed", "notes.txt:2:1").alone("bundle").says("python", "ok", "Python 3");
+    assert!(said.fix("bundle").starts_with("`bootstrap check "), "{}", said.fix("bundle"));
+    fs::remove_file(at("notes.txt")).unwrap();
+
+    fs::write(at("model.yaml"), manifest.replace(">=3.9", "3.9")).unwrap();
+    let python = fake_python(bench.folder.path());
+    let said = examine_with(&bench, "ALLORA_PYTHON", &python);
+    said.says("python", "failed", "it is Python 3.12.1").alone("python");
+    said.says("packages", "skipped", "waits for `python`");
+    examine_with(&bench, "ALLORA_PYTHON", "/nowhere/python").says("python", "failed", "/nowhere/python");
+
+    fs::write(at("model.yaml"), format!("{manifest}surprise: 1\n")).unwrap();
+    let said = examine(&bench);
+    said.says("bundle", "failed", "model.yaml:")
+        .says("python", "skipped", "waits for `bundle`")
+        .alone("bundle");
+}
+
+/// Says that it is Python 3.12.1.
+fn fake_python(folder: &Path) -> std::path::PathBuf {
+    let path = folder.join("fake-python");
+    fs::write(&path, "#!/bin/sh\nprintf 'cpython\\0003.12.1\\0\\0/p/python\\0'\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[test]
+fn the_packages() {
+    let bench = healthy();
+    let root = bench.folder.path().join("bundle");
+    let python = std::env::var_os("ALLORA_PYTHON").unwrap_or_else(|| "python3".into());
+    let venv = ["-m", "venv", "--without-pip"];
+    assert!(Command::new(python).args(venv).arg(root.join(".venv")).status().unwrap().success());
+    let wanted =
+        "here==1.2  # pinned\nOther_Name[x]==2\nnot.here\nnowhere; sys_platform == 'win32'\n--no-deps\n";
+    fs::write(root.join("requirements.txt"), wanted).unwrap();
+    let packages = fs::read_dir(root.join(".venv/lib")).unwrap().next().unwrap().unwrap();
+    let packages = packages.path().join("site-packages");
+    for (folder, name, version) in [("here", "here", "1.2.0"), ("other_name", "Other.Name", "1.9")] {
+        let folder = packages.join(format!("{folder}-{version}.dist-info"));
+        fs::create_dir(&folder).unwrap();
+        let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
+        fs::write(folder.join("METADATA"), metadata).unwrap();
+    }
+    let examine = || Said::of(&bench, command(&bench).env_remove("ALLORA_PYTHON"));
+    let config = root.join(".venv/pyvenv.cfg");
+    let alone = fs::read_to_string(&config).unwrap();
+    // With and without the packages of the base, of which pip may be one.
+    for config_text in [alone.clone(), alone.replace("= false", "= true")] {
+        fs::write(&config, config_text).unwrap();
+        let said = examine();
+        let wrong = "Other_Name[x]==2 is wanted, 1.9 is installed; not.here is not installed";
+        said.says("packages", "failed", wrong).alone("packages");
+        let fix = said.fix("packages");
+        assert!(fix.contains("bundle/.venv/bin/python -m pip install -r "), "{fix}");
+    }
+    fs::write(root.join("requirements.txt"), "here==1.2\n").unwrap();
+    examine().says("packages", "ok", "the one that is required is installed");
+}
+
+#[test]
+fn a_system_without_landlock() {
+    let bench = healthy();
+    let script = include_str!("isolation/without_landlock.py");
+    let plain = command(&bench);
+    let mut command = Command::new(std::env::var_os("ALLORA_PYTHON").unwrap_or_else(|| "python3".into()));
+    command.args(["-c", script]).arg(plain.get_program()).args(plain.get_args()).env_clear();
+    command.env("PATH", std::env::var_os("PATH").unwrap());
+    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let said = Said::of(&bench, &mut command);
+    said.says("isolation", "warning", "landlock, signals");
+    assert_eq!(said.code, 0, "the worker runs on all the same");
+}
+
+#[test]
+fn the_nodes() {
+    let bench = Bench::registered(quick(), CODE);
+    let devnet = &bench.devnet;
+    bench.until("some blocks", |bench| (bench.devnet.height().unwrap() > 30).then_some(()));
+    let dead = "http://127.0.0.1:1";
+    let said = examine_with(&bench, "ALLORA_NETWORK", dead);
+    said.says("endpoint", "failed", dead).alone("endpoint").says(
+        "chain_id",
+        "skipped",
+        "waits for `endpoint`",
+    );
+    said.says("balance", "skipped", "waits for `endpoint`").says("synced", "skipped", "waits for `endpoint`");
+    assert_eq!(said.code, 69);
+    let mut both = command(&bench);
+    let said = Said::of(&bench, both.env("ALLORA_NETWORK", dead).env("ALLORA_PRIVATE_KEY", ""));
+    assert_eq!(said.code, 1, "the key is wrong too");
+
+    let second = devnet.open_endpoint().unwrap();
+    let three = format!("{dead},{},http://user:word@{}", devnet.rpc_url(), second.address());
+    let examine_three = || examine_with(&bench, "ALLORA_NETWORK", &three);
+    let said = examine_three();
+    said.says("endpoint", "warning", "1 of 3 fail").says("topic", "ok", "");
+    assert_eq!(said.code, 0);
+    assert!(!said.document.to_string().contains("word"), "{}", said.document);
+    second.fault(Fault::new(FaultKind::WrongChainId)).unwrap();
+    examine_three().says("chain_id", "warning", "not used: ").says("topic", "ok", "");
+    second.clear_faults();
+    second.fault(Fault::new(FaultKind::Lag { blocks: 25 })).unwrap();
+    examine_three().says("synced", "warning", "blocks behind").says("topic", "ok", "");
+    devnet.fault(Fault::new(FaultKind::CatchingUp)).unwrap();
+    second.clear_faults();
+    examine_three().says("synced", "warning", "still syncing").says("topic", "ok", "");
+
+    let said = examine(&bench);
+    said.says("synced", "failed", "still syncing").alone("synced").says(
+        "balance",
+        "skipped",
+        "waits for `synced`",
+    );
+    assert_eq!(said.code, 69);
+    devnet.clear_faults();
+    let said = examine_with(&bench, "ALLORA_CHAIN_ID", "allora-testnet-1");
+    said.says("chain_id", "failed", "expected `allora-testnet-1`").alone("chain_id");
+    said.says("balance", "skipped", "waits for `chain_id`");
+    assert_eq!(said.code, 1);
+
+    devnet.fault(Fault::new(FaultKind::HalfOpen)).unwrap();
+    examine(&bench).says("endpoint", "failed", "gave no answer within").alone("endpoint");
+    devnet.clear_faults();
+    devnet.fault(Fault::new(FaultKind::Html).on("abci_query")).unwrap();
+    examine(&bench).says("endpoint", "failed", "does not speak CometBFT JSON-RPC").alone("endpoint");
+}
