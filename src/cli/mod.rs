@@ -14,6 +14,7 @@ mod model;
 mod predict;
 mod probe;
 mod problems;
+mod progress;
 mod render;
 mod report;
 mod run;

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
+use super::progress::{self, Loading};
 use super::{Exit, Outcome, Report, environment, logging, model};
 use crate::bundle::Manifest;
 use crate::chain::decimal::Decimal;
@@ -67,7 +68,7 @@ impl Args {
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Report::new(Exit::Internal, error))?;
-        match runtime.block_on(predict(spec, call))? {
+        match runtime.block_on(predict(spec, call, &settings))? {
             Ok(predicted) => {
                 self.show(&predicted);
                 Ok(Exit::Done)
@@ -128,9 +129,15 @@ impl Args {
 }
 
 /// Loads the model, asks it once, and stops it.
-async fn predict(spec: ModelSpec, call: Call) -> Result<Result<Predicted, Unpredicted>, Report> {
+async fn predict(
+    spec: ModelSpec,
+    call: Call,
+    settings: &Settings,
+) -> Result<Result<Predicted, Unpredicted>, Report> {
     adopt_orphans().map_err(|error| Report::new(Exit::Internal, error))?;
+    let loading = Loading::within(spec.load_limit);
     let model = Model::start(spec)?;
+    let _line = progress::show(settings, progress::of_model(model.watch(), loading));
     let outcome = tokio::select! {
         outcome = ask(&model, call) => outcome,
         // Without a handler for it there is nothing to wait for.

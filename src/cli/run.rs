@@ -6,9 +6,11 @@ use std::time::Duration;
 use time::format_description::well_known::{Iso8601, Rfc3339};
 use time::{Date, OffsetDateTime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::progress::{self, Loading};
 use super::{Exit, Outcome, Report, environment, logging, model};
 use crate::bundle::{Manifest, SensitiveUrl};
 use crate::chain::fees::FeeCaps;
@@ -16,7 +18,7 @@ use crate::chain::gas_price::GasPrice;
 use crate::chain::networks::{LOCAL_MIN_GAS_PRICE, Remote};
 use crate::chain::pool::Pool;
 use crate::devnet::{self, Devnet};
-use crate::health::HeartbeatFile;
+use crate::health::{Heartbeat, HeartbeatFile};
 use crate::journal;
 use crate::logs::{LogFile, LogFileError};
 use crate::model::{Model, ModelSpec, adopt_orphans};
@@ -118,8 +120,12 @@ impl Args {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
+        let (turns, heard) = watch::channel(None);
+        let loading = Loading::within(manifest.runtime.load_seconds);
+        let line = progress::show(&settings, progress::of_worker(heard, loading));
         let spec = model::spec(&manifest, &settings)?;
-        let ended = runtime.block_on(self.work(&manifest, settings, spec, stopping));
+        let ended = runtime.block_on(self.work(&manifest, settings, spec, turns, stopping));
+        drop(line);
         // A task that hangs in a call of the system must not hold the process.
         runtime.shutdown_timeout(Duration::from_secs(1));
         ended
@@ -130,6 +136,7 @@ impl Args {
         manifest: &Manifest,
         settings: Settings,
         mut spec: ModelSpec,
+        turns: watch::Sender<Option<Heartbeat>>,
         stopping: CancellationToken,
     ) -> Outcome {
         adopt_orphans().map_err(|error| Report::new(Exit::Internal, error))?;
@@ -162,6 +169,7 @@ impl Args {
             polling_interval: settings.polling_interval,
             state_dir: settings.state_dir.clone(),
             heartbeat: HeartbeatFile::new(&settings.heartbeat_file),
+            turns,
             goal: self.goal(),
             until: self.until,
             stopping,
@@ -181,7 +189,6 @@ impl Args {
                 let until = self.wait.map(|seconds| Instant::now() + Duration::from_secs(seconds));
                 Goal::Once { until }
             }
-
             None => Goal::Forever,
         }
     }

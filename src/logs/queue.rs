@@ -4,12 +4,14 @@
 //! logs, in the middle of a window. So each place that lines go to has a thread of its own, and lines that find
 //! its queue full are dropped and counted.
 
-use std::io::{self, Write, stderr};
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use super::status_line;
 
 /// Lines that wait at most: four seconds of a thousand a second.
 const CAPACITY: usize = 4_096;
@@ -34,7 +36,7 @@ impl Sink for Stderr {
 
     fn write(&mut self, line: &[u8]) {
         // A log that nobody can read any more is no reason to stop answering windows.
-        let _ = stderr().lock().write_all(line);
+        let _ = status_line::write_above(line);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::clock;
@@ -23,16 +24,18 @@ pub struct Reporter {
     file: HeartbeatFile,
     beat: Heartbeat,
     manager: ServiceManager,
+    turns: watch::Sender<Option<Heartbeat>>,
     written: Option<(Instant, Phase, bool)>,
     failed: bool,
 }
 
 impl Reporter {
-    /// A reporter of a worker that starts.
+    /// A reporter of a worker that starts. `turns` is told of each turn.
     #[must_use]
-    pub fn new(file: HeartbeatFile, network: String) -> Self {
+    pub fn new(file: HeartbeatFile, turns: watch::Sender<Option<Heartbeat>>, network: String) -> Self {
         let beat = Heartbeat::starting(network, Timestamp::now());
-        Self { file, beat, manager: ServiceManager::of_this_process(), written: None, failed: false }
+        let manager = ServiceManager::of_this_process();
+        Self { file, beat, manager, turns, written: None, failed: false }
     }
 
     /// The heartbeat, to be filled.
@@ -135,6 +138,9 @@ impl Reporter {
     /// A turn of the loop is completed: writes the heartbeat and tells the service manager, now and then when
     /// nothing changed.
     pub async fn turn(&mut self) {
+        if !self.turns.is_closed() {
+            self.turns.send_replace(Some(self.beat.clone()));
+        }
         let (phase, ready) = (self.beat.phase, self.beat.ready);
         let same =
             |(at, old, was): &(Instant, Phase, bool)| at.elapsed() < QUIET && *old == phase && *was == ready;

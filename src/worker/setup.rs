@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::context::Options;
 use crate::chain::pool::{Pool, PoolError};
-use crate::health::HeartbeatFile;
+use crate::health::{Heartbeat, HeartbeatFile};
 use crate::journal::{JournalError, OpenError};
 use crate::model::Model;
 use crate::wallet::Wallet;
@@ -48,6 +49,8 @@ pub struct Setup {
     pub state_dir: PathBuf,
     /// The heartbeat.
     pub heartbeat: HeartbeatFile,
+    /// Told of each turn of the loop.
+    pub turns: watch::Sender<Option<Heartbeat>>,
     /// When to end.
     pub goal: Goal,
     /// When to end, on the clock.

@@ -137,12 +137,18 @@ impl Bench {
 
     /// Starts a worker that logs into this bench's folder.
     pub fn start(&self, command: &mut Command) -> Worker {
-        let path = self.folder.path().join("log");
-        let log = fs::OpenOptions::new().create(true).append(true).open(&path).unwrap();
+        let log = self.folder.path().join("log");
+        let log = fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+        self.start_on(log, command)
+    }
+
+    /// Starts a worker whose standard error is something else.
+    pub fn start_on(&self, stderr: impl Into<Stdio>, command: &mut Command) -> Worker {
         // Where a file may not grow, the write fails as on a full disk. What is ignored here is so in the worker.
         // SAFETY: no handler of ours is involved.
         unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.unwrap();
-        Worker { child: command.stdin(Stdio::null()).stderr(log).spawn().unwrap(), log: path }
+        let child = command.stdin(Stdio::null()).stderr(stderr).spawn().unwrap();
+        Worker { child, log: self.folder.path().join("log") }
     }
 
     pub fn log(&self) -> String {

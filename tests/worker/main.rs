@@ -12,6 +12,7 @@ mod log_file;
 mod model;
 mod money;
 mod processes;
+mod progress;
 mod scheduling;
 mod service_manager;
 mod shutdown;

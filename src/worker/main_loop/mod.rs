@@ -58,7 +58,8 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(6);
 /// # Errors
 /// See [`WorkerError`].
 pub async fn run(setup: Setup) -> Result<Ended, WorkerError> {
-    let mut reporter = Reporter::new(setup.heartbeat.clone(), setup.options.network.clone());
+    let mut reporter =
+        Reporter::new(setup.heartbeat.clone(), setup.turns.clone(), setup.options.network.clone());
     reporter.beat().topic_id = Some(setup.options.topic_id);
     reporter.beat().address = Some(setup.wallet.address().to_string());
     let (model, stopping) = (setup.model.clone(), setup.stopping.clone());
