@@ -34,7 +34,7 @@ pub fn render(deployment: &Deployment) -> File {
         &[
             ("marker", &deployment.marker()),
             ("name", &scalar(&deployment.name)),
-            ("volume", &scalar(&format!("{}-state", deployment.name))),
+            ("volume", &format!("{}-state", deployment.name)),
             ("image", &scalar(&format!("{}:{}", deployment.name.to_ascii_lowercase(), deployment.version))),
             ("tmpfs", &empty_at_start(deployment)),
             ("environment", &environment),

@@ -23,7 +23,7 @@ const SYSTEMD: &str = "mount --make-rshared / && for c in $(awk '/cgroup/{print 
                        mount -o remount,bind,rw $c; done; exec /sbin/init";
 
 /// Blocks slow enough for a machine that also boots another one.
-fn chain() -> Options {
+pub fn chain() -> Options {
     Options { block_time: BlockTime::Every(Duration::from_millis(500)), ..quick() }
 }
 
@@ -107,10 +107,15 @@ impl Machine {
 
     /// `bootstrap ARGUMENTS BUNDLE`, with the chain and the key in the environment.
     pub fn bootstrap(&self, arguments: &str, bundle: &str) -> Output {
+        self.bootstrap_with("", arguments, bundle)
+    }
+
+    /// The same with further settings, as the shell takes them.
+    pub fn bootstrap_with(&self, settings: &str, arguments: &str, bundle: &str) -> Output {
         let rpc = self.devnet.rpc_url();
         let bundle = bundle.replace('\'', "'\\''");
         self.exec(&format!(
-            "ALLORA_NETWORK={rpc} ALLORA_PRIVATE_KEY_FILE={WORLD}/key bootstrap {arguments} '{bundle}'"
+            "ALLORA_NETWORK={rpc} ALLORA_PRIVATE_KEY_FILE={WORLD}/key {settings} bootstrap {arguments} '{bundle}'"
         ))
     }
 

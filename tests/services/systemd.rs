@@ -133,3 +133,36 @@ fn recovers(machine: &Machine, limit: &str) {
     machine.until_answered();
     assert_eq!(property(machine, "MainPID"), worker, "{limit}");
 }
+
+#[test]
+#[ignore = "needs root and Docker"]
+fn no_line_is_lost_when_logrotate_takes_the_log() {
+    let Some(engine) = Engine::get() else { return };
+    let machine = Machine::with_systemd(engine);
+    let bundle = machine.bundle("model", ONE, "", 0);
+    let log = "ALLORA_LOG_FILE=/var/log/bootstrap/test/worker.log ALLORA_LOG_MAX_BYTES=1GiB ALLORA_LOG_LEVEL=trace \
+               ALLORA_LOG_FORMAT=json";
+    for command in ["service install", "service start", "render logrotate -o /etc/logrotate.d"] {
+        let output = machine.bootstrap_with(log, command, &bundle);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    for _ in 0..3 {
+        machine.until_answered();
+        // Two files of the same second would have the same name.
+        machine.must("sleep 1 && logrotate --force --state /tmp/logrotate /etc/logrotate.d/bootstrap-test");
+    }
+    machine.until_answered();
+    machine.service("stop", &bundle);
+    // The two copies of a line differ in their times.
+    let lines = |command: &str| {
+        let text = machine.must(command);
+        let lines = text.lines().filter(|line| line.starts_with('{')).filter_map(|line| line.split_once(','));
+        let mut lines: Vec<_> = lines.map(|(_, line)| line.to_owned()).collect();
+        lines.sort_unstable();
+        lines
+    };
+    let written = lines("cd /var/log/bootstrap/test && zcat -f worker.log*");
+    let said = lines("journalctl -u bootstrap-test -o cat --all --no-pager");
+    assert_eq!(machine.must("ls /var/log/bootstrap/test/worker.log-* | wc -l"), "3");
+    assert!(said.len() > 100 && written == said, "{} of {} lines", written.len(), said.len());
+}
