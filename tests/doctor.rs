@@ -5,9 +5,12 @@
 mod bench;
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use bench::{Bench, manual, quick};
 use bootstrap::devnet::{Fault, FaultKind, Options, Whitelist};
@@ -390,4 +393,71 @@ fn the_nodes() {
     devnet.clear_faults();
     devnet.fault(Fault::new(FaultKind::Html).on("abci_query")).unwrap();
     examine(&bench).says("endpoint", "failed", "does not speak CometBFT JSON-RPC").alone("endpoint");
+}
+
+/// The document of a second call is for scripts, this one for people.
+#[test]
+fn one_line_for_each_check_and_the_fix_below() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = bench::bare();
+    command.current_dir(folder.path()).args(["doctor", "none", "--network", "http://127.0.0.1:1"]);
+    let output = command.args(["--state-dir", "state", "--heartbeat-file", "heartbeat"]).output().unwrap();
+    let lines: Vec<_> = text(&output.stdout).lines().map(ToOwned::to_owned).collect();
+    // What this machine's kernel has is its own.
+    let (from, to) = ["isolation", "endpoint"]
+        .map(|name| lines.iter().position(|line| line[9..].starts_with(name)))
+        .into();
+    let others = lines[..from.unwrap()].iter().chain(&lines[to.unwrap()..]);
+    let shown: Vec<_> = others.map(String::as_str).collect();
+    let code = output.status.code().unwrap();
+    insta::assert_snapshot!(format!(
+        "exit {code}\n--- stdout\n{}\n--- stderr\n{}",
+        shown.join("\n"),
+        text(&output.stderr)
+    ));
+}
+
+/// An answer says another time than this machine.
+#[test]
+fn the_clock() {
+    let bench = healthy();
+    for (seconds, status) in [(-20, "warning"), (20, "warning"), (-4_000, "failed"), (4_000, "failed")] {
+        let url = clock_that_is_off(bench.devnet.address(), seconds);
+        let said = examine_with(&bench, "ALLORA_NETWORK", &url);
+        said.says("clock", status, if seconds < 0 { "ahead of the nodes" } else { "behind the nodes" });
+        assert!(said.fix("clock").starts_with("set the clock"), "{}", said.fix("clock"));
+    }
+}
+
+/// A proxy that writes another time into each answer. It ends with the process.
+fn clock_that_is_off(node: std::net::SocketAddr, seconds: i64) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for client in listener.incoming().map(Result::unwrap) {
+            std::thread::spawn(move || relay(client, node, seconds));
+        }
+    });
+    url
+}
+
+fn relay(mut client: TcpStream, node: std::net::SocketAddr, seconds: i64) {
+    let mut node = TcpStream::connect(node).unwrap();
+    let (mut asking, mut asked) = (client.try_clone().unwrap(), node.try_clone().unwrap());
+    std::thread::spawn(move || std::io::copy(&mut asking, &mut asked));
+    let mut piece = [0; 65_536];
+    // The head of an answer comes in one piece.
+    while let Ok(length @ 1..) = node.read(&mut piece) {
+        let mut bytes = piece[..length].to_vec();
+        let head = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
+        if let Some(at) = head.find("\r\ndate: ").map(|at| at + "\r\ndate: ".len()) {
+            let shift = Duration::from_secs(seconds.unsigned_abs());
+            let now = SystemTime::now();
+            let date = httpdate::fmt_http_date(if seconds < 0 { now - shift } else { now + shift });
+            bytes[at..at + date.len()].copy_from_slice(date.as_bytes());
+        }
+        if client.write_all(&bytes).is_err() {
+            return;
+        }
+    }
 }

@@ -175,7 +175,7 @@ fn json_is_a_bare_array_with_amounts_as_text() {
             "gas_used": 140_000, "attempts": 1, "opened_at": "2026-11-21T10:00:10.000Z",
             "predicted_at": "2026-11-21T10:00:11.000Z", "prepared_at": "2026-11-21T10:00:12.000Z",
             "broadcast_at": "2026-11-21T10:00:13.000Z", "finished_at": "2026-11-21T10:00:15.000Z",
-            "endpoint": "http://127.0.0.1:26657", "verdict": "accepted", "limits": [],
+            "endpoint": "http://127.0.0.1:26657", "chain_id": CHAIN, "verdict": "accepted", "limits": [],
         })
     );
     assert_eq!(rows.iter().map(|row| row["nonce"].as_i64().unwrap()).collect::<Vec<_>>(), [120, 140, 50, 40]);

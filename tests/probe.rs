@@ -61,7 +61,8 @@ fn age(path: &Path, seconds: f64) {
 async fn each_phase_answers_each_question() {
     let folder = tempfile::tempdir().unwrap();
     let loading = Heartbeat { phase: Phase::Loading, ready: false, why: Some("loading".into()), ..waiting() };
-    let replaced = ModelHealth { pid: None, state: "failed".into(), restarts: 1, rss_bytes: None };
+    let replaced =
+        ModelHealth { pid: None, state: "failed".into(), restarts: 1, rss_bytes: None, spare: None };
     let blocked =
         Heartbeat { phase: Phase::Blocked, ready: false, why: Some("not whitelisted".into()), ..waiting() };
     for (heartbeat, expected) in [

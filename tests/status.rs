@@ -58,6 +58,7 @@ async fn a_running_worker_shows_every_promised_field() {
             state: "busy".into(),
             restarts: 2,
             rss_bytes: Some(9 << 20),
+            spare: Some(2),
         }),
         isolation: Some(Isolation {
             undumpable: true,
@@ -96,7 +97,7 @@ async fn a_running_worker_shows_every_promised_field() {
     assert_eq!(shown["counts"], serde_json::json!({"predicting": 1, "skipped": 1}));
     assert_eq!(
         shown["model"],
-        serde_json::json!({"pid": 1, "state": "busy", "restarts": 2, "rss_bytes": 9437184})
+        serde_json::json!({"pid": 1, "state": "busy", "restarts": 2, "rss_bytes": 9437184, "spare": 2})
     );
     assert_eq!(
         (&shown["isolation"]["landlock"], &shown["isolation"]["session"]),
@@ -108,6 +109,8 @@ async fn a_running_worker_shows_every_promised_field() {
     let screen = status(folder.path(), false);
     assert!(screen.starts_with("phase        predicting (live, ready)\n"), "{screen}");
     assert!(screen.contains("\nisolation    without landlock\n"), "{screen}");
+    let model = "\nmodel        busy, 2 restarts, 9 MiB, process 2 is loaded to take over\n";
+    assert!(screen.contains(model), "{screen}");
     let one_node =
         "\nendpoint     http://localhost:26657, fresh, at 121, the same node as http://127.0.0.1:26657\n";
     assert!(screen.contains(one_node), "{screen}");
@@ -158,4 +161,48 @@ async fn a_worker_that_was_killed_is_not_said_to_predict() {
         (&"stopped".into(), &false.into(), &false.into())
     );
     assert!(shown["why"].as_str().unwrap().contains("the worker is gone"));
+}
+
+#[tokio::test]
+async fn a_worker_that_cannot_answer_says_why_and_one_that_hangs_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let why = "the whitelist of topic 1 does not have allo1wallet: ask the topic's owner";
+    let heartbeat = Heartbeat {
+        phase: Phase::Blocked,
+        phase_deadline: None,
+        why: Some(why.into()),
+        ..Heartbeat::starting("testnet".into(), after(60))
+    };
+    let file = HeartbeatFile::new(&folder.path().join("heartbeat"));
+    file.write(&heartbeat).await.unwrap();
+    let said = format!("phase        blocked (live, not ready)\nwhy          {why}\nnetwork      testnet\n");
+    assert!(status(folder.path(), false).starts_with(&said), "{}", status(folder.path(), false));
+
+    let mut old: serde_json::Value = serde_json::from_slice(&std::fs::read(file.path()).unwrap()).unwrap();
+    let written = old["instant"]["seconds"].as_f64().unwrap();
+    old["instant"]["seconds"] = (written - 60.0).into();
+    std::fs::write(file.path(), old.to_string()).unwrap();
+    let shown = json(folder.path());
+    assert_eq!((&shown["live"], &shown["ready"]), (&false.into(), &false.into()));
+    assert!(shown["why"].as_str().unwrap().starts_with("the worker hangs in phase blocked"), "{shown}");
+}
+
+#[test]
+fn a_torn_heartbeat_is_said_and_every_journal_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(journal(folder.path()));
+    let mut other = Journal::open(&folder.path().join("state"), "allora-testnet-1", "allo1wallet").unwrap();
+    let key = RoundKey { topic_id: 1, nonce: 7 };
+    other.begin_round(key, Timestamp::now(), 10).unwrap();
+    other.finish_round(key, &Ending::DryRun, Timestamp::now()).unwrap();
+    std::fs::write(folder.path().join("heartbeat"), "{\"time\":\"2026-11-2").unwrap();
+    let shown = json(folder.path());
+    assert_eq!((&shown["phase"], &shown["live"]), (&"stopped".into(), &false.into()));
+    assert!(shown["why"].as_str().unwrap().contains("is not a heartbeat"), "{shown}");
+    assert_eq!(shown["counts"], serde_json::json!({"predicting": 1, "skipped": 1, "dry_run": 1}));
+    assert_eq!(
+        (&shown["last_round"]["nonce"], &shown["last_round"]["chain_id"]),
+        (&7.into(), &"allora-testnet-1".into())
+    );
+    assert_eq!(shown["journals"].as_array().unwrap().len(), 2);
 }

@@ -53,8 +53,8 @@ impl Args {
 /// One line for each check, with the fix below it.
 fn screen(diagnosis: &Diagnosis) -> String {
     let line = |Check { name, status, detail, fix }: &Check| {
-        let fix = fix.as_ref().map(|fix| format!("{:21}fix: {fix}\n", "")).unwrap_or_default();
-        format!("{:<7}  {:<12}{detail}\n{fix}", word(*status), name.as_str())
+        let fix = fix.as_ref().map(|fix| format!("{:22}fix: {fix}\n", "")).unwrap_or_default();
+        format!("{:<7}  {:<12} {detail}\n{fix}", word(*status), name.as_str())
     };
     diagnosis.checks().iter().map(line).collect()
 }

@@ -90,13 +90,14 @@ fn read(state_dir: &Path) -> Result<Vec<RoundRow>, Report> {
     Ok(rounds)
 }
 
-const HEADER: [&str; 9] = ["TOPIC", "NONCE", "STATE", "VALUE", "TRIES", "HEIGHT", "FEE", "OPENED", "REASON"];
+const HEADER: [&str; 10] =
+    ["CHAIN", "TOPIC", "NONCE", "STATE", "VALUE", "TRIES", "HEIGHT", "FEE", "OPENED", "REASON"];
 
 fn table(rounds: &[RoundRow], out: &mut impl Write) -> io::Result<()> {
     if rounds.is_empty() {
         return writeln!(out, "no rounds yet");
     }
-    let rows: Vec<[String; 9]> = rounds.iter().map(cells).collect();
+    let rows: Vec<[String; 10]> = rounds.iter().map(cells).collect();
     let mut widths = HEADER.map(str::len);
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -116,9 +117,10 @@ fn table(rounds: &[RoundRow], out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn cells(round: &RoundRow) -> [String; 9] {
+fn cells(round: &RoundRow) -> [String; 10] {
     let text = |cell: Option<String>| cell.unwrap_or_else(|| "-".into());
     [
+        short(&round.chain_id, 40),
         round.topic_id.to_string(),
         round.nonce.to_string(),
         round.state.as_str().to_owned(),

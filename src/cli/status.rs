@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use anyhow::Context as _;
 
 use super::{Exit, Outcome, Report, environment};
-use crate::health::{EndpointHealth, Status};
+use crate::health::{EndpointHealth, ModelHealth, Status};
 use crate::model::Isolation;
 use crate::settings::{self, Flags};
 
@@ -80,18 +80,27 @@ impl Display for Screen<'_> {
         line(f, "rounds", if counts.is_empty() { "none yet".into() } else { counts.join(", ") })?;
         line(f, "spent today", format_args!("{} uallo", status.spent_today))?;
         if let Some(model) = &status.model {
-            let memory = model.rss_bytes.map(|bytes| format!(", {} MiB", bytes / 1024 / 1024));
-            line(
-                f,
-                "model",
-                format_args!("{}, {} restarts{}", model.state, model.restarts, memory.unwrap_or_default()),
-            )?;
+            line(f, "model", Model(model))?;
         }
         optional(f, "isolation", status.isolation.map(isolation))?;
         for journal in &status.journals {
             line(f, "journal", journal.display())?;
         }
         Ok(())
+    }
+}
+
+/// The model process on one line.
+struct Model<'m>(&'m ModelHealth);
+
+impl Display for Model<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ModelHealth { pid: _, state, restarts, rss_bytes, spare } = self.0;
+        write!(f, "{state}, {restarts} restarts")?;
+        if let Some(bytes) = rss_bytes {
+            write!(f, ", {} MiB", bytes / 1024 / 1024)?;
+        }
+        spare.map_or(Ok(()), |pid| write!(f, ", process {pid} is loaded to take over"))
     }
 }
 

@@ -98,6 +98,9 @@ pub struct ModelHealth {
     pub restarts: u64,
     /// Resident memory in bytes.
     pub rss_bytes: Option<u64>,
+    /// The loaded process that takes over when the first is gone; with `runtime.spare`.
+    #[serde(default)]
+    pub spare: Option<u32>,
 }
 
 /// An endpoint of the chain.

@@ -46,6 +46,8 @@ pub struct RoundRow {
     pub verdict: Option<Verdict>,
     /// The limits that this prediction is beyond. JSON only.
     pub limits: Limits,
+    /// The chain. Not in CSV.
+    pub chain_id: String,
 }
 
 impl RoundRow {
@@ -53,7 +55,7 @@ impl RoundRow {
     pub(super) const SELECT: &'static str = "SELECT r.topic_id, r.nonce, r.state, \
          coalesce(r.reason, (SELECT f.kind || ': ' || f.message FROM failures f WHERE f.round_id = r.id \
          ORDER BY f.id DESC LIMIT 1)), r.value, t.hash, t.height, r.fee, t.gas_used, r.attempts, r.opened_at, r.predicted_at, t.prepared_at, t.broadcast_at, \
-         r.finished_at, t.endpoint, r.verdict, r.limits FROM rounds r LEFT JOIN transactions t ON t.id = r.transaction_id";
+         r.finished_at, t.endpoint, r.verdict, r.limits, (SELECT chain_id FROM identity) FROM rounds r LEFT JOIN transactions t ON t.id = r.transaction_id";
 
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
@@ -75,6 +77,7 @@ impl RoundRow {
             endpoint: row.get(15)?,
             verdict: row.get(16)?,
             limits: row.get(17)?,
+            chain_id: row.get(18)?,
         })
     }
 

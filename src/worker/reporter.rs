@@ -114,6 +114,7 @@ impl Reporter {
             state: word(&status.state).to_owned(),
             restarts: status.restarts.failures(),
             rss_bytes: status.rss_bytes,
+            spare: status.spare,
         });
         self.beat.isolation = Some(status.isolation);
     }
