@@ -74,10 +74,11 @@ impl RpcError {
         }
     }
 
-    /// Whether the fault lies with the endpoint, so that another one may do better.
+    /// Whether the fault lies with the endpoint, so that another one may do better. So it is with an error of JSON-RPC
+    /// that is not known: what the application says comes in answers.
     #[must_use]
     pub fn is_endpoint_fault(&self) -> bool {
-        self.verdict().is_none_or(|verdict| verdict == Verdict::NotCometBft)
+        self.verdict().is_none_or(|verdict| matches!(verdict, Verdict::NotCometBft | Verdict::Unknown))
     }
 
     /// Whether the request certainly never left. All other faults leave open whether it arrived.
