@@ -84,9 +84,12 @@ impl Schedule {
         self.unfinished.insert(window.nonce, window);
     }
 
-    /// Takes the newest of those out.
-    pub fn resumed(&mut self) -> Option<Window> {
-        self.unfinished.pop_last().map(|(_, window)| window)
+    /// Takes the newest of those out that can be gone on with at `height`. One that is over needs no free model, and
+    /// should not wait for one: what it has sent may hold back the next transaction.
+    pub fn resumed(&mut self, height: i64, is_model_free: bool) -> Option<Window> {
+        let ready = |window: &&Window| is_model_free || window.end <= height;
+        let nonce = self.unfinished.values().rev().find(ready)?.nonce;
+        self.unfinished.remove(&nonce)
     }
 
     /// A window is open. Returns whether it is news.
@@ -315,7 +318,19 @@ mod tests {
         let mut schedule = schedule();
         schedule.resume(Window { nonce: 100, end: 108 });
         assert!(!schedule.opened(Window { nonce: 100, end: 108 }));
-        assert_eq!(schedule.resumed(), Some(Window { nonce: 100, end: 108 }));
-        assert_eq!(schedule.resumed(), None);
+        assert_eq!(schedule.resumed(101, true), Some(Window { nonce: 100, end: 108 }));
+        assert_eq!(schedule.resumed(101, true), None);
+    }
+
+    #[test]
+    fn what_is_over_is_gone_on_with_while_the_model_is_busy() {
+        let (over, open) = (Window { nonce: 100, end: 108 }, Window { nonce: 108, end: 116 });
+        let mut schedule = schedule();
+        schedule.resume(over);
+        schedule.resume(open);
+        assert_eq!(schedule.resumed(107, false), None);
+        assert_eq!(schedule.resumed(108, false), Some(over));
+        assert_eq!(schedule.resumed(108, false), None);
+        assert_eq!(schedule.resumed(108, true), Some(open));
     }
 }

@@ -78,9 +78,9 @@ impl MainLoop {
             self.missed(window);
         }
         // A transaction of an earlier life may be on its way, whatever the chain thinks of us now.
-        while self.is_free(height)
+        while self.context.arity().is_some()
             && self.rounds().count() < MAX_ROUNDS
-            && let Some(window) = self.schedule.resumed()
+            && let Some(window) = self.schedule.resumed(height, self.is_free(height))
         {
             self.start_round(window);
         }
