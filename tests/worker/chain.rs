@@ -52,6 +52,28 @@ fn events_that_fall_silent_cost_no_window() {
     assert_none_left_out(&bench);
 }
 
+#[test]
+fn a_transaction_does_not_wait_for_one_that_was_never_taken() {
+    let bench = Bench::registered(manual(), ONE);
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    // Only events come, so that nobody can tell what became of either.
+    bench.devnet.fault(Fault::new(FaultKind::Error)).unwrap();
+    let signed = |nonce| {
+        bench.until("a signature", |bench| bench.round(nonce).filter(|round| !round["tx_hash"].is_null()))
+    };
+    let never = bench.mine_to_opening();
+    signed(never);
+    let next = bench.mine_to_opening();
+    signed(next);
+    bench.devnet.clear_faults();
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.devnet.mine(1).unwrap();
+    bench.until("an answer", |bench| bench.round(next).filter(|round| round["state"] == "admitted"));
+    assert_eq!((bench.inferences(never), bench.inferences(next), bench.paid().len()), (0, 1, 1));
+    assert_eq!(worker.stop(), Some(0));
+}
+
 /// The blocks are 200 ms apart. Windows that touch are as near as the chain lets two nonces come: the first is over in
 /// the block that opens the second, and its transaction may not be settled.
 #[test]

@@ -140,6 +140,20 @@ impl Transaction<'_> {
             self.context.sequence.lock().await.freed(&hash);
             return Ok(Some(Step::Done(Transacted::Refused(Refusal::of_check(*verdict, check)))));
         }
+        let too_high = refusals.iter().find(|(verdict, _)| {
+            matches!(verdict,
+                Verdict::SequenceMismatch { expected: Some(expected) } if *expected < tx.sequence())
+        });
+        if let Some((_, check)) = too_high
+            && absent_at > 0
+            && answers.iter().all(Broadcast::is_certainly_not_there)
+            && self.context.sequence.lock().await.next().is_some_and(|next| next.sequence < tx.sequence())
+        {
+            // What was to come before it is dead, so its turn never comes, and no node has it.
+            self.rejected(tx, check).await?;
+            self.context.sequence.lock().await.freed(&hash);
+            return Ok(Some(Step::Again { why: check.log.clone(), when: When::AtOnce }));
+        }
         let step = refusals.iter().find_map(|(verdict, check)| self.outbid(*verdict, &check.log, tx));
         if step.is_some() {
             // What is signed in its stead has the same sequence: the chain takes one of the two.
