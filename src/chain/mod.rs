@@ -12,6 +12,7 @@
 //! | `inferers` | what the network's inferers said last |
 //! | `locate` | where a transaction is, by every node that can say |
 //! | `blocks` | what is in the blocks themselves |
+//! | `heights` | the height of the chain, by every node that can say |
 //! | `events` | the websocket: blocks, openings, our own transactions |
 //! | `gas_price` | the price of gas |
 //! | `fees` | gas limits and fees |
@@ -28,6 +29,7 @@ pub mod events;
 pub mod faucet;
 pub mod fees;
 pub mod gas_price;
+mod heights;
 mod http;
 pub mod inferers;
 pub mod locate;

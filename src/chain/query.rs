@@ -41,6 +41,8 @@ pub enum QueryError {
         codespace: String,
         /// The error's text.
         log: String,
+        /// What the table of the chain's answers says to it.
+        verdict: Verdict,
     },
     /// The answer is not the protobuf message that it should be.
     #[error("the answer to `{path}` cannot be decoded: {source}")]
@@ -65,12 +67,9 @@ pub enum QueryError {
 impl QueryError {
     /// What the table of the chain's answers says; `None` for faults of endpoints and of answers.
     #[must_use]
-    pub fn verdict(&self) -> Option<Verdict> {
+    pub const fn verdict(&self) -> Option<Verdict> {
         match self {
-            Self::Refused { code, codespace, log, .. } => {
-                let (code, text) = (i64::from(*code), log.as_str());
-                Some(Refusal { stage: Stage::Query, codespace, code, text }.verdict())
-            }
+            Self::Refused { verdict, .. } => Some(*verdict),
             Self::Pool(PoolError::Refused(refused)) => refused.verdict(),
             _ => None,
         }
@@ -353,18 +352,12 @@ impl Client {
     pub async fn simulate(&self, tx_bytes: Vec<u8>) -> Result<Simulation, QueryError> {
         #[allow(deprecated)] // the field `tx` must be named to be left empty
         let request = SimulateRequest { tx: None, tx_bytes };
-        match self.ask(&request).await {
+        match self.ask_at(Stage::Simulate, &request).await {
             Ok((_, answer)) => {
                 Ok(Simulation::Fits { gas_used: answer.gas_info.unwrap_or_default().gas_used })
             }
-            Err(QueryError::Refused { codespace, code, log, .. }) => {
-                let refusal =
-                    Refusal { stage: Stage::Simulate, codespace: &codespace, code: code.into(), text: &log };
-                Ok(match refusal.verdict() {
-                    Verdict::UnknownPath => Simulation::Unsupported,
-                    verdict => Simulation::Refused { verdict, log },
-                })
-            }
+            Err(QueryError::Refused { verdict: Verdict::UnknownPath, .. }) => Ok(Simulation::Unsupported),
+            Err(QueryError::Refused { verdict, log, .. }) => Ok(Simulation::Refused { verdict, log }),
             Err(error) => Err(error),
         }
     }
@@ -377,23 +370,38 @@ impl Client {
         &self,
         request: &Q,
     ) -> Result<(u64, Q::Response), QueryError> {
+        self.ask_at(Stage::Query, request).await
+    }
+
+    /// `stage` is what a refusal is one of.
+    async fn ask_at<Q: Query + Message>(
+        &self,
+        stage: Stage,
+        request: &Q,
+    ) -> Result<(u64, Q::Response), QueryError> {
         let (path, data) = (Q::path(self.version), request.encode_to_vec());
         let call = async |endpoint: Endpoint, limit| endpoint.abci_query(&path, data.clone(), limit).await;
         let answer = self.pool.first(self.limit, call).await?;
-        Ok((answer.height, answer.message::<Q>(self.version)?))
+        Ok((answer.height, answer.message::<Q>(self.version, stage)?))
     }
 }
 
 impl AbciAnswer {
-    /// The message in the answer to a query.
+    /// The message in the answer to a query; `stage` is what a refusal is one of.
     ///
     /// # Errors
     /// [`QueryError::Refused`] and [`QueryError::Decode`].
-    pub fn message<Q: Query>(self, version: EmissionsVersion) -> Result<Q::Response, QueryError> {
+    pub fn message<Q: Query>(
+        self,
+        version: EmissionsVersion,
+        stage: Stage,
+    ) -> Result<Q::Response, QueryError> {
         let path = Q::path(version);
         let Self { code, codespace, log, value, .. } = self;
         if code != 0 {
-            return Err(QueryError::Refused { path, code, codespace, log });
+            let refusal = Refusal { stage, codespace: &codespace, code: code.into(), text: &log };
+            let verdict = refusal.verdict();
+            return Err(QueryError::Refused { path, code, codespace, log, verdict });
         }
         // An empty value is a message of defaults, not an error.
         Q::Response::decode(value.as_slice()).map_err(|source| QueryError::Decode { path, source })

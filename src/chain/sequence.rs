@@ -106,6 +106,18 @@ impl Sequence {
         self.others_heard_at.filter(|&heard_at| height <= heard_at)
     }
 
+    /// Whether transactions of others are to come before the next one, by the word of a node.
+    #[must_use]
+    pub const fn is_behind_others(&self) -> bool {
+        matches!(self.known, Known::Ahead { .. })
+    }
+
+    /// Whether others were last heard to wait in one of the `blocks` before `height`.
+    #[must_use]
+    pub fn heard_others_within(&self, blocks: i64, height: i64) -> bool {
+        self.others_heard_at.is_some_and(|heard_at| height.saturating_sub(heard_at) <= blocks)
+    }
+
     /// A node took the transaction, or may have.
     pub fn sent(&mut self, sequence: u64, hash: TxHash) {
         self.pending.insert(sequence, hash);

@@ -16,6 +16,11 @@ const MIN_BLOCK_TIME: Duration = Duration::from_millis(100);
 /// Until anything was measured.
 const DEFAULT_BLOCK_TIME: Duration = Duration::from_secs(5);
 
+/// Blocks by which a height may be off what the pace of the chain explains before the other nodes are asked.
+const SLACK: i64 = 100;
+/// How long heights that others contradict are not heard again.
+const DEAF: Duration = Duration::from_secs(10);
+
 /// The newest block that we know of.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Head {
@@ -43,6 +48,13 @@ impl Head {
         left.max(self.block_time.saturating_mul(behind_next))
     }
 
+    /// Whether the chain may be at `height`, at the fastest pace that is believed.
+    fn explains(&self, height: i64, now: Instant) -> bool {
+        let elapsed = now.saturating_duration_since(self.seen).as_millis() / MIN_BLOCK_TIME.as_millis();
+        let most = i64::try_from(elapsed).unwrap_or(i64::MAX).saturating_add(SLACK);
+        (-SLACK..=most).contains(&height.saturating_sub(self.height))
+    }
+
     /// How long ago the block was seen.
     #[must_use]
     pub fn age(&self) -> Duration {
@@ -50,11 +62,27 @@ impl Head {
     }
 }
 
+/// Whether some height is far off what was to be expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    None,
+    /// A node told of one: the others must be asked.
+    Open,
+    /// They contradicted it.
+    Dismissed {
+        until: Instant,
+    },
+}
+
 /// Follows the chain's head. Cheap to clone; all clones see the same head.
+///
+/// A machine that slept finds the chain far ahead, and so says a node that is wrong about itself. Such a height is
+/// no block that was seen before the others have been asked: see [`Clock::is_in_doubt`].
 #[derive(Debug, Clone)]
 pub struct Clock {
     head: watch::Sender<Head>,
     measured: Arc<Mutex<VecDeque<Duration>>>,
+    doubt: Arc<Mutex<Doubt>>,
 }
 
 impl Clock {
@@ -70,7 +98,7 @@ impl Clock {
         let measured = block_time.map_or_else(VecDeque::new, |time| VecDeque::from([time; HISTORY]));
         let block_time = block_time.unwrap_or(DEFAULT_BLOCK_TIME).max(MIN_BLOCK_TIME);
         let head = watch::Sender::new(Head { height: 0, seen: Instant::now(), block_time });
-        Self { head, measured: Arc::new(Mutex::new(measured)) }
+        Self { head, measured: Arc::new(Mutex::new(measured)), doubt: Arc::new(Mutex::new(Doubt::None)) }
     }
 
     /// The newest block.
@@ -79,13 +107,22 @@ impl Clock {
         *self.head.borrow()
     }
 
-    /// An answer or an event of `height` came in. A lower height than the known one changes nothing.
-    pub fn observe(&self, height: u64) {
-        self.observe_at(height, Instant::now());
+    /// An answer or an event of `height` came in. A lower height than the known one changes nothing. False for
+    /// one that is not believed, for now.
+    pub fn observe(&self, height: u64) -> bool {
+        self.observe_at(height, Instant::now())
     }
 
-    fn observe_at(&self, height: u64, now: Instant) {
-        let Ok(height) = i64::try_from(height) else { return };
+    fn observe_at(&self, height: u64, now: Instant) -> bool {
+        let head = self.head();
+        let height = i64::try_from(height).unwrap_or(i64::MAX);
+        if head.height > 0 && !head.explains(height, now) {
+            let mut doubt = self.doubt.lock().unwrap_or_else(PoisonError::into_inner);
+            if !matches!(*doubt, Doubt::Dismissed { until } if until > now) {
+                *doubt = Doubt::Open;
+            }
+            return height <= head.height;
+        }
         self.head.send_if_modified(|head| {
             let blocks = height - head.height;
             if blocks <= 0 {
@@ -99,6 +136,33 @@ impl Clock {
             (head.height, head.seen) = (height, now);
             true
         });
+        true
+    }
+
+    /// Whether a height is far off what was to be expected, or the head itself may be. All nodes should be asked.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        *self.doubt.lock().unwrap_or_else(PoisonError::into_inner) == Doubt::Open
+    }
+
+    /// What the nodes say now. The known head stands as long as one in two agrees with it; otherwise theirs does:
+    /// of two that contradict each other the lower one, which closes no window.
+    pub fn judge(&self, heights: &[u64]) {
+        self.judge_at(heights, Instant::now());
+    }
+
+    fn judge_at(&self, heights: &[u64], now: Instant) {
+        *self.doubt.lock().unwrap_or_else(PoisonError::into_inner) = Doubt::Dismissed { until: now + DEAF };
+        let head = self.head();
+        let mut heights: Vec<i64> = heights.iter().filter_map(|height| (*height).try_into().ok()).collect();
+        heights.sort_unstable();
+        let agreeing = heights.iter().filter(|height| head.explains(**height, now)).count();
+        if agreeing * 2 >= heights.len() {
+            return;
+        }
+        let height = heights[(heights.len() - 1) / 2];
+        tracing::warn!(known = head.height, height, "the chain is far from where it was to be expected");
+        self.head.send_modify(|head| (head.height, head.seen) = (height, now));
     }
 
     fn median_with(&self, newest: Duration) -> Duration {
@@ -182,6 +246,59 @@ mod tests {
         let head = clock.head();
         assert_eq!(head.time_to(20), Duration::from_secs(9));
         assert_eq!(head.time_to(10), Duration::ZERO);
+    }
+
+    /// A clock at 1000, and a second later.
+    fn at_1000() -> (Clock, Instant) {
+        let (clock, start) = (Clock::new(Some(Duration::from_secs(1))), Instant::now());
+        clock.observe_at(1_000, start);
+        (clock, start + Duration::from_secs(1))
+    }
+
+    #[test]
+    fn a_height_that_one_of_two_nodes_claims_closes_no_window() {
+        let (clock, now) = at_1000();
+        assert!(!clock.observe_at(1_000_000_000, now));
+        assert!(clock.is_in_doubt());
+        clock.judge_at(&[1_000_000_000, 1_001], now);
+        assert!(!clock.observe_at(1_000_000_001, now) && !clock.is_in_doubt(), "not asked with every block");
+        assert!(clock.observe_at(1_001, now));
+        assert_eq!(clock.head().height, 1_001);
+        assert!(!clock.observe_at(u64::MAX, now + DEAF * 2) && clock.is_in_doubt());
+    }
+
+    #[test]
+    fn after_a_sleep_the_chain_is_far_ahead() {
+        for heights in [&[9_000][..], &[9_000, 9_001], &[9_000, 1_000_000_000]] {
+            let (clock, now) = at_1000();
+            assert!(!clock.observe_at(9_001, now));
+            clock.judge_at(heights, now);
+            assert_eq!(clock.head().height, 9_000, "{heights:?}");
+            assert_eq!(clock.head().block_time, Duration::from_secs(1), "the sleep is no pace");
+            assert!(clock.observe_at(9_001, now));
+        }
+    }
+
+    #[test]
+    fn a_height_that_nobody_contradicted_is_taken_back_when_somebody_does() {
+        let (clock, now) = at_1000();
+        clock.observe_at(1_000_000, now);
+        clock.judge_at(&[1_000_000], now);
+        assert_eq!(clock.head().height, 1_000_000);
+        let now = now + DEAF;
+        assert!(clock.observe_at(1_011, now), "a node that is behind changes nothing by itself");
+        assert!(clock.is_in_doubt());
+        clock.judge_at(&[1_011], now);
+        assert_eq!(clock.head().height, 1_011);
+    }
+
+    #[test]
+    fn a_node_that_is_far_behind_does_not_take_the_clock_back() {
+        let (clock, now) = at_1000();
+        assert!(clock.observe_at(10, now));
+        clock.judge_at(&[10, 1_001], now);
+        clock.judge_at(&[], now);
+        assert_eq!(clock.head().height, 1_000);
     }
 
     #[test]

@@ -13,6 +13,8 @@ use tokio::time::Instant;
 use super::clock::Head;
 use crate::chain::query::{Window, WindowStatus};
 
+/// Windows that are looked into when nothing was seen of them: those of a week, at an hour's pace.
+const MAX_UNSEEN: i64 = 168;
 /// Finished nonces that are remembered. Events and looks may bring one up again for a window's length.
 const REMEMBERED: usize = 256;
 /// The shortest pause between two looks.
@@ -39,6 +41,8 @@ pub struct Schedule {
     unfinished: BTreeMap<i64, Window>,
     /// Open and not taken up yet, by nonce.
     waiting: BTreeMap<i64, Window>,
+    /// Foretold and over, and nobody told of them.
+    unseen: Vec<Window>,
     /// Taken up: running or finished.
     taken: BTreeSet<i64>,
     next_start: Option<i64>,
@@ -61,6 +65,7 @@ impl Schedule {
             polling_interval,
             unfinished: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            unseen: Vec::new(),
             taken: BTreeSet::new(),
             next_start: None,
             epoch_length: None,
@@ -110,8 +115,32 @@ impl Schedule {
         let is_overdue = status.next_start.is_some_and(|start| start <= height);
         self.in_vain = if is_halted || is_overdue { self.in_vain.saturating_add(1) } else { 0 };
         self.last_height = height;
+        self.pass(height);
         self.next_start = status.next_start;
         status.open.is_some_and(|window| self.opened(window))
+    }
+
+    /// The chain is at `height`: windows that should have opened, and are over, went by unseen. Whether they did
+    /// open only the chain can say.
+    fn pass(&mut self, height: i64) {
+        let (Some(start), Some(epoch), Some(length)) =
+            (self.next_start, self.epoch_length, self.window_length.map(i64::from))
+        else {
+            return;
+        };
+        let epochs = (height - length - start).div_euclid(epoch);
+        for epochs in (epochs - MAX_UNSEEN + 1).max(0)..=epochs {
+            let nonce = start + epochs * epoch;
+            if !self.taken.contains(&nonce) && !self.waiting.contains_key(&nonce) {
+                self.remember(nonce);
+                self.unseen.push(Window { nonce, end: nonce + length });
+            }
+        }
+    }
+
+    /// Takes out the windows that went by unseen, if they opened at all.
+    pub fn unseen(&mut self) -> Vec<Window> {
+        std::mem::take(&mut self.unseen)
     }
 
     /// A look failed: it counts as one, so that an unreachable chain is not asked in a tight loop.
@@ -292,6 +321,24 @@ mod tests {
     #[test]
     fn an_overdue_opening_is_looked_for_every_half_block() {
         assert_eq!(pause(Some(120), 125, Subscribed::No), BLOCK / 2);
+    }
+
+    #[test]
+    fn what_went_by_between_two_looks_is_told_of_once() {
+        let (mut schedule, now) = (schedule(), Instant::now());
+        let look = |schedule: &mut Schedule, height, next| {
+            schedule.looked(&WindowStatus { height, ..closed(Some(next)) }, now);
+            schedule.unseen()
+        };
+        assert_eq!(look(&mut schedule, 100, 120), []);
+        assert_eq!(look(&mut schedule, 127, 120), [], "it may be seen yet");
+        let nonces = |windows: Vec<Window>| windows.iter().map(|window| window.nonce).collect::<Vec<_>>();
+        assert_eq!(look(&mut schedule, 128, 140), [Window { nonce: 120, end: 128 }]);
+        schedule.opened(Window { nonce: 140, end: 148 });
+        schedule.next_start = Some(140);
+        assert_eq!(nonces(look(&mut schedule, 188, 200)), [160, 180]);
+        assert!(look(&mut schedule, 188, 200).is_empty());
+        assert_eq!(look(&mut schedule, 200_000, 200_020).len(), 168);
     }
 
     #[test]

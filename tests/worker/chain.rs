@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bootstrap::chain::messages::EmissionsVersion;
 use bootstrap::devnet::{BlockTime, Fault, FaultKind, Options, Whitelist};
+use nix::sys::signal::Signal;
 use time::OffsetDateTime;
 
 use crate::support::{Bench, manual, quick};
@@ -191,4 +192,75 @@ fn an_upgrade_while_the_worker_runs() {
     bench.until("events again", |bench| bench.log().contains("the chain was upgraded").then_some(()));
     assert_eq!(worker.stop(), Some(0));
     assert_eq!(bench.paid().len(), bench.devnet.submissions(1).unwrap().len());
+}
+
+#[test]
+fn bytes_that_an_unreachable_node_may_have_are_outlived_by_such_with_the_same_sequence() {
+    let bench = Bench::registered(Options { emissions: EmissionsVersion::V9, ..manual() }, ONE);
+    let second = bench.devnet.open_endpoint().unwrap();
+    let urls = format!("{},{}", bench.devnet.rpc_url(), second.rpc_url());
+    let chain_id = bench.devnet.chain_id().to_owned();
+    let bench = bench.set("ALLORA_NETWORK", &urls).set("ALLORA_CHAIN_ID", &chain_id);
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    // One never gets them, the other may.
+    bench.devnet.fault(Fault::new(FaultKind::DropRequest).on("broadcast_tx_sync")).unwrap();
+    second.fault(Fault::new(FaultKind::DropReply).on("broadcast_tx_sync")).unwrap();
+    let nonce = bench.mine_to_opening();
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    second.close().unwrap();
+    bench.devnet.upgrade(EmissionsVersion::V10).unwrap();
+    bench.devnet.clear_faults();
+    bench.devnet.mine(1).unwrap();
+    bench.until("another transaction", |bench| {
+        // Nobody listens while the nodes start again.
+        (!bench.devnet.unconfirmed_txs().unwrap().is_empty()).then_some(())
+    });
+    bench.devnet.mine(1).unwrap();
+    bench.until("an end", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
+    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
+    let journal = bench.journal();
+    let mut query = journal.prepare("SELECT sequence, state FROM transactions ORDER BY id").unwrap();
+    let signed: Vec<(u64, String)> =
+        query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect();
+    assert_eq!(signed, [(0, "dead".to_owned()), (0, "included".to_owned())], "{}", bench.log());
+    assert_eq!(worker.stop(), Some(0));
+}
+
+#[test]
+fn a_window_that_came_and_went_while_the_worker_stood_still_is_in_the_journal() {
+    let bench = Bench::registered(manual(), ONE);
+    bench.devnet.fault(Fault::new(FaultKind::DropRequest).on("websocket")).unwrap();
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    worker.signal(Signal::SIGSTOP);
+    let missed = bench.mine_to_opening();
+    bench.devnet.mine(10).unwrap();
+    bench.devnet.set_topic_active(1, false).unwrap();
+    let skipped = bench.mine_to_opening();
+    bench.devnet.set_topic_active(1, true).unwrap();
+    let open = bench.mine_to_opening();
+    worker.signal(Signal::SIGCONT);
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.devnet.mine(1).unwrap();
+    bench.until("an answer", |bench| bench.round(open).filter(|round| round["state"] == "admitted"));
+    let round = bench.until("the missed one", |bench| bench.round(missed));
+    assert_eq!(round["state"], "expired", "{round}");
+    assert!(round["reason"].as_str().unwrap().contains("stood still"), "{round}");
+    assert_eq!(bench.round(skipped), None, "it never opened");
+    assert_eq!(worker.stop(), Some(0));
+}
+
+#[test]
+fn an_answer_that_is_not_known_is_counted_once() {
+    let bench = Bench::registered(manual(), ONE);
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    bench.devnet.fault(Fault::new(FaultKind::Error).on("broadcast_tx_sync").times(1)).unwrap();
+    let nonce = bench.mine_to_opening();
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.devnet.mine(1).unwrap();
+    bench.until("an end", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
+    bench.until("a turn", |bench| (bench.heartbeat()["unknown_answers"] == 1).then_some(()));
+    assert_eq!(worker.stop(), Some(0));
 }

@@ -2,6 +2,10 @@
 //! not written down, and the worker goes on when it can.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Output;
+
+use caps::{CapSet, Capability};
 
 use crate::support::{Bench, manual};
 
@@ -107,4 +111,38 @@ fn what_cannot_be_used_stops_the_start_and_is_left_as_it_is() {
         assert_eq!(fs::read(&journal).ok(), before, "{says}");
         let _ = fs::remove_dir_all(&state);
     }
+}
+
+/// Runs a worker that permissions bind, whoever runs this test.
+fn run_bound(bench: &Bench) -> Output {
+    let mut command = bench.bootstrap();
+    command.arg("run");
+    let bound = move || {
+        // Who is not root has no such right to lose.
+        let _ = caps::drop(None, CapSet::Bounding, Capability::CAP_DAC_OVERRIDE);
+        command.output().unwrap()
+    };
+    // What a thread gives up, the others keep.
+    std::thread::spawn(bound).join().unwrap()
+}
+
+#[test]
+fn a_state_folder_that_is_read_only_stops_the_start() {
+    let bench = Bench::registered(manual(), ONE);
+    let state = bench.folder.path().join("state");
+    fs::create_dir(&state).unwrap();
+    let permit = |mode| fs::set_permissions(&state, fs::Permissions::from_mode(mode)).unwrap();
+    let refused = |what: &str| {
+        permit(0o555);
+        let output = run_bound(&bench);
+        permit(0o755);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(78), "{what}: {text}");
+        assert!(text.contains(state.to_str().unwrap()) && text.contains("--state-dir"), "{what}: {text}");
+    };
+    refused("an empty one");
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    assert_eq!(worker.stop(), Some(0));
+    refused("one with a journal");
 }

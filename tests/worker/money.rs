@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::mpsc;
 
-use bootstrap::devnet::Options;
+use bootstrap::devnet::{Fault, FaultKind, Options};
 
 use crate::support::{Bench, manual, quick};
 
@@ -119,4 +119,30 @@ fn a_faucet_that_hangs_or_has_had_enough_requests_costs_no_window() {
         bench.until_a_round_is("admitted");
         assert_eq!(worker.stop(), Some(0));
     }
+}
+
+#[test]
+fn what_runs_out_of_gas_in_a_block_is_sent_again_with_more() {
+    let bench = Bench::registered(manual(), ONE);
+    bench.devnet.fault(Fault::new(FaultKind::Error).on("/cosmos.tx.v1beta1.Service/Simulate")).unwrap();
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    bench.mine_to_opening();
+    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.devnet.mine(1).unwrap();
+    bench.until_a_round_is("admitted");
+    // By what is known the next one needs less than it does.
+    bench.journal().execute("UPDATE transactions SET gas_used = gas_used * 8 / 10", []).unwrap();
+    let nonce = bench.mine_to_opening();
+    for _ in 0..2 {
+        bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+        bench.devnet.mine(1).unwrap();
+    }
+    let round =
+        bench.until("an end", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
+    let payments = bench.devnet.payments(&bench.address()).unwrap();
+    assert_eq!((bench.inferences(nonce), payments.len()), (1, 3), "{}", bench.log());
+    let lost_and_paid: u128 = payments[1..].iter().map(|row| row.fee).sum();
+    assert_eq!(round["fee"], lost_and_paid.to_string(), "{round}");
+    assert_eq!(worker.stop(), Some(0));
 }

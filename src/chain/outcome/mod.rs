@@ -7,9 +7,12 @@
 mod table;
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Answers that the table did not have.
 static UNKNOWN: AtomicU64 = AtomicU64::new(0);
+/// The last of them. A node that gives it with every block is told of once.
+static LAST_UNKNOWN: Mutex<String> = Mutex::new(String::new());
 
 /// How often this process was given an answer that the table does not have. Each of them is final, is logged,
 /// and is in the journal as the chain gave it.
@@ -121,7 +124,18 @@ pub enum Verdict {
 }
 
 impl Refusal<'_> {
-    /// Looks the refusal up, and counts it when it is not there.
+    fn tell_of_unknown(&self) {
+        let Self { stage, codespace, code, text } = self;
+        let mut last = LAST_UNKNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last == *text {
+            tracing::debug!(?stage, codespace, code, text, "an answer that is not known, again");
+        } else {
+            tracing::warn!(?stage, codespace, code, text, "the chain gave an answer that is not known");
+            (*text).clone_into(&mut last);
+        }
+    }
+
+    /// Looks the refusal up, and counts it when it is not there: once for each answer.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let rows = match self.stage {
@@ -138,8 +152,7 @@ impl Refusal<'_> {
             .map_or(Verdict::Unknown, |row| row.verdict(self.text));
         if verdict == Verdict::Unknown {
             UNKNOWN.fetch_add(1, Ordering::Relaxed);
-            let Self { stage, codespace, code, text } = self;
-            tracing::warn!(?stage, codespace, code, text, "the chain gave an answer that is not known");
+            self.tell_of_unknown();
         }
         match (verdict, self.stage) {
             // The account's number is 0 indeed, so it is not what is wrong.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::chain::outcome::{Refusal, Stage, Verdict};
+use crate::chain::outcome::Verdict;
 
 /// Why a call brought no answer of the chain.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -58,18 +58,17 @@ pub enum RpcError {
         code: i64,
         /// Message and data of the error.
         message: String,
+        /// What the table of the chain's answers says to it.
+        verdict: Verdict,
     },
 }
 
 impl RpcError {
     /// What the table of the chain's answers says; `None` for faults of the endpoint.
     #[must_use]
-    pub fn verdict(&self) -> Option<Verdict> {
+    pub const fn verdict(&self) -> Option<Verdict> {
         match self {
-            Self::Refused { code, message, .. } => {
-                let refusal = Refusal { stage: Stage::Rpc, codespace: "", code: *code, text: message };
-                Some(refusal.verdict())
-            }
+            Self::Refused { verdict, .. } => Some(*verdict),
             _ => None,
         }
     }

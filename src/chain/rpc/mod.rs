@@ -18,6 +18,7 @@ use tendermint_rpc::{Response, SimpleRequest};
 
 pub use self::error::RpcError;
 use super::http::{self, BodyError, USER_AGENT};
+use super::outcome::{Refusal, Stage};
 use super::tx::TxHash;
 use crate::bundle::SensitiveUrl;
 
@@ -303,11 +304,12 @@ pub fn decode<R: SimpleRequest>(endpoint: &str, body: &[u8]) -> Result<R::Output
     let read = std::panic::catch_unwind(|| R::Response::from_string(body))
         .map_err(|_| not_rpc("its answer cannot be decoded".to_owned()))?;
     read.map(Into::into).map_err(|error| match error.detail() {
-        ErrorDetail::Response(refused) => RpcError::Refused {
-            endpoint: endpoint(),
-            code: i64::from(refused.source.code().value()),
-            message: refused.source.to_string(),
-        },
+        ErrorDetail::Response(refused) => {
+            let (code, message) = (i64::from(refused.source.code().value()), refused.source.to_string());
+            let refusal = Refusal { stage: Stage::Rpc, codespace: "", code, text: &message };
+            let verdict = refusal.verdict();
+            RpcError::Refused { endpoint: endpoint(), code, message, verdict }
+        }
         other => not_rpc(other.to_string()),
     })
 }

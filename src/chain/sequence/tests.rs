@@ -247,6 +247,20 @@ proptest! {
 }
 
 #[test]
+fn others_are_behind_us_once_a_block_has_them() {
+    let mut state = at(7);
+    assert!(!state.is_behind_others());
+    state.mismatch(9, 7);
+    state.others_wait(20);
+    state.committed(Account { number: 5, sequence: 8 });
+    assert!(state.is_behind_others(), "one of two");
+    assert_eq!([23, 24].map(|height| state.heard_others_within(3, height)), [true, false]);
+    state.committed(Account { number: 5, sequence: 9 });
+    assert!(!state.is_behind_others());
+    assert_eq!(next(&state), Some(9));
+}
+
+#[test]
 fn nothing_is_signed_in_the_block_in_which_anothers_was_heard_to_wait() {
     let mut state = Sequence::default();
     assert_eq!(state.signs_above(7), None);

@@ -112,6 +112,7 @@ enum Done {
     Round(Result<round::Ended, JournalError>),
     Witnessed { nonce: i64, answered: Result<bool, QueryError> },
     JournalChecked(Result<(), JournalError>),
+    Heights(Vec<u64>),
 }
 
 /// What a task is for.
@@ -133,6 +134,8 @@ enum Work {
     Witness,
     /// Whether the journal can be written again.
     Journal,
+    /// Where the chain is, by every node.
+    Heights,
 }
 
 /// A task that runs.

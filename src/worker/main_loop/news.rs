@@ -42,11 +42,13 @@ impl MainLoop {
                 }
                 self.subscribed = Subscribed::No;
             }
-            ChainEvent::Block { height, .. } => self.context.clock.observe(height),
-            ChainEvent::WindowOpened { nonce, window_end, height } => {
+            ChainEvent::Block { height, .. } => {
                 self.context.clock.observe(height);
+            }
+            ChainEvent::WindowOpened { nonce, window_end, height } => {
+                let is_believed = self.context.clock.observe(height);
                 // A node that catches up tells of windows long closed.
-                if window_end > self.context.clock.head().height {
+                if is_believed && window_end > self.context.clock.head().height {
                     self.schedule.opened(Window { nonce, end: window_end });
                 }
             }
@@ -120,6 +122,7 @@ impl MainLoop {
                 tracing::info!("the journal can be written again");
                 self.unwritable = None;
             }
+            Done::Heights(heights) => self.context.clock.judge(&heights),
             Done::JournalChecked(Err(error)) => self.not_written(error, None)?,
         }
         Ok(())
@@ -217,8 +220,15 @@ impl MainLoop {
             }
         };
         self.unseen = None;
-        self.context.clock.observe(status.height);
+        if !self.context.clock.observe(status.height) {
+            // Whether the chain is there is asked of all nodes first.
+            self.schedule.look_failed(Instant::now());
+            return;
+        }
         self.schedule.looked(&status, Instant::now());
+        for window in self.schedule.unseen() {
+            self.went_by(window);
+        }
         self.is_topic_active = status.is_topic_active;
         let address = self.context.address();
         let topic_id = self.context.options.topic_id;

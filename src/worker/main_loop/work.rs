@@ -36,6 +36,10 @@ impl MainLoop {
             let context = Arc::clone(&self.context);
             self.spawn(Work::Look, async move { Done::Looked(look(&context).await) });
         }
+        if self.context.clock.is_in_doubt() && !self.is_at(Work::Heights) {
+            let client = self.context.client().within(QUERY_LIMIT);
+            self.spawn(Work::Heights, async move { Done::Heights(client.heights().await) });
+        }
         if self.topic_at().is_some_and(|at| at <= now) {
             let context = Arc::clone(&self.context);
             self.spawn(Work::Topic, async move {
@@ -169,16 +173,44 @@ impl MainLoop {
             });
             return;
         }
-        let (why, obstacle) = match &self.standing {
-            Standing::Blocked(why) => (why.clone(), Some(Obstacle::Chain(Verdict::NotPermitted))),
-            Standing::Unregistered => ("the worker was not registered yet".to_owned(), None),
-            Standing::Unknown | Standing::Good => {
-                ("the worker was busy with another window".to_owned(), None)
-            }
-        };
+        let (why, obstacle) = self.why_missed();
         self.spawn(Work::Missed(window), async move {
             Done::Round(round::missed(&context, window, why, obstacle).await)
         });
+    }
+
+    /// A window should have opened, and is over by now: nothing was seen of it.
+    pub(super) fn went_by(&mut self, window: Window) {
+        if self.standby {
+            return;
+        }
+        let (context, (why, obstacle)) = (Arc::clone(&self.context), self.why_missed());
+        self.spawn(Work::Missed(window), async move {
+            let ended = match opened(&context, window.nonce).await {
+                Ok(Some(window)) => round::missed(&context, window, why, obstacle).await,
+                // The topic was not active, or skipped it.
+                Ok(None) => Ok(round::Ended::Interrupted),
+                Err(error) => {
+                    tracing::warn!(%error, nonce = window.nonce, "no node can say whether a window opened");
+                    Ok(round::Ended::Interrupted)
+                }
+            };
+            Done::Round(ended)
+        });
+    }
+
+    fn why_missed(&self) -> (String, Option<Obstacle>) {
+        match &self.standing {
+            Standing::Blocked(why) => (why.clone(), Some(Obstacle::Chain(Verdict::NotPermitted))),
+            Standing::Unregistered => ("the worker was not registered yet".to_owned(), None),
+            Standing::Unknown | Standing::Good if self.rounds().next().is_some() => {
+                ("the worker was busy with another window".to_owned(), None)
+            }
+            Standing::Unknown | Standing::Good => {
+                let why = "nothing was seen of it in time: the worker stood still, or no endpoint answered";
+                (why.to_owned(), None)
+            }
+        }
     }
 
     fn register(&mut self) {
@@ -290,6 +322,22 @@ async fn witness(context: &Context, nonce: i64) -> Result<bool, QueryError> {
     loop {
         match client.has_inference_at(context.options.topic_id, context.address(), nonce).await {
             Err(_) if tries < WITNESS_TRIES => {
+                tries += 1;
+                context.clock.next_block().await;
+            }
+            answered => return answered,
+        }
+    }
+}
+
+/// The window that block `nonce` opened. Asked again while no node answers.
+async fn opened(context: &Context, nonce: i64) -> Result<Option<Window>, QueryError> {
+    let client = context.client().within(QUERY_LIMIT);
+    let height = u64::try_from(nonce).unwrap_or_default();
+    let mut tries = 1;
+    loop {
+        match client.window_opened_in(context.options.topic_id, height).await {
+            Err(error) if error.is_endpoint_fault() && tries < WITNESS_TRIES => {
                 tries += 1;
                 context.clock.next_block().await;
             }

@@ -32,7 +32,7 @@ use crate::chain::delivered::Admission;
 use crate::chain::locate::Located;
 use crate::chain::query::Window;
 use crate::chain::tx::TxHash;
-use crate::journal::{Begin, Ending, JournalError, Prepared, RoundKey, RoundState};
+use crate::journal::{Begin, Ending, JournalError, Prepared, Purpose, RoundKey, RoundState};
 use crate::model::Model;
 
 /// Pauses between tries of a model that fails, doubling.
@@ -179,7 +179,12 @@ impl Round {
                 return Ok(None);
             }
             if live.is_none() && self.context.clock.head().height >= self.window.end {
-                return Ok(Some(end));
+                let purpose = Purpose::Payload(self.key());
+                let signed = self.context.journal.call(move |journal| journal.reader().live(purpose)).await?;
+                live = signed.into_iter().next();
+                if live.is_none() {
+                    return Ok(Some(end));
+                }
             }
             let values = match value {
                 Some(values) => values.clone(),

@@ -18,6 +18,9 @@ use crate::worker::context::Broadcasting;
 /// Fees that may be lost for one purpose: the first failure in a block teaches what the second try needs.
 const LOST_FEES: usize = 2;
 
+/// Blocks in which the transaction of another program is waited for.
+const OTHERS_BLOCKS: i64 = 3;
+
 impl Transaction<'_> {
     pub(super) async fn attempt(&mut self) -> Result<Step, JournalError> {
         let context = Arc::clone(self.context);
@@ -45,6 +48,11 @@ impl Transaction<'_> {
             Ok(simulated) => simulated,
             Err(refusal) => return Ok(self.refused(&mut sequence, refusal, account, 0).await),
         };
+        if sequence.is_behind_others()
+            && let Some(step) = self.behind_others(&mut sequence, account).await
+        {
+            return Ok(step);
+        }
         if simulated.is_none()
             && let Some(refusal) = self.answered().await
         {
@@ -95,6 +103,22 @@ impl Transaction<'_> {
         };
         drop(sequence);
         self.settle(prepared, fate, delivered).await
+    }
+
+    /// What was simulated has not seen what another program's transaction does, which still waits: it is waited
+    /// for, but not for ever, and not in the last block that is left.
+    async fn behind_others(&self, sequence: &mut Sequence, simulated: Account) -> Option<Step> {
+        let height = self.context.clock.head().height;
+        if let Ok(account) = self.account().await {
+            sequence.committed(account);
+        }
+        let why = "a transaction of another program with this key waits".to_owned();
+        if !sequence.is_behind_others() || sequence.next() != Some(simulated) {
+            return Some(Step::Again { why, when: When::AtOnce });
+        }
+        let has_time = height + 1 < self.intent.timeout_height;
+        (has_time && sequence.heard_others_within(OTHERS_BLOCKS, height))
+            .then_some(Step::Again { why, when: When::After(height) })
     }
 
     async fn account(&self) -> Result<Account, Step> {

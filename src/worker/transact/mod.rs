@@ -265,6 +265,11 @@ impl<'a> Transaction<'a> {
                 _ => Ok(None),
             };
         };
+        // What is signed in its stead has the same sequence, as long as there is time for it.
+        let is_upgraded = *obstacle == Obstacle::Chain(Verdict::WrongEmissionsVersion);
+        if is_upgraded && self.context.clock.head().height < self.intent.timeout_height {
+            return Ok(None);
+        }
         let step = self.settle_live().await?;
         if step.is_none() && *obstacle == Obstacle::Chain(Verdict::AlreadySubmitted) {
             return self.find_given_up().await;

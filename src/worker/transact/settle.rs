@@ -79,10 +79,12 @@ impl Transaction<'_> {
         failpoint::reach(failpoint::Step::Locate, Moment::After);
         let absent_at = match located {
             Ok(Located::Found(found)) => return self.delivered(tx.hash(), tx.cost(), *found).await.map(Some),
-            Ok(Located::Absent { head }) => head,
-            Err(error) => {
+            // Where no events come, this is how we learn of blocks.
+            Ok(Located::Absent { head }) if self.context.clock.observe(head) => head,
+            unknown => {
                 if !std::mem::replace(&mut self.has_warned, true) {
-                    tracing::warn!(%error, %hash, "no node can say whether a transaction is in a block");
+                    let error = unknown.err().map(tracing::field::display);
+                    tracing::warn!(error, %hash, "no node can say whether a transaction is in a block");
                 }
                 if self.is_over() {
                     return self.witness(tx, hash).await;
@@ -90,16 +92,12 @@ impl Transaction<'_> {
                 0
             }
         };
-        if absent_at > 0 {
-            // Where no events come, this is how we learn of blocks.
-            self.context.clock.observe(absent_at);
-            if absent_at > tx.timeout_height() {
-                return self.dead(tx, Death::TimedOut { head: absent_at }).await.map(Some);
-            }
-            // A block later the index of a node cannot be behind its state any more.
-            if let Some(used) = self.sequence_used.filter(|used| absent_at > used.seen_at) {
-                return self.dead(tx, Death::SequenceUsed { committed: used.committed }).await.map(Some);
-            }
+        if absent_at > tx.timeout_height() {
+            return self.dead(tx, Death::TimedOut { head: absent_at }).await.map(Some);
+        }
+        // A block later the index of a node cannot be behind its state any more.
+        if let Some(used) = self.sequence_used.filter(|used| absent_at > used.seen_at) {
+            return self.dead(tx, Death::SequenceUsed { committed: used.committed }).await.map(Some);
         }
         if self.context.clock.head().height >= self.intent.timeout_height {
             return Ok(None);
@@ -132,11 +130,15 @@ impl Transaction<'_> {
             return Ok(None);
         }
         let old_version = refusals.iter().find(|(verdict, _)| *verdict == Verdict::WrongEmissionsVersion);
-        if let Some((verdict, check)) = old_version
-            && answers.iter().all(Broadcast::is_certainly_not_there)
-        {
-            // The chain was upgraded meanwhile: other bytes are needed, and no node has these.
-            self.rejected(tx, check).await?;
+        if let Some((verdict, check)) = old_version {
+            // Such bytes are not even read as far as their sequence.
+            self.suspect_used(tx, absent_at).await;
+            if self.sequence_used.is_some() {
+                return Ok(None);
+            }
+            // The chain was upgraded meanwhile: other bytes are needed. These stay live, since an endpoint that
+            // cannot be reached now may have them from an earlier broadcast. To wait for it would lose the window:
+            // beside live bytes the journal takes only such with their sequence, and of those the chain takes one.
             self.context.sequence.lock().await.freed(&hash);
             return Ok(Some(Step::Done(Transacted::Refused(Refusal::of_check(*verdict, check)))));
         }

@@ -15,6 +15,7 @@ impl Transaction<'_> {
         let address = self.context.address();
         if let Ok(Some((height, account))) = client.account_with_height(address).await
             && height > tx.timeout_height()
+            && self.context.clock.observe(height)
             && account.sequence <= tx.sequence()
         {
             return self.dead(tx, Death::TimedOut { head: height }).await.map(Some);
