@@ -1,5 +1,6 @@
 //! SIGTERM and SIGINT in every state of a round: the worker stops in order, leaves no process behind, and its
 //! next life pays for nothing twice.
+#![allow(clippy::print_stdout)] // how long each took, for who asks for it
 
 use std::fs;
 use std::sync::Mutex;
@@ -136,6 +137,18 @@ fn states() -> Vec<State> {
             fault(bench, "*", FaultKind::HalfOpen);
             (worker, Some(nonce))
         }),
+        State::new("the disk is full", |bench| {
+            let worker = bench.start_on_full_disk(bench.bootstrap().arg("run"));
+            bench.until_why("the journal cannot be opened");
+            (worker, None)
+        }),
+        State::new("the disk fills up", |bench| {
+            let (worker, nonce) = in_mempool(bench);
+            worker.set_disk_full(true);
+            bench.devnet.mine(1).unwrap();
+            bench.until_why("the journal cannot be written");
+            (worker, Some(nonce))
+        }),
         State {
             options: || Options { whitelist: Whitelist::On, ..long() },
             ..State::new("blocked", |bench| {
@@ -161,7 +174,8 @@ fn states() -> Vec<State> {
 fn catches_sigterm(worker: &Worker) -> bool {
     let status = fs::read_to_string(format!("/proc/{}/status", worker.pid())).unwrap_or_default();
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or_default();
-    u64::from_str_radix(caught.trim(), 16).is_ok_and(|caught| caught >> (Signal::SIGTERM as u32 - 1) & 1 == 1)
+    u64::from_str_radix(caught.trim(), 16)
+        .is_ok_and(|caught| (caught >> (Signal::SIGTERM as u32 - 1)) & 1 == 1)
 }
 
 fn late() -> FaultKind {
@@ -275,6 +289,27 @@ fn what_was_sent_is_settled_before_the_worker_ends() {
     assert_eq!(worker.exit().code(), Some(0), "{}", bench.log());
     assert_eq!(bench.round(nonce).unwrap()["state"], "admitted", "{}", bench.log());
     assert_nothing_is_left(&bench);
+}
+
+#[test]
+fn a_registration_that_waits_for_a_block_is_paid_once() {
+    let bench = marked(Bench::new(long(), ONE));
+    bench.devnet.mine(2).unwrap();
+    let worker = bench.run(&[]);
+    bench.until("a registration", |bench| (bench.mempool() > 0).then_some(()));
+    assert_eq!(worker.stop(), Some(0), "{}", bench.log());
+    assert_nothing_is_left(&bench);
+
+    let worker = bench.run(&[]);
+    bench.devnet.mine(1).unwrap();
+    let round = bench.until("an answer", |bench| {
+        if bench.mempool() > 0 {
+            bench.devnet.mine(1).unwrap();
+        }
+        bench.rounds().into_iter().find(|round| round["state"] == "admitted")
+    });
+    assert_eq!(bench.paid().len(), 2, "the registration and {round}");
+    assert_eq!(worker.stop(), Some(0));
 }
 
 #[test]
