@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::deployment::Deployment;
+use super::deployment::{Deployment, Key};
 use super::file::File;
 use super::template::fill;
 
@@ -29,7 +29,6 @@ pub fn render(deployment: &Deployment) -> File {
             ("bundle", &argument(&deployment.bundle, Dollar::Doubled)),
             ("environment", &environment(deployment, &folder)),
             ("environment_file", &format!("{}/{folder}.env", if is_system { "/etc" } else { "%E" })),
-            ("key", &key(deployment)),
             ("user", &if is_system { user(deployment) } else { String::new() }),
             ("memory", memory.as_deref().unwrap_or_default().trim_end()),
             ("sandbox", sandbox.trim_end()),
@@ -39,25 +38,36 @@ pub fn render(deployment: &Deployment) -> File {
     File { name: format!("{}.service", deployment.service()), text }
 }
 
-/// Folders and settings.
+/// Folders, key and settings.
 fn environment(deployment: &Deployment, folder: &str) -> String {
-    let mut lines = vec![format!("RuntimeDirectory={folder}"), format!("LogsDirectory={folder}")];
+    let mut lines = vec![format!("RuntimeDirectory={folder}")];
+    if deployment.uid.is_root() {
+        lines.push(format!("LogsDirectory={folder}"));
+    }
     match &deployment.state_dir {
-        Some(state_dir) => lines.push(variable("ALLORA_STATE_DIR", state_dir)),
-        None => {
+        None if deployment.uid.is_root() => {
             lines.push(format!("StateDirectory={folder}"));
             lines.push(format!("Environment=ALLORA_STATE_DIR=%S/{folder}"));
         }
+        // The folder that a user's manager has for states depends on its version.
+        _ => lines.push(variable("ALLORA_STATE_DIR", &deployment.state_folder())),
     }
     lines.push(format!("Environment=ALLORA_HEARTBEAT_FILE=%t/{folder}/heartbeat"));
+    if let Some(key) = &deployment.key {
+        lines.push(self::key(key, deployment));
+    }
     lines.extend(deployment.settings.iter().map(|(name, value)| variable(name, value)));
     lines.join("\n")
 }
 
-/// The manager reads the key, whoever owns it, and gives it to the worker alone.
-fn key(deployment: &Deployment) -> String {
-    let Some(key) = &deployment.key else { return String::new() };
-    format!("LoadCredential=key:{}\nEnvironment={}=%d/key", specifiers_doubled(&key.path), key.variable)
+/// The system's manager reads the key, whoever owns it, and gives it to the worker alone. A user's could read no more
+/// than the worker can.
+fn key(key: &Key, deployment: &Deployment) -> String {
+    if deployment.uid.is_root() {
+        format!("LoadCredential=key:{}\nEnvironment={}=%d/key", specifiers_doubled(&key.path), key.variable)
+    } else {
+        variable(key.variable, &key.path)
+    }
 }
 
 fn user(deployment: &Deployment) -> String {

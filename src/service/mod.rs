@@ -117,7 +117,7 @@ impl ServiceError {
             Self::Write(_) | Self::File { .. } => {
                 "it needs the right to write there: be root, or the user whom the manager belongs to".into()
             }
-            Self::Manager(_) => "`bootstrap service logs` shows what the worker said".into(),
+            Self::Manager(error) => error.hint().into(),
         }
     }
 }

@@ -36,6 +36,20 @@ pub enum ProgramError {
     },
 }
 
+impl ProgramError {
+    /// What the user should do.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Failed { source, .. } if source.0.contains("connect to bus") => {
+                "this user has no service manager while nobody is logged in: `loginctl enable-linger` keeps one"
+            }
+            Self::Start { .. } => "put it on PATH",
+            Self::Failed { .. } | Self::Late { .. } => "`bootstrap service logs` shows what the worker said",
+        }
+    }
+}
+
 /// What a program said.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

@@ -166,3 +166,39 @@ fn no_line_is_lost_when_logrotate_takes_the_log() {
     assert_eq!(machine.must("ls /var/log/bootstrap/test/worker.log-* | wc -l"), "3");
     assert!(said.len() > 100 && written == said, "{} of {} lines", written.len(), said.len());
 }
+
+#[test]
+#[ignore = "needs root and Docker"]
+fn a_user_has_services_of_their_own() {
+    let Some(engine) = Engine::get() else { return };
+    let machine = Machine::with_systemd(engine);
+    let bundle = machine.bundle("model", ONE, "", 1000);
+    machine.must("useradd --create-home --uid 1000 alice && chown alice /world/key");
+    let alice =
+        "HOME=/home/alice XDG_RUNTIME_DIR=/run/user/1000 setpriv --reuid=1000 --regid=1000 --clear-groups";
+    let service = |verb: &str| {
+        let output = machine.bootstrap_with(alice, &format!("service {verb}"), &bundle);
+        let said =
+            [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).trim_end().to_owned());
+        (output.status.code(), said.concat())
+    };
+    let (code, said) = service("install");
+    assert_eq!(code, Some(78));
+    assert!(said.ends_with("while nobody is logged in: `loginctl enable-linger` keeps one"), "{said}");
+
+    // What a login does.
+    machine.must(
+        "mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nEnvironment=XDG_RUNTIME_DIR=/run/user/%%i\\n' \
+         >/etc/systemd/system/user@.service.d/login.conf && systemctl daemon-reload && systemctl start user@1000",
+    );
+    assert!(
+        service("install").1.starts_with("bootstrap-test is up to date: /home/alice/.config/systemd/user/")
+    );
+    assert_eq!(service("start"), (Some(0), "started bootstrap-test".into()));
+    machine.until_answered();
+    assert_eq!(service("health"), (Some(0), "yes".into()));
+    machine.must("ls /home/alice/.local/state/bootstrap/test/*.journal");
+    assert_eq!(service("stop"), (Some(0), "stopped bootstrap-test".into()));
+    assert_eq!(service("uninstall").0, Some(0));
+    machine.must("test ! -e /home/alice/.config/systemd/user/bootstrap-test.service");
+}
