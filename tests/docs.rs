@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use bootstrap::bundle::schema::{self, Absent};
 use bootstrap::cli::{Cli, Exit};
 use bootstrap::devnet::FaultKind;
+use bootstrap::health::metrics;
 use bootstrap::settings::{Flag, TABLE, Visibility};
 use clap::CommandFactory;
 
@@ -37,6 +38,11 @@ fn bundle_page() {
 #[test]
 fn devnet_page() {
     hold("docs/devnet.md", &BTreeMap::from([("faults".to_owned(), faults())]));
+}
+
+#[test]
+fn metrics_page() {
+    hold("docs/metrics.md", &BTreeMap::from([("metrics".to_owned(), metrics())]));
 }
 
 /// A link to a file that was moved or never written helps nobody.
@@ -122,6 +128,16 @@ fn faults() -> String {
     for (kind, fields, meaning) in FaultKind::MEANINGS {
         let fields: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
         writeln!(table, "| `{kind}` | {} | {meaning} |", fields.join(", ")).unwrap();
+    }
+    table
+}
+
+fn metrics() -> String {
+    let mut table = "| metric | kind | labels | meaning |\n|---|---|---|---|\n".to_owned();
+    for row in metrics::TABLE {
+        let labels: Vec<_> = row.labels.iter().map(|label| format!("`{label}`")).collect();
+        let (kind, labels) = (row.kind.as_str(), labels.join(", "));
+        writeln!(table, "| `{}` | {kind} | {labels} | {} |", row.name, row.doc).unwrap();
     }
     table
 }

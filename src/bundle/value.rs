@@ -268,6 +268,26 @@ pub fn file(text: &str) -> Result<PathBuf, BadValue> {
     }
 }
 
+/// A host and a port to listen on.
+pub fn listen_address(text: &str) -> Result<String, BadValue> {
+    let parts = text.rsplit_once(':').filter(|(host, _)| !host.is_empty() && !host.contains(['/', ' ', '@']));
+    match parts.and_then(|(_, port)| port.parse::<u16>().ok()) {
+        Some(_) => Ok(text.to_owned()),
+        None => {
+            Err(BadValue::new(text, "a host and a port").fix("write it as 127.0.0.1:9090 or 0.0.0.0:9090"))
+        }
+    }
+}
+
+/// A file that the textfile collector of node_exporter reads.
+pub fn prom_file(text: &str) -> Result<PathBuf, BadValue> {
+    let path = file(text)?;
+    if path.extension().is_some_and(|extension| extension == "prom") {
+        return Ok(path);
+    }
+    Err(BadValue::new(text, "a file that node_exporter reads").fix("let its name end in `.prom`"))
+}
+
 /// An amount of uallo, at least 1.
 pub fn uallo(text: &str) -> Result<u128, BadValue> {
     let amount = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Exit, Outcome, environment};
-use crate::health::{self, Instant, Probe, Verdict};
+use crate::health::{Probe, Verdict};
 use crate::settings::{self, Flags};
 
 /// Asks the heartbeat of a worker: exit code 0 for yes, 1 for no, and one line why
@@ -26,11 +26,7 @@ impl Args {
 
 /// Asks the heartbeat at `path` and prints the answer.
 pub fn answer(probe: Probe, path: &Path) -> Exit {
-    let verdict = match health::read(path) {
-        Ok(heartbeat) => probe.judge(&heartbeat, &Instant::now()),
-        Err(unread) => Verdict::No(unread.to_string()),
-    };
-    match verdict {
+    match probe.ask(path) {
         Verdict::Yes => {
             println!("yes");
             Exit::Done

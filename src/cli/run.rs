@@ -1,5 +1,6 @@
 //! `bootstrap run`.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::progress::{self, Loading};
 use super::{Exit, Outcome, Report, environment, logging, model};
@@ -18,6 +20,7 @@ use crate::chain::gas_price::GasPrice;
 use crate::chain::networks::{LOCAL_MIN_GAS_PRICE, Remote};
 use crate::chain::pool::Pool;
 use crate::devnet::{self, Devnet};
+use crate::health::metrics::{self, Identity, Metrics, Textfile};
 use crate::health::{Heartbeat, HeartbeatFile};
 use crate::journal;
 use crate::logs::{LogFile, LogFileError};
@@ -68,6 +71,10 @@ enum CannotRun {
     Devnet(#[source] devnet::StartError),
     #[error("the address of an endpoint cannot be used")]
     Endpoint(#[source] crate::chain::rpc::RpcError),
+    #[error(transparent)]
+    MetricsAddress(#[from] metrics::BindError),
+    #[error(transparent)]
+    MetricsFile(#[from] metrics::TextfileError),
 }
 
 impl From<CannotRun> for Report {
@@ -79,6 +86,10 @@ impl From<CannotRun> for Report {
                  or try it without a key: --network devnet"
             }
             CannotRun::Devnet(_) => return Self::new(Exit::Internal, error),
+            CannotRun::MetricsAddress(_) => {
+                "set ALLORA_METRICS_ADDR to a free port of this machine, or leave it out"
+            }
+            CannotRun::MetricsFile(_) => "set ALLORA_METRICS_FILE to a file in a folder that can be written",
             CannotRun::Endpoint(_) => return Self::new(Exit::Config, error),
         };
         Self::new(Exit::Config, error).hint(hint)
@@ -145,6 +156,26 @@ impl Args {
         // Runs as long as this function.
         let _devnet = chain.devnet;
         let network = settings.network.to_string();
+        let metrics = Metrics::new(&Identity {
+            topic_id,
+            bundle_id: settings.bundle_id.clone(),
+            model_name: manifest.name.clone(),
+            model_version: manifest.version.clone(),
+            network: network.clone(),
+            address: chain.wallet.address().to_string(),
+        })
+        .map_err(|error| Report::new(Exit::Internal, error))?;
+        // As long as this function, too.
+        let _server = match &settings.metrics_addr {
+            Some(address) => Some(serve(address, &metrics, &settings.heartbeat_file).await?),
+            None => None,
+        };
+        let textfile = match &settings.metrics_file {
+            Some(path) => {
+                Some(Textfile::start(path.clone(), metrics.clone()).await.map_err(CannotRun::from)?)
+            }
+            None => None,
+        };
         // The model loads while the chain is looked for.
         spec.topic_id = Some(topic_id);
         spec.withheld = chain.wallet.variables_with_it(std::env::vars_os());
@@ -170,11 +201,16 @@ impl Args {
             state_dir: settings.state_dir.clone(),
             heartbeat: HeartbeatFile::new(&settings.heartbeat_file),
             turns,
+            metrics,
             goal: self.goal(),
             until: self.until,
             stopping,
         };
-        Ok(match worker::run(setup).await? {
+        let ended = worker::run(setup).await;
+        if let Some(textfile) = textfile {
+            textfile.close().await;
+        }
+        Ok(match ended? {
             Ended::Stopped | Ended::Done => Exit::Done,
             Ended::NothingSubmitted(why) => said(Exit::TryLater, &why),
             Ended::NotPermitted(why) => said(Exit::NotPermitted, &why),
@@ -192,6 +228,17 @@ impl Args {
             None => Goal::Forever,
         }
     }
+}
+
+/// Serves metrics and probes until the handle is dropped.
+async fn serve(
+    address: &str,
+    metrics: &Metrics,
+    heartbeat: &Path,
+) -> Result<AbortOnDropHandle<()>, CannotRun> {
+    let server = metrics::Server::bind(address).await?;
+    tracing::info!(address = %server.address(), "metrics are served");
+    Ok(server.serve(metrics.clone(), heartbeat.to_owned()))
 }
 
 fn said(exit: Exit, why: &str) -> Exit {

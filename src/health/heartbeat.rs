@@ -1,20 +1,15 @@
 //! The file that the worker's loop writes when it completes a turn.
 
-use std::fs::{self, Permissions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 
-use super::Instant;
+use super::{Instant, file};
 use crate::journal::Timestamp;
 use crate::model::Isolation;
-
-/// How long a write may take before the disk is taken for hung. The file is small; 50 µs is usual.
-const LIMIT: Duration = Duration::from_secs(5);
 
 /// What the worker is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -236,7 +231,7 @@ impl HeartbeatFile {
     /// As [`HeartbeatFile::write`].
     pub fn check_writable(&self) -> Result<(), HeartbeatError> {
         let check = || {
-            let new = beside(&self.path)?;
+            let new = file::beside(&self.path)?;
             let folder = new.path().parent().map(fs::metadata).transpose()?;
             // In a sticky folder a file is replaced by its owner only.
             let (user, there) = (nix::unistd::geteuid(), fs::symlink_metadata(&self.path));
@@ -250,44 +245,15 @@ impl HeartbeatFile {
         check().map_err(|source| HeartbeatError { path: self.path.clone(), source })
     }
 
-    /// Replaces the file, stamped with this moment: a reader sees the old content or the new. Anyone may
-    /// read it. What lies at the path is replaced, never written through, so that a link which another user
-    /// has put into `/tmp` leads nowhere.
+    /// [Replaces](file::replace) the file, stamped with this moment.
     ///
     /// # Errors
     /// The folder cannot be written, a file of another user lies there, or the disk is full or hangs.
     pub async fn write(&self, heartbeat: &Heartbeat) -> Result<(), HeartbeatError> {
         let stamped = Heartbeat { time: Timestamp::now(), instant: Instant::now(), ..heartbeat.clone() };
-        let path = self.path.clone();
-        let done = tokio::task::spawn_blocking(move || replace(&path, &stamped));
-        let outcome = match tokio::time::timeout(LIMIT, done).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(panicked)) => Err(io::Error::other(panicked)),
-            Err(elapsed) => Err(elapsed.into()),
-        };
-        outcome.map_err(|source| HeartbeatError { path: self.path.clone(), source })
+        let failed = |source| HeartbeatError { path: self.path.clone(), source };
+        let mut content = serde_json::to_vec(&stamped).map_err(|error| failed(error.into()))?;
+        content.push(b'\n');
+        file::replace(self.path.clone(), content).await.map_err(failed)
     }
-}
-
-/// An empty file in the same folder, which may take the place of `path`.
-fn beside(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    if fs::symlink_metadata(path).is_ok_and(|there| there.is_dir()) {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    tempfile::Builder::new().prefix(".heartbeat-").tempfile_in(folder)
-}
-
-fn replace(path: &Path, heartbeat: &Heartbeat) -> io::Result<()> {
-    let mut new = beside(path)?;
-    serde_json::to_writer(&mut new, heartbeat)?;
-    new.write_all(b"\n")?;
-    // Set on the open file: the mode given at creation would be cut by the umask.
-    new.as_file().set_permissions(Permissions::from_mode(0o644))?;
-    // No flush to the disk: after a power cut it would be of another boot, and not believed.
-    new.persist(path)?;
-    Ok(())
 }

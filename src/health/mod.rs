@@ -1,15 +1,19 @@
-//! Heartbeat, probe, status: what the worker says about itself.
+//! Heartbeat, probe, status, metrics: what the worker says about itself.
 //!
 //! | file | noun |
 //! |---|---|
 //! | `heartbeat` | the file that the worker's loop writes when it completes a turn |
+//! | `file` | small files that other programs read while they are replaced |
 //! | `clock` | time that only goes forward, and the boot that it belongs to |
 //! | `probe` | the verdict on a heartbeat: startup, live, ready |
 //! | `service_manager` | what systemd is told at the end of a turn |
+//! | `metrics` | the same in numbers, for Prometheus |
 //! | `status` | heartbeat and journal together, for people and scripts |
 
 mod clock;
+mod file;
 mod heartbeat;
+pub mod metrics;
 mod probe;
 mod service_manager;
 mod status;

@@ -103,6 +103,15 @@ pub fn read(path: &Path) -> Result<Heartbeat, Unread> {
 }
 
 impl Probe {
+    /// Judges the heartbeat at `path` now.
+    #[must_use]
+    pub fn ask(self, path: &Path) -> Verdict {
+        match read(path) {
+            Ok(heartbeat) => self.judge(&heartbeat, &Instant::now()),
+            Err(unread) => Verdict::No(unread.to_string()),
+        }
+    }
+
     /// Judges a heartbeat that was read at `now`.
     #[must_use]
     pub fn judge(self, heartbeat: &Heartbeat, now: &Instant) -> Verdict {

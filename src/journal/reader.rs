@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::backup::Backup;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
 
-use super::{Holder, JournalError, RoundRow, RoundState, Timestamp, Uallo, schema, spend};
+use super::{Holder, JournalError, RoundKey, RoundRow, RoundState, Timestamp, Uallo, schema, spend};
 
 /// Extension of a journal's file.
 pub(super) const EXTENSION: &str = "journal";
@@ -104,6 +104,27 @@ impl Reader {
     pub fn last_round(&self) -> Result<Option<RoundRow>, JournalError> {
         let sql = format!("{} ORDER BY r.id DESC LIMIT 1", RoundRow::SELECT);
         Ok(self.db.query_row(&sql, [], RoundRow::read).optional()?)
+    }
+
+    /// The round of this topic and nonce, when there was one.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn round(&self, key: RoundKey) -> Result<Option<RoundRow>, JournalError> {
+        let sql = format!("{} WHERE r.topic_id = ?1 AND r.nonce = ?2", RoundRow::SELECT);
+        Ok(self.db.query_row(&sql, params![key.topic_id, key.nonce], RoundRow::read).optional()?)
+    }
+
+    /// When a round of the topic was last admitted.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn last_success(&self, topic_id: u64) -> Result<Option<Timestamp>, JournalError> {
+        Ok(self.db.query_row(
+            "SELECT max(finished_at) FROM rounds WHERE topic_id = ?1 AND state = 'admitted'",
+            [topic_id],
+            |row| row.get(0),
+        )?)
     }
 
     /// Number of rounds in each state that occurs.

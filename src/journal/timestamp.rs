@@ -56,6 +56,12 @@ impl Timestamp {
         (self.datetime() - earlier.datetime()).as_seconds_f64()
     }
 
+    /// Seconds since 1970, as Prometheus counts time.
+    #[must_use]
+    pub fn unix_seconds(self) -> f64 {
+        (self.datetime() - OffsetDateTime::UNIX_EPOCH).as_seconds_f64()
+    }
+
     fn datetime(self) -> OffsetDateTime {
         OffsetDateTime::parse(self.as_str(), &Rfc3339).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }

@@ -69,7 +69,7 @@ fn used(keeper: Pid, enough: u64) -> u64 {
 }
 
 /// Resident bytes of one process; none when it is gone.
-fn resident(process: Pid) -> u64 {
+pub fn resident(process: Pid) -> u64 {
     let statm = fs::read_to_string(format!("/proc/{process}/statm")).unwrap_or_default();
     let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
     let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|page| page.try_into().ok());

@@ -81,6 +81,7 @@ pub use bootstrap_frames::Prediction;
 pub use handle::Model;
 pub use interpreter::{Interpreter, InterpreterError, Unfit};
 pub use isolation::Isolation;
+pub use memory::resident;
 pub use orphans::adopt as adopt_orphans;
 pub use sandbox::Sandbox;
 pub use spec::{Answer, Call, Failure, FailureKind, ModelSpec, SILENCE_LIMIT, StartError, THIS_PROGRAM};

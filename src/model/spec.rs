@@ -179,16 +179,28 @@ pub enum FailureKind {
     Memory,
 }
 
-impl fmt::Display for FailureKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl FailureKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] =
+        [Self::Exception, Self::Timeout, Self::Crash, Self::BadValue, Self::Import, Self::Memory];
+
+    /// The word for it, in logs, journal and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Exception => "exception",
             Self::Timeout => "timeout",
             Self::Crash => "crash",
             Self::BadValue => "bad_value",
             Self::Import => "import",
             Self::Memory => "memory",
-        })
+        }
+    }
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -65,6 +65,23 @@ pub enum RestartCause {
 }
 
 impl RestartCause {
+    /// Every cause.
+    pub const ALL: [Self; 6] =
+        [Self::Load, Self::Crash, Self::Timeout, Self::Silence, Self::Memory, Self::Recycled];
+
+    /// The word for it, as metrics count it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Load => "load",
+            Self::Crash => "crash",
+            Self::Timeout => "timeout",
+            Self::Silence => "silence",
+            Self::Memory => "memory",
+            Self::Recycled => "recycled",
+        }
+    }
+
     /// Of a failed call that left no process.
     pub(super) const fn of(kind: FailureKind) -> Self {
         match kind {

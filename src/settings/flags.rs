@@ -29,6 +29,8 @@ impl Scope for Worker {
         Setting::Python,
         Setting::StateDir,
         Setting::HeartbeatFile,
+        Setting::MetricsAddr,
+        Setting::MetricsFile,
         Setting::LogFormat,
         Setting::LogLevel,
         Setting::LogFile,

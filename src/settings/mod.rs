@@ -63,6 +63,10 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// File that the worker writes and probes read.
     pub heartbeat_file: PathBuf,
+    /// Host and port that serve metrics and probes.
+    pub metrics_addr: Option<String>,
+    /// File that metrics are written to.
+    pub metrics_file: Option<PathBuf>,
     /// Form and content of the log.
     pub log: Log,
     /// Label of logs and metrics.
@@ -155,6 +159,8 @@ impl Settings {
         let python = from.read(Setting::Python, value::file);
         let state_dir = state_dir(&mut from, source);
         let heartbeat_file = from.read_or(Setting::HeartbeatFile, None, value::file);
+        let metrics_addr = from.read(Setting::MetricsAddr, value::listen_address);
+        let metrics_file = from.read(Setting::MetricsFile, value::prom_file);
         let log = log(&mut from);
         let bundle_id = from.read(Setting::BundleId, value::text);
         let env_file = source.env_file();
@@ -179,6 +185,8 @@ impl Settings {
                 python,
                 state_dir,
                 heartbeat_file: heartbeat_file?,
+                metrics_addr,
+                metrics_file,
                 log: log?,
                 bundle_id,
                 env_file,

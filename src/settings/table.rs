@@ -41,6 +41,10 @@ pub enum Setting {
     StateDir,
     /// File that probes read.
     HeartbeatFile,
+    /// Where metrics and probes are served.
+    MetricsAddr,
+    /// Where metrics are written to.
+    MetricsFile,
     /// Form of the log.
     LogFormat,
     /// What is logged.
@@ -154,12 +158,12 @@ impl Row {
 use Flag::{Long, None as Hidden, Positional};
 use Setting::{
     ApiKey, BundleId, BundleRoot, ChainId, FeeTier, HeartbeatFile, LogFile, LogFormat, LogKeepDays, LogLevel,
-    LogMaxBytes, LogRotateEvery, MaxFee, MaxFeePerDay, Mnemonic, MnemonicFile, Network, PollingInterval,
-    PrivateKey, PrivateKeyFile, Python, StateDir, TopicId, WalletAddress,
+    LogMaxBytes, LogRotateEvery, MaxFee, MaxFeePerDay, MetricsAddr, MetricsFile, Mnemonic, MnemonicFile,
+    Network, PollingInterval, PrivateKey, PrivateKeyFile, Python, StateDir, TopicId, WalletAddress,
 };
 
 /// The settings, in the order of the reference page.
-pub const TABLE: [Row; 25] = [
+pub const TABLE: [Row; 27] = [
     row(BundleRoot, Positional("BUNDLE"), "BUNDLE_ROOT", "Folder of the bundle").default("/workspace/bundle"),
     row(TopicId, Long("topic-id", "ID"), "ALLORA_TOPIC_ID", "Topic to answer")
         .manifest("allora.topic_id")
@@ -206,6 +210,13 @@ pub const TABLE: [Row; 25] = [
         .default("`/var/lib/bootstrap` when it can be written, else `$XDG_STATE_HOME/bootstrap`, else `~/.local/state/bootstrap`"),
     row(HeartbeatFile, Long("heartbeat-file", "FILE"), "ALLORA_HEARTBEAT_FILE", "File that the worker writes and probes read")
         .default("/tmp/heartbeat"),
+    row(MetricsAddr, Long("metrics-addr", "ADDR"), "ALLORA_METRICS_ADDR", "Address that serves `/metrics`, `/livez` and `/readyz`, such as `127.0.0.1:9090`"),
+    row(
+        MetricsFile,
+        Long("metrics-file", "FILE"),
+        "ALLORA_METRICS_FILE",
+        "File of metrics for the textfile collector of node_exporter, which reads names that end in `.prom`",
+    ),
     row(LogFormat, Long("log-format", "FORMAT"), "ALLORA_LOG_FORMAT", "`pretty` or `json`")
         .default("`pretty` on a terminal, else `json`"),
     row(

@@ -17,6 +17,7 @@ use crate::chain::fees::FeeCaps;
 use crate::chain::gas_price::GasPrice;
 use crate::chain::query::{Client, QueryError, Window};
 use crate::chain::sequence::Sequence;
+use crate::health::metrics::Metrics;
 use crate::journal::{Begin, JournalError, JournalHandle, RoundKey, Timestamp};
 use crate::wallet::{Address, Wallet};
 
@@ -67,6 +68,8 @@ pub struct Context {
     pub sequence: tokio::sync::Mutex<Sequence>,
     /// What was promised.
     pub journal: JournalHandle,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Our transactions as they are delivered.
     pub delivered: broadcast::Sender<Arc<DeliveredTx>>,
     /// Cancelled when the worker is asked to stop: nothing new is begun.
@@ -93,6 +96,7 @@ impl Context {
         client: Client,
         clock: Clock,
         journal: JournalHandle,
+        metrics: Metrics,
         stopping: CancellationToken,
     ) -> Self {
         Self {
@@ -102,6 +106,7 @@ impl Context {
             clock,
             sequence: tokio::sync::Mutex::default(),
             journal,
+            metrics,
             delivered: broadcast::Sender::new(DELIVERED_QUEUE),
             stopping,
             leaving: CancellationToken::new(),

@@ -29,6 +29,15 @@ pub enum Unaffordable {
     Fee(FeeError),
 }
 
+/// What the wallet has.
+#[derive(Debug, Clone)]
+pub struct Means {
+    /// uallo.
+    pub balance: u128,
+    /// What its next transaction takes, in uallo, as far as one can tell, or why it cannot be paid.
+    pub next_cost: Result<u128, Unaffordable>,
+}
+
 /// Why it is not known.
 #[derive(Debug, thiserror::Error)]
 pub enum MeansError {
@@ -45,11 +54,7 @@ pub enum MeansError {
 ///
 /// # Errors
 /// See [`MeansError`].
-pub async fn check(
-    context: &Context,
-    purpose: Purpose,
-    limit: Duration,
-) -> Result<Result<(), Unaffordable>, MeansError> {
+pub async fn check(context: &Context, purpose: Purpose, limit: Duration) -> Result<Means, MeansError> {
     context.prepare_ahead(limit).await?;
     let balance = context.client().within(limit).balance(context.address()).await?;
     let now = Timestamp::now();
@@ -64,13 +69,14 @@ pub async fn check(
     let day = Day { spent: spent.0, charge: context.client().charges().of(kind) };
     let gas_limit = fees::gas_limit(kind, GasEvidence { simulated: None, last_used });
     let options = &context.options;
-    Ok(match options.fee_caps.fee(gas_limit, context.price(), options.fee_tier, day) {
+    let next_cost = match options.fee_caps.fee(gas_limit, context.price(), options.fee_tier, day) {
         Err(cap @ FeeError::PerDay { .. }) => Err(Unaffordable::Today(cap)),
         Err(cap) => Err(Unaffordable::Fee(cap)),
         Ok(fee) => {
             let needed = fee.amount.saturating_add(day.charge);
             let address = context.address().to_string();
-            if balance < needed { Err(Unaffordable::Funds { address, balance, needed }) } else { Ok(()) }
+            if balance < needed { Err(Unaffordable::Funds { address, balance, needed }) } else { Ok(needed) }
         }
-    })
+    };
+    Ok(Means { balance, next_cost })
 }

@@ -7,13 +7,15 @@ use tokio::time::Instant;
 
 use super::clock;
 use super::round::Progress;
-use crate::chain::pool::EndpointReport;
+use super::setup::Setup;
+use crate::chain::pool::{EndpointReport, Standing};
+use crate::health::metrics::{EndpointFacts, Metrics};
 use crate::health::{
     EndpointHealth, Head, Heartbeat, HeartbeatFile, LastResult, ModelHealth, NextWindow, Phase,
     ServiceManager,
 };
 use crate::journal::Timestamp;
-use crate::model::{ModelState, ModelStatus};
+use crate::model::{ModelState, ModelStatus, RestartCause};
 
 /// Turns that change nothing are written this often.
 const QUIET: Duration = Duration::from_secs(1);
@@ -25,17 +27,24 @@ pub struct Reporter {
     beat: Heartbeat,
     manager: ServiceManager,
     turns: watch::Sender<Option<Heartbeat>>,
+    metrics: Metrics,
     written: Option<(Instant, Phase, bool)>,
     failed: bool,
 }
 
 impl Reporter {
-    /// A reporter of a worker that starts. `turns` is told of each turn.
+    /// A reporter of a worker that starts.
     #[must_use]
-    pub fn new(file: HeartbeatFile, turns: watch::Sender<Option<Heartbeat>>, network: String) -> Self {
-        let beat = Heartbeat::starting(network, Timestamp::now());
-        let manager = ServiceManager::of_this_process();
-        Self { file, beat, manager, turns, written: None, failed: false }
+    pub fn new(setup: &Setup) -> Self {
+        Self {
+            file: setup.heartbeat.clone(),
+            beat: Heartbeat::starting(setup.options.network.clone(), Timestamp::now()),
+            manager: ServiceManager::of_this_process(),
+            turns: setup.turns.clone(),
+            metrics: setup.metrics.clone(),
+            written: None,
+            failed: false,
+        }
     }
 
     /// The heartbeat, to be filled.
@@ -51,13 +60,26 @@ impl Reporter {
 
     /// What is known of the endpoints and of the chain's answers.
     pub fn chain(&mut self, endpoints: Vec<EndpointReport>, unknown_answers: u64) {
-        let health = |report: EndpointReport| EndpointHealth {
-            endpoint: report.endpoint,
-            standing: report.standing.to_string(),
-            height: report.height,
-            same_as: report.same_as,
-        };
-        self.beat.endpoints = endpoints.into_iter().map(health).collect();
+        // A single endpoint is not polled: each block that the loop hears of is its.
+        let of_all = self.beat.head.as_ref().filter(|_| endpoints.len() == 1);
+        let of_all = of_all.map(|head| (head.height, head.seen_at));
+        let mut health = Vec::with_capacity(endpoints.len());
+        for report in endpoints {
+            let head = of_all.or_else(|| Some((report.height?, timestamp(report.seen?))));
+            self.metrics.endpoint(&EndpointFacts {
+                endpoint: &report.endpoint,
+                is_fresh: report.standing == Standing::Fresh,
+                head,
+                errors: &report.errors,
+            });
+            health.push(EndpointHealth {
+                endpoint: report.endpoint,
+                standing: report.standing.to_string(),
+                height: head.map(|(height, _)| height),
+                same_as: report.same_as,
+            });
+        }
+        self.beat.endpoints = health;
         self.beat.unknown_answers = unknown_answers;
     }
 
@@ -117,6 +139,9 @@ impl Reporter {
             spare: status.spare,
         });
         self.beat.isolation = Some(status.isolation);
+        for cause in RestartCause::ALL {
+            self.metrics.restarts(cause.as_str(), status.restarts.of(cause));
+        }
     }
 
     /// The worker was asked to stop, or cannot go on.
@@ -142,6 +167,7 @@ impl Reporter {
         if !self.turns.is_closed() {
             self.turns.send_replace(Some(self.beat.clone()));
         }
+        self.metrics.turn(&self.beat);
         let (phase, ready) = (self.beat.phase, self.beat.ready);
         let same =
             |(at, old, was): &(Instant, Phase, bool)| at.elapsed() < QUIET && *old == phase && *was == ready;

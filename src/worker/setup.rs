@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::context::Options;
 use crate::chain::pool::{Pool, PoolError};
+use crate::health::metrics::Metrics;
 use crate::health::{Heartbeat, HeartbeatFile};
 use crate::journal::{JournalError, OpenError};
 use crate::model::Model;
@@ -51,6 +52,8 @@ pub struct Setup {
     pub heartbeat: HeartbeatFile,
     /// Told of each turn of the loop.
     pub turns: watch::Sender<Option<Heartbeat>>,
+    /// What is counted.
+    pub metrics: Metrics,
     /// When to end.
     pub goal: Goal,
     /// When to end, on the clock.

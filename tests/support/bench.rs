@@ -245,13 +245,19 @@ impl Bench {
     }
 }
 
-/// One GET, without another dependency for it.
-pub fn http_get(address: &str, path: &str) -> Value {
+/// One request without a body, without another dependency for it. Gives status and body.
+pub fn http(method: &str, address: &str, path: &str) -> (u16, String) {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
-    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
+    (status, text.split_once("\r\n\r\n").map_or_else(String::new, |(_, body)| body.to_owned()))
+}
+
+/// The JSON object that a GET gives.
+pub fn http_get(address: &str, path: &str) -> Value {
+    let (_, body) = http("GET", address, path);
     let (start, end) = (body.find('{').unwrap_or(0), body.rfind('}').map_or(0, |end| end + 1));
     serde_json::from_str(&body[start..end]).unwrap_or_default()
 }

@@ -9,6 +9,7 @@ mod env_file;
 mod failpoint;
 mod instance;
 mod log_file;
+mod metrics;
 mod model;
 mod money;
 mod processes;

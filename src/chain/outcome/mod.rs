@@ -123,6 +123,42 @@ pub enum Verdict {
     Unknown,
 }
 
+impl Verdict {
+    /// The word for it, as metrics count it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NodeRestarted => "node_restarted",
+            Self::InCache => "in_cache",
+            Self::MempoolFull => "mempool_full",
+            Self::AlreadySubmitted => "already_submitted",
+            Self::WindowClosed => "window_closed",
+            Self::WindowNotOpenYet => "window_not_open_yet",
+            Self::NotRegistered => "not_registered",
+            Self::AlreadyDone => "already_done",
+            Self::NotPermitted => "not_permitted",
+            Self::InsufficientFunds => "insufficient_funds",
+            Self::UnknownAccount => "unknown_account",
+            Self::SequenceMismatch { .. } => "sequence_mismatch",
+            Self::InsufficientFee { .. } => "insufficient_fee",
+            Self::OutOfGas => "out_of_gas",
+            Self::TimeoutHeight => "timeout_height",
+            Self::WrongEmissionsVersion => "wrong_emissions_version",
+            Self::BadValue => "bad_value",
+            Self::UnknownTopic => "unknown_topic",
+            Self::Rejected => "rejected",
+            Self::UnknownPath => "unknown_path",
+            Self::NotFound => "not_found",
+            Self::NotYet => "not_yet",
+            Self::NotCometBft => "not_cometbft",
+            Self::SubscriptionEnded => "subscription_ended",
+            Self::TooManySubscriptions => "too_many_subscriptions",
+            Self::NoTxIndex => "no_tx_index",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 impl Refusal<'_> {
     fn tell_of_unknown(&self) {
         let Self { stage, codespace, code, text } = self;

@@ -1,5 +1,6 @@
 //! One endpoint of the pool, and what was measured of it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -62,6 +63,10 @@ struct Measured {
     /// Faults, less half of them with each answer.
     faults: u32,
     resting_until: Option<Instant>,
+    /// When the head was first seen.
+    seen: Option<Instant>,
+    /// Faults since the start, by kind.
+    errors: BTreeMap<&'static str, u64>,
 }
 
 /// An endpoint with what was measured of it.
@@ -97,6 +102,16 @@ impl Member {
         self.measured().head
     }
 
+    /// When that head was first seen.
+    pub fn seen(&self) -> Option<Instant> {
+        self.measured().seen
+    }
+
+    /// Faults since the start, by kind.
+    pub fn errors(&self) -> Vec<(&'static str, u64)> {
+        self.measured().errors.iter().map(|(kind, count)| (*kind, *count)).collect()
+    }
+
     pub fn other_chain(&self) -> Option<String> {
         self.measured().other_chain.clone()
     }
@@ -114,6 +129,7 @@ impl Member {
             _ => FIRST_PAUSE.saturating_mul(1 << measured.faults.min(6)).min(MAX_PAUSE),
         };
         measured.faults = measured.faults.saturating_add(1);
+        *measured.errors.entry(error.kind()).or_default() += 1;
         measured.resting_until = Some(Instant::now() + pause);
     }
 
@@ -139,6 +155,9 @@ impl Member {
                 false => blocks > LAG_BLOCKS && (seconds > LAG_TIME || behind_itself > LAG_BLOCKS),
             };
         measured.highest = measured.highest.max(head.height);
+        if measured.head.is_none_or(|known| known.height != head.height) {
+            measured.seen = Some(Instant::now());
+        }
         measured.head = Some(head);
     }
 }

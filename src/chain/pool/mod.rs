@@ -124,6 +124,10 @@ pub struct EndpointReport {
     pub standing: Standing,
     /// Its newest block, at the last poll that it answered.
     pub height: Option<u64>,
+    /// When that block was first seen there.
+    pub seen: Option<Instant>,
+    /// Faults since the start, by [kind](RpcError::kind).
+    pub errors: Vec<(&'static str, u64)>,
     /// Another endpoint of the list that leads to the same node.
     pub same_as: Option<String>,
 }
@@ -265,6 +269,8 @@ impl Pool {
             EndpointReport {
                 standing: member.standing(),
                 height: member.head().map(|head| head.height),
+                seen: member.seen(),
+                errors: member.errors(),
                 same_as: aliases.of(&endpoint).map(ToOwned::to_owned),
                 endpoint,
             }

@@ -64,6 +64,19 @@ pub enum RpcError {
 }
 
 impl RpcError {
+    /// The kind of it in a word, as metrics count it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unconnected { .. } => "unconnected",
+            Self::Broken { .. } => "broken",
+            Self::TimedOut { .. } => "timed_out",
+            Self::HttpStatus { .. } => "http_status",
+            Self::NotRpc { .. } => "not_rpc",
+            Self::Refused { .. } => "refused",
+        }
+    }
+
     /// What the table of the chain's answers says; `None` for faults of the endpoint.
     #[must_use]
     pub const fn verdict(&self) -> Option<Verdict> {

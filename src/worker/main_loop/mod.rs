@@ -21,7 +21,7 @@ use tokio::time::Instant;
 pub use self::pause::Pause;
 use super::clock::Clock;
 use super::context::Context;
-use super::means::{MeansError, Unaffordable};
+use super::means::{Means, MeansError, Unaffordable};
 use super::onboarding::{self, Connection};
 use super::registration::RegistrationError;
 use super::repeats::Repeats;
@@ -58,8 +58,7 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(6);
 /// # Errors
 /// See [`WorkerError`].
 pub async fn run(setup: Setup) -> Result<Ended, WorkerError> {
-    let mut reporter =
-        Reporter::new(setup.heartbeat.clone(), setup.turns.clone(), setup.options.network.clone());
+    let mut reporter = Reporter::new(&setup);
     reporter.beat().topic_id = Some(setup.options.topic_id);
     reporter.beat().address = Some(setup.wallet.address().to_string());
     let (model, stopping) = (setup.model.clone(), setup.stopping.clone());
@@ -106,7 +105,7 @@ enum Done {
     Looked(Result<WindowStatus, QueryError>),
     Topic(Result<Box<Topic>, QueryError>),
     Registered(Result<(), RegistrationError>),
-    Means(Result<Result<(), Unaffordable>, MeansError>),
+    Means(Result<Means, MeansError>),
     Consensus(Result<(), QueryError>),
     Funded(Result<u128, FaucetError>),
     Round(Result<round::Ended, JournalError>),
@@ -188,7 +187,9 @@ struct MainLoop {
     register_after: Instant,
     /// Between questions for the topic, until it is known.
     topic_pause: Pause,
-    /// The opening for which the means were asked for.
+    /// Between questions for the means, until they are known for the first time.
+    means_unknown: Option<Pause>,
+    /// The opening for which they were asked for.
     means_for: Option<i64>,
     /// The opening for which other inferers were asked for; 0 when none was known.
     consensus_for: Option<i64>,
@@ -216,7 +217,9 @@ impl MainLoop {
         journal: JournalHandle,
         reporter: &mut Reporter,
     ) -> Result<Self, WorkerError> {
-        let Setup { wallet, model, options, polling_interval, goal, stopping, pool, api_key, .. } = setup;
+        let Setup {
+            wallet, model, options, polling_interval, goal, stopping, pool, api_key, metrics, ..
+        } = setup;
         let topic = onboarding::topic(&client, options.topic_id, &stopping, reporter).await;
         let chain_id = pool.chain_id().unwrap_or_default().to_owned();
         reporter.beat().chain_id = Some(chain_id.clone());
@@ -224,16 +227,28 @@ impl MainLoop {
         let events = events::subscribe(Arc::clone(&pool), interest);
         let faucet = Faucet::of_chain(&chain_id, api_key).map(Arc::new);
         let version = client.version();
-        let context =
-            Arc::new(Context::new(options, wallet, chain_id, client, clock, journal.clone(), stopping));
+        let context = Arc::new(Context::new(
+            options,
+            wallet,
+            chain_id,
+            client,
+            clock,
+            journal.clone(),
+            metrics,
+            stopping,
+        ));
         let topic_id = context.options.topic_id;
-        let (unfinished, repeated) = journal
+        let (unfinished, repeated, last_success) = journal
             .call(move |journal| {
                 let reader = journal.reader();
-                Ok::<_, JournalError>((reader.unfinished()?, reader.repeated_value(topic_id)?))
+                let repeated = reader.repeated_value(topic_id)?;
+                Ok::<_, JournalError>((reader.unfinished()?, repeated, reader.last_success(topic_id)?))
             })
             .await?;
         *context.repeats() = Repeats::resume(repeated);
+        if let Some(at) = last_success {
+            context.metrics.last_success(at);
+        }
         let mut schedule = Schedule::new(polling_interval);
         for round in unfinished.iter().filter(|round| round.row.topic_id == topic_id) {
             schedule.resume(Window {
@@ -269,6 +284,7 @@ impl MainLoop {
             works: HashMap::new(),
             register_after: Instant::now(),
             topic_pause: Pause::new(TOPIC_PAUSE),
+            means_unknown: Some(Pause::new(POOR_PAUSE)),
             means_for: None,
             consensus_for: None,
             unaffordable: None,

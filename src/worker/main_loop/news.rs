@@ -15,7 +15,7 @@ use crate::chain::query::{QueryError, Window, WindowStatus};
 use crate::health::LastResult;
 use crate::journal::{JournalError, RoundState};
 use crate::worker::WorkerError;
-use crate::worker::means::Unaffordable;
+use crate::worker::means::Means;
 use crate::worker::prediction::Arity;
 use crate::worker::registration::RegistrationError;
 use crate::worker::reporter::Reporter;
@@ -101,8 +101,9 @@ impl MainLoop {
             Done::Means(Ok(means)) => self.means(means),
             Done::Means(Err(error)) => {
                 tracing::debug!(%error, "it is not known whether the next transaction can be paid");
-                if let Some(trouble) = &mut self.unaffordable {
-                    trouble.pause.again();
+                let poor = self.unaffordable.as_mut().map(|trouble| &mut trouble.pause);
+                if let Some(pause) = self.means_unknown.as_mut().or(poor) {
+                    pause.again();
                 }
             }
             Done::Consensus(Ok(())) => {}
@@ -160,8 +161,10 @@ impl MainLoop {
         self.topic_pause.reset();
     }
 
-    fn means(&mut self, means: Result<(), Unaffordable>) {
-        let Err(why) = means else {
+    fn means(&mut self, means: Means) {
+        self.means_unknown = None;
+        self.context.metrics.balance(means.balance);
+        let Err(why) = means.next_cost else {
             if self.unaffordable.take().is_some() {
                 tracing::info!("the next transaction can be paid");
             }
@@ -277,7 +280,10 @@ impl MainLoop {
             Some(Work::Round(window) | Work::Missed(window)) => window.end > self.started_at_height,
             _ => false,
         };
-        let Finished { nonce, state, reason, value, obstacle } = &finished;
+        if let Some(row) = &finished.row {
+            self.context.metrics.round(row, finished.reason_word());
+        }
+        let Finished { nonce, state, reason, value, obstacle, .. } = &finished;
         let (topic_id, value) = (self.context.options.topic_id, value.as_deref());
         let head = self.context.clock.head();
         let next = self

@@ -24,6 +24,12 @@ impl MainLoop {
         reporter.next_window(head, self.schedule.next_start());
         let model = self.models.borrow_and_update().clone();
         reporter.model(&model);
+        // Held while a transaction is signed: then the next turn tells.
+        if let Ok(sequence) = self.context.sequence.try_lock()
+            && let Some(account) = sequence.next()
+        {
+            self.context.metrics.sequence(account.sequence);
+        }
         reporter.chain(self.context.client().pool().report(), outcome::unknown_answers());
         let why_not = self.why_not(head, &model.state);
         let is_answering = self.rounds().next().is_some();

@@ -48,7 +48,8 @@ impl MainLoop {
             });
         }
         if self.means_at().is_some_and(|at| at <= now) {
-            self.means_for = self.schedule.next_start();
+            // The first time is for those who watch; it is asked again before the opening.
+            self.means_for = self.schedule.next_start().filter(|_| self.means_unknown.is_none());
             let (context, purpose) = (Arc::clone(&self.context), self.next_purpose());
             self.spawn(Work::Means, async move {
                 Done::Means(means::check(&context, purpose, QUERY_LIMIT).await)
@@ -273,6 +274,9 @@ impl MainLoop {
         }
         if let Some(trouble) = &self.unaffordable {
             return Some(trouble.pause.end());
+        }
+        if let Some(pause) = &self.means_unknown {
+            return Some(pause.end());
         }
         self.ahead_of_opening(self.means_for)
     }

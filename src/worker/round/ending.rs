@@ -46,18 +46,21 @@ pub(super) async fn finish(context: &Context, key: RoundKey, end: End) -> Result
         }
         _ => note,
     };
-    let finished =
-        context.journal.call(move |journal| journal.finish_round(key, &ending, Timestamp::now())).await;
-    match finished {
-        Ok(()) => {}
+    let finished = context.journal.call(move |journal| {
+        journal.finish_round(key, &ending, Timestamp::now())?;
+        Ok(journal.reader().round(key)?)
+    });
+    let row = match finished.await {
+        Ok(row) => row,
         Err(FinishError::Journal(error)) => return Err(error),
         // The journal knows better: it is asked again after a restart.
         Err(error) => {
-            tracing::error!(%error, "the round cannot be ended as {state}; this is a fault of this program")
+            tracing::error!(%error, "the round cannot be ended as {state}; this is a fault of this program");
+            None
         }
-    }
+    };
     let value = value.map(|value| value.to_string());
-    Ok(Ended::Finished(Finished { nonce: key.nonce, state, reason, value, obstacle }))
+    Ok(Ended::Finished(Finished { nonce: key.nonce, state, reason, value, obstacle, row }))
 }
 
 pub(super) fn judged(admission: Admission) -> Answered {

@@ -32,8 +32,10 @@ use crate::chain::delivered::Admission;
 use crate::chain::locate::Located;
 use crate::chain::query::Window;
 use crate::chain::tx::TxHash;
-use crate::journal::{Begin, Ending, JournalError, Prepared, Purpose, RoundKey, RoundState};
-use crate::model::Model;
+use crate::journal::{
+    Begin, Ending, JournalError, Prepared, Purpose, RoundKey, RoundRow, RoundState, Verdict,
+};
+use crate::model::{FailureKind, Model};
 
 /// Pauses between tries of a model that fails, doubling.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
@@ -73,6 +75,25 @@ pub struct Finished {
     pub value: Option<String>,
     /// What stood in the way, for what the worker does next.
     pub obstacle: Option<Obstacle>,
+    /// Its row in the journal; `None` where an earlier life ended it.
+    pub row: Option<RoundRow>,
+}
+
+impl Finished {
+    /// Why it ended as it did: one of few words, none where the state says it all.
+    pub fn reason_word(&self) -> &'static str {
+        match (self.state, self.obstacle) {
+            (_, Some(obstacle)) => obstacle.as_str(),
+            (RoundState::Expired, None) => {
+                // That of a model that gave nothing to submit begins with the kind of failure.
+                let kind = self.reason.as_deref().and_then(|reason| reason.split(':').next());
+                let mut kinds =
+                    FailureKind::ALL.map(FailureKind::as_str).into_iter().chain([Verdict::Rejected.as_str()]);
+                kinds.find(|known| Some(*known) == kind).unwrap_or("no_time")
+            }
+            _ => "",
+        }
+    }
 }
 
 /// What a round leaves behind.
@@ -114,6 +135,7 @@ impl Round {
                     reason: row.reason,
                     value: row.value,
                     obstacle: None,
+                    row: None,
                 }));
             }
             Begin::Resume(round) => {

@@ -37,10 +37,17 @@ impl Round {
             network: options.network.clone(),
             limit,
         };
+        let begun = Instant::now();
         let answer = tokio::select! {
             answer = self.model.predict(call) => answer,
             () = self.context.stopping.cancelled() => return Ok(Predicted::Interrupted),
         };
+        let outcome = match &answer {
+            Ok(Answer::Value(_)) => "value",
+            Ok(Answer::Skipped { .. }) => "skipped",
+            Err(failure) => failure.kind.as_str(),
+        };
+        self.context.metrics.predicted(outcome, begun.elapsed());
         let (kind, message) = match answer {
             Ok(Answer::Skipped { why }) => return Ok(Predicted::Skipped(why)),
             Ok(Answer::Value(prediction)) => match Values::new(&prediction, self.arity) {

@@ -112,6 +112,17 @@ pub enum Obstacle {
     LostFees,
 }
 
+impl Obstacle {
+    /// The word for it, as metrics count it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Chain(verdict) => verdict.as_str(),
+            Self::FeeCap => "fee_cap",
+            Self::LostFees => "lost_fees",
+        }
+    }
+}
+
 /// A refusal that cost nothing.
 #[derive(Debug, Clone)]
 pub struct Refusal {

@@ -232,6 +232,7 @@ impl Transaction<'_> {
             gas_used: Some(found.gas_used),
         };
         let used = inclusion.used_sequence();
+        context.metrics.paid(paid.0, found.gas_used);
         let hash = hash.to_owned();
         let sequence = context
             .journal

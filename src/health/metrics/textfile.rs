@@ -1,0 +1,81 @@
+//! A file of metrics for the textfile collector of node_exporter.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::Metrics;
+use crate::health::file;
+
+/// How often it is written. Prometheus scrapes each 15 s to 60 s.
+const PERIOD: Duration = Duration::from_secs(15);
+
+/// Metrics could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("metrics cannot be written to {}", .path.display())]
+pub struct TextfileError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// A file that is kept up to date.
+#[derive(Debug)]
+pub struct Textfile {
+    path: PathBuf,
+    metrics: Metrics,
+    closing: CancellationToken,
+    task: AbortOnDropHandle<()>,
+}
+
+impl Textfile {
+    /// Writes it now, and then every 15 seconds.
+    ///
+    /// # Errors
+    /// The first time fails: the path is wrong. Later troubles may pass, and are logged.
+    pub async fn start(path: PathBuf, metrics: Metrics) -> Result<Self, TextfileError> {
+        write(&path, &metrics).await?;
+        let closing = CancellationToken::new();
+        let task = tokio::spawn(keep(path.clone(), metrics.clone(), closing.clone()));
+        Ok(Self { path, metrics, closing, task: AbortOnDropHandle::new(task) })
+    }
+
+    /// Writes it for the last time: what a worker that ends by itself did is read afterwards.
+    pub async fn close(self) {
+        self.closing.cancel();
+        // It panicked, or has ended: either way nobody writes any more.
+        let _ = self.task.await;
+        report(write(&self.path, &self.metrics).await);
+    }
+}
+
+async fn keep(path: PathBuf, metrics: Metrics, closing: CancellationToken) {
+    let mut could = true;
+    while closing.run_until_cancelled(tokio::time::sleep(PERIOD)).await.is_some() {
+        let written = write(&path, &metrics).await;
+        let can = written.is_ok();
+        // Once, not each time.
+        if could {
+            report(written);
+        }
+        could = can;
+    }
+}
+
+fn report(written: Result<(), TextfileError>) {
+    if let Err(error) = written {
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(error, "node_exporter reads old metrics");
+    }
+}
+
+async fn write(path: &PathBuf, metrics: &Metrics) -> Result<(), TextfileError> {
+    let text = metrics.text().map_err(io::Error::other);
+    let written = match text {
+        Ok(text) => file::replace(path.clone(), text.into_bytes()).await,
+        Err(error) => Err(error),
+    };
+    written.map_err(|source| TextfileError { path: path.clone(), source })
+}
