@@ -13,6 +13,7 @@ use bootstrap::chain::messages::query::{
     GetWorkerSubmissionWindowStatusRequest,
 };
 use bootstrap::chain::messages::{EmissionsVersion, Query};
+use bootstrap::chain::outcome::Stage;
 use bootstrap::chain::rpc::{AbciAnswer, CheckTxAnswer, NodeStatus, RpcError, decode};
 use bootstrap::chain::tx::TxHash;
 use bootstrap_fuzz::{look_at, verdicts};
@@ -72,5 +73,5 @@ fn messages(answer: &AbciAnswer) {
 }
 
 fn read<Q: Query>(answer: &AbciAnswer) -> Option<Q::Response> {
-    answer.clone().message::<Q>(EmissionsVersion::V10).ok()
+    answer.clone().message::<Q>(EmissionsVersion::V10, Stage::Query).ok()
 }

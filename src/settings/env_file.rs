@@ -289,7 +289,10 @@ mod tests {
 
     use super::*;
 
-    fn parse(text: &str) -> (Vec<(String, String, usize)>, Vec<(usize, Fault)>) {
+    /// Name, value, line.
+    type Parsed = (String, String, usize);
+
+    fn parse(text: &str) -> (Vec<Parsed>, Vec<(usize, Fault)>) {
         let (variables, faults) = Parser::new(text).parse();
         let shown = |(name, variable): (String, Variable)| (name, variable.value.to_string(), variable.line);
         (variables.into_iter().map(shown).collect(), faults)

@@ -67,11 +67,11 @@ impl Environment {
     #[must_use]
     pub unsafe fn with_file(mut self, file: EnvFile) -> Self {
         for name in file.names().filter(|name| !self.is_set(name) && !is_secret(name)) {
-            // SAFETY: the caller promises that this thread is the only one. Neither name nor value holds a NUL.
             #[expect(
                 clippy::disallowed_methods,
                 reason = "before there is another thread, as the reason there asks"
             )]
+            // SAFETY: the caller promises that this thread is the only one. Neither name nor value holds a NUL.
             unsafe {
                 std::env::set_var(name, file.get(name).unwrap_or_default());
             }
