@@ -1,6 +1,6 @@
 //! What `render` and `service` make, in use: systemd, supervisord, cron and Docker Compose run a real worker on a real
 //! devnet, each on a machine of its own. Needs root and Docker: `cargo test --test services -- --ignored`.
-#![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // helpers fail and speak as tests do
 
 mod compose;
 mod cron;
