@@ -27,6 +27,8 @@ pub struct Sequence {
     pending: BTreeMap<u64, TxHash>,
     /// The height at which another's was last heard to wait.
     others_heard_at: Option<i64>,
+    /// The height at which it was last found that another's took a sequence, in a block or in a mempool.
+    others_sent_at: Option<i64>,
 }
 
 /// What is known of the account.
@@ -97,6 +99,17 @@ impl Sequence {
     /// A transaction of another program waits since this height at the latest.
     pub const fn others_wait(&mut self, height: i64) {
         self.others_heard_at = Some(height);
+    }
+
+    /// A transaction of another program took a sequence, as is found at this height.
+    pub const fn others_sent(&mut self, height: i64) {
+        self.others_sent_at = Some(height);
+    }
+
+    /// Whether that was found at this height or later.
+    #[must_use]
+    pub fn others_sent_since(&self, height: i64) -> bool {
+        self.others_sent_at.is_some_and(|sent_at| sent_at >= height)
     }
 
     /// The height above which the chain has to be before anything is signed: what waits of another program

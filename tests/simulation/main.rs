@@ -66,6 +66,7 @@ const SEEDS: &[(u64, &str)] = &[
     ),
     (791_402_304, "a node that said nothing of an old transaction kept the worker from the next window"),
     (454_494_958, "the chain was upgraded while a transaction with the old messages was on its way"),
+    (696_279_834, "no node could say that another machine had answered, and its window was paid for again"),
     (46_011_250, "a transaction waited for one that was never taken, and died with it"),
     (89_286_191, "a node whose every answer was an internal error was asked again and again, and no other"),
     (

@@ -84,3 +84,19 @@ fn where_nothing_can_be_simulated_the_answer_of_another_machine_is_seen() {
     assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
     assert_eq!(worker.stop(), Some(0));
 }
+
+#[test]
+fn where_no_node_says_anything_nothing_is_sent_behind_the_answer_of_another_machine() {
+    let bench = Bench::registered(manual(), ONE).set("ALLORA_LOG_LEVEL", "bootstrap=debug");
+    let worker = bench.run(&[]);
+    let nonce = answered_elsewhere(&bench, &worker);
+    bench.until("a try", |bench| bench.log().contains("account sequence mismatch").then_some(()));
+    bench.devnet.fault(Fault::new(FaultKind::Html).on("abci_query")).unwrap();
+    bench.devnet.mine(1).unwrap();
+    bench.until("a try", |bench| bench.log().contains("no node can say which").then_some(()));
+    assert_eq!(bench.mempool(), 0, "{}", bench.log());
+    bench.devnet.clear_faults();
+    bench.until("an end", |bench| bench.round(nonce).filter(|round| round["state"] == "answered_elsewhere"));
+    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
+    assert_eq!(worker.stop(), Some(0));
+}

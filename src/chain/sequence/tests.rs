@@ -268,3 +268,11 @@ fn nothing_is_signed_in_the_block_in_which_anothers_was_heard_to_wait() {
     assert_eq!(state.signs_above(7), Some(7));
     assert_eq!(state.signs_above(8), None);
 }
+
+#[test]
+fn what_another_sent_is_remembered_by_its_height() {
+    let mut state = Sequence::default();
+    assert!(!state.others_sent_since(0));
+    state.others_sent(7);
+    assert!(state.others_sent_since(7) && !state.others_sent_since(8));
+}

@@ -54,9 +54,9 @@ impl Transaction<'_> {
             return Ok(step);
         }
         if simulated.is_none()
-            && let Some(refusal) = self.answered().await
+            && let Some(step) = self.answered(&sequence).await
         {
-            return Ok(Step::Done(Transacted::Refused(refusal)));
+            return Ok(step);
         }
         let fee = match self.fee(simulated).await? {
             Ok(fee) => fee,
@@ -156,18 +156,28 @@ impl Transaction<'_> {
     }
 
     /// What a simulation would have said of a window that was answered already: by another instance, or by a
-    /// life of ours whose journal is lost.
-    async fn answered(&self) -> Option<Refusal> {
+    /// life of ours whose journal is lost. Where nobody can say it, nothing is sent behind what another program sent
+    /// since the window opened.
+    async fn answered(&self, sequence: &Sequence) -> Option<Step> {
         let Purpose::Payload(key) = self.intent.purpose else { return None };
         let client = self.context.client().within(self.call_limit());
-        let admitted = client.admitted_nonce(key.topic_id, self.context.address()).await;
-        let admitted = admitted
-            .inspect_err(|error| tracing::warn!(%error, "no node can say whether the window is answered"));
-        (admitted.ok().flatten() == Some(key.nonce)).then(|| Refusal {
-            obstacle: Obstacle::Chain(Verdict::AlreadySubmitted),
-            code: None,
-            text: "the chain has an inference of this wallet for this window".to_owned(),
-        })
+        match client.admitted_nonce(key.topic_id, self.context.address()).await {
+            Ok(admitted) if admitted == Some(key.nonce) => Some(Step::Done(Transacted::Refused(Refusal {
+                obstacle: Obstacle::Chain(Verdict::AlreadySubmitted),
+                code: None,
+                text: "the chain has an inference of this wallet for this window".to_owned(),
+            }))),
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!(%error, "no node can say whether the window is answered");
+                // Our clock may be a block behind.
+                sequence.others_sent_since(key.nonce - 1).then(|| Step::Again {
+                    why: "another program with this key has sent a transaction, and no node can say which"
+                        .to_owned(),
+                    when: When::NextBlock,
+                })
+            }
+        }
     }
 
     async fn fee(&self, simulated: Option<u64>) -> Result<Result<Fee, Refusal>, JournalError> {
@@ -269,6 +279,7 @@ impl Transaction<'_> {
     async fn after_foreign(&self, sequence: &mut Sequence, expected: u64) -> When {
         // However long the chain stands still: its transaction is in a block before ours could be.
         let height = self.context.clock.head().height;
+        sequence.others_sent(height);
         if let Ok(account) = self.account().await {
             sequence.committed(account);
             if account.sequence >= expected {
