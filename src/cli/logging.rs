@@ -11,7 +11,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -44,13 +45,19 @@ pub fn start(settings: &Settings, manifest: &Manifest, file: Option<LogFile>) ->
     let ansi = if stderr().is_terminal() { Ansi::On } else { Ansi::Off };
     layers.push(layer(settings.log.format, queue.clone(), ansi, &labels));
     queues.push(queue);
-    let subscriber = tracing_subscriber::registry().with(layers).with(EnvFilter::new(&settings.log.level));
+    let filter = EnvFilter::new(&settings.log.level);
+    let subscriber = tracing_subscriber::registry().with(layers).with(filter).with(filter_fn(is_discreet));
     subscriber.try_init().map_err(|error| Report::new(Exit::Internal, error))?;
     QUEUES.get_or_init(|| queues);
     for notice in &settings.notices {
         tracing::warn!("{notice}");
     }
     Ok(())
+}
+
+/// Whether events of this kind hold no secret. With its request, a websocket's handshake shows the credentials in it.
+fn is_discreet(kind: &Metadata<'_>) -> bool {
+    *kind.level() != Level::TRACE || !kind.target().starts_with("tungstenite::handshake")
 }
 
 /// Waits until what was logged so far is written, at most for `limit`.
@@ -143,7 +150,9 @@ impl<W> Json<W> {
         let mut object = serializer.serialize_map(None)?;
         object.serialize_entry("timestamp", &now)?;
         object.serialize_entry("level", meta.level().as_str())?;
-        object.serialize_entry("target", meta.target())?;
+        // Events of the `log` crate have one target for all, and say their own in a field.
+        let target = fields.0.get("log.target").and_then(Value::as_str).unwrap_or_else(|| meta.target());
+        object.serialize_entry("target", target)?;
         object
             .serialize_entry("message", fields.0.get("message").unwrap_or(&Value::String(String::new())))?;
         for (name, label) in &self.labels.0 {
@@ -152,6 +161,7 @@ impl<W> Json<W> {
         // A key must not occur twice in an object; the ones above are promised.
         let taken = |name: &str| {
             matches!(name, "timestamp" | "level" | "target" | "message")
+                || name.starts_with("log.")
                 || self.labels.0.iter().any(|l| l.0 == name)
         };
         for (name, value) in fields.0.iter().filter(|(name, _)| !taken(name)) {

@@ -370,6 +370,22 @@ mod tests {
     }
 
     #[test]
+    fn the_start_finishes_what_an_earlier_life_has_left() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("w.log.20200101_000000"), "old").unwrap();
+        fs::write(folder.path().join("w.log.29990101_000000"), "rotated, not compressed").unwrap();
+        let _log = LogFile::open(&folder.path().join("w.log"), LARGE).unwrap();
+        settle(folder.path());
+        assert_eq!(
+            files(folder.path()).into_iter().collect::<Vec<_>>(),
+            [
+                ("w.log".into(), "".into()),
+                ("w.log.29990101_000000.gz".into(), "rotated, not compressed".into())
+            ]
+        );
+    }
+
+    #[test]
     fn a_full_disk_leaves_no_half_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("w.log");

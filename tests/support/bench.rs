@@ -2,6 +2,9 @@
 //! itself and uses a part.
 #![allow(dead_code)]
 
+#[path = "secrets.rs"]
+pub mod secrets;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -147,8 +150,13 @@ impl Bench {
         // Where a file may not grow, the write fails as on a full disk. What is ignored here is so in the worker.
         // SAFETY: no handler of ours is involved.
         unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.unwrap();
+        let accounts = self.devnet.accounts().iter();
+        let of_accounts =
+            accounts.flat_map(|account| [account.mnemonic.clone(), account.private_key.clone()]);
+        let secrets = secrets::of(command).into_iter().chain(of_accounts).collect();
+        let written = ["log", "logs", "heartbeat", "state"].map(|name| self.folder.path().join(name)).into();
         let child = command.stdin(Stdio::null()).stderr(stderr).spawn().unwrap();
-        Worker { child, log: self.folder.path().join("log") }
+        Worker { child, log: self.folder.path().join("log"), secrets, written }
     }
 
     pub fn log(&self) -> String {
@@ -303,6 +311,10 @@ fn copy(from: &Path, to: &Path) {
 pub struct Worker {
     child: Child,
     log: PathBuf,
+    /// What none of its files may hold.
+    secrets: Vec<String>,
+    /// Those files and folders.
+    written: Vec<PathBuf>,
 }
 
 impl Worker {
@@ -360,5 +372,8 @@ impl Drop for Worker {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !std::thread::panicking() {
+            secrets::assert_none_in(&self.secrets, &self.written);
+        }
     }
 }

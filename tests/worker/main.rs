@@ -15,6 +15,7 @@ mod money;
 mod processes;
 mod progress;
 mod scheduling;
+mod secrets;
 mod service_manager;
 mod shutdown;
 #[path = "../support/bench.rs"]
