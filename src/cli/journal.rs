@@ -1,7 +1,8 @@
 //! `bootstrap journal`.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
+use std::iter;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -85,7 +86,7 @@ fn read(state_dir: &Path) -> Result<Vec<RoundRow>, Report> {
         rounds.extend(journal);
     }
     if files.len() > 1 {
-        rounds.sort_by_key(RoundRow::key);
+        rounds.sort_by_cached_key(RoundRow::key);
     }
     Ok(rounds)
 }
@@ -93,48 +94,56 @@ fn read(state_dir: &Path) -> Result<Vec<RoundRow>, Report> {
 const HEADER: [&str; 10] =
     ["CHAIN", "TOPIC", "NONCE", "STATE", "VALUE", "TRIES", "HEIGHT", "FEE", "OPENED", "REASON"];
 
+/// The cells of a line. Most are parts of the round: a hundred thousand lines are to be there at once.
+type Cells<'r> = [Cow<'r, str>; HEADER.len()];
+
 fn table(rounds: &[RoundRow], out: &mut impl Write) -> io::Result<()> {
     if rounds.is_empty() {
         return writeln!(out, "no rounds yet");
     }
-    let rows: Vec<[String; 10]> = rounds.iter().map(cells).collect();
-    let mut widths = HEADER.map(str::len);
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
+    let mut lines = Vec::with_capacity(rounds.len() + 1);
+    lines.push(HEADER.map(Cow::Borrowed));
+    lines.extend(rounds.iter().map(cells));
+    let mut widths = [0; HEADER.len()];
+    for cells in &lines {
+        for (width, cell) in widths.iter_mut().zip(cells) {
             *width = cell.chars().count().max(*width);
         }
     }
     let mut line = String::new();
-    let header = HEADER.map(ToOwned::to_owned);
-    for row in std::iter::once(&header).chain(&rows) {
+    for cells in &lines {
         line.clear();
-        for (cell, width) in row.iter().zip(widths) {
-            // Writing to a string cannot fail.
-            let _ = write!(line, "{cell:<width$}  ");
+        for (cell, width) in cells.iter().zip(widths) {
+            line.push_str(cell);
+            line.extend(iter::repeat_n(' ', width - cell.chars().count() + 2));
         }
-        writeln!(out, "{}", line.trim_end())?;
+        out.write_all(line.trim_end().as_bytes())?;
+        out.write_all(b"\n")?;
     }
     Ok(())
 }
 
-fn cells(round: &RoundRow) -> [String; 10] {
-    let text = |cell: Option<String>| cell.unwrap_or_else(|| "-".into());
+fn cells(round: &RoundRow) -> Cells<'_> {
+    const NONE: Cow<'_, str> = Cow::Borrowed("-");
     [
         short(&round.chain_id, 40),
-        round.topic_id.to_string(),
-        round.nonce.to_string(),
-        round.state.as_str().to_owned(),
-        text(round.value.as_deref().map(|value| short(value, 40))),
-        round.attempts.to_string(),
-        text(round.height.map(|height| height.to_string())),
-        text(round.fee.map(|fee| fee.to_string())),
-        round.opened_at.as_str()[..19].to_owned() + "Z",
-        text(round.reason.as_deref().map(|reason| short(reason, 120))),
+        round.topic_id.to_string().into(),
+        round.nonce.to_string().into(),
+        round.state.as_str().into(),
+        round.value.as_deref().map_or(NONE, |value| short(value, 40)),
+        round.attempts.to_string().into(),
+        round.height.map_or(NONE, |height| height.to_string().into()),
+        round.fee.map_or(NONE, |fee| fee.to_string().into()),
+        (round.opened_at.as_str()[..19].to_owned() + "Z").into(),
+        round.reason.as_deref().map_or(NONE, |reason| short(reason, 120)),
     ]
 }
 
 /// At most `limit` characters, none of which moves the cursor.
-fn short(text: &str, limit: usize) -> String {
+fn short(text: &str, limit: usize) -> Cow<'_, str> {
+    if text.len() <= limit && !text.contains(char::is_control) {
+        return text.into();
+    }
     let mut short: String = text
         .chars()
         .take(limit)
@@ -143,5 +152,5 @@ fn short(text: &str, limit: usize) -> String {
     if text.chars().nth(limit).is_some() {
         short.push('…');
     }
-    short
+    short.into()
 }

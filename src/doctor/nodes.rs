@@ -48,18 +48,17 @@ pub async fn survey(remote: &Remote) -> Survey {
     let chain_id = remote.chain_id.clone().or(said).unwrap_or_default();
     join_all(nodes.iter_mut().map(|node| node.probe(&chain_id))).await;
     let usable: Vec<_> = nodes.iter().filter_map(Node::usable).collect();
-    let synced = synced(&usable);
-    let of_chain_id = of_chain_id(&nodes, &chain_id, remote.chain_id.is_some());
-    let best = usable.iter().max_by_key(|(_, status, _)| (!status.catching_up, status.height));
-    let client = match best {
+    let client = match usable.iter().max_by_key(|(_, status, _)| (!status.catching_up, status.height)) {
         Some((_, status, _)) if status.catching_up => Err(Subject::Synced),
         Some((_, _, client)) => Ok((*client).clone()),
         None if nodes.iter().any(|node| node.is_of_other(&chain_id)) => Err(Subject::ChainId),
         None => Err(Subject::Endpoint),
     };
-    let synced = synced.unwrap_or_else(|| {
+    let synced = synced(&usable).unwrap_or_else(|| {
+        // There is no client either.
         Subject::Synced.awaits(client.as_ref().err().copied().unwrap_or(Subject::Endpoint))
     });
+    let of_chain_id = of_chain_id(&nodes, &chain_id, remote.chain_id.is_some());
     Survey { checks: vec![endpoint(&nodes), of_chain_id, synced, clock(&nodes)], client }
 }
 

@@ -93,8 +93,11 @@ impl Reader {
     /// # Errors
     /// Those of the disk.
     pub fn rounds(&self) -> Result<Vec<RoundRow>, JournalError> {
-        let sql = format!("{} ORDER BY r.topic_id, r.nonce", RoundRow::SELECT);
-        Ok(self.db.prepare(&sql)?.query_map([], RoundRow::read)?.collect::<Result<_, _>>()?)
+        // In the order of the table, which is nearly theirs: by an index it would take twice as long.
+        let mut query = self.db.prepare(RoundRow::SELECT)?;
+        let mut rounds = query.query_map([], RoundRow::read)?.collect::<Result<Vec<_>, _>>()?;
+        rounds.sort_by_cached_key(RoundRow::key);
+        Ok(rounds)
     }
 
     /// The round that was begun last.
