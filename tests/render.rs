@@ -131,5 +131,5 @@ fn what_cannot_be_deployed_is_named() {
     let deployed = Deployed::new("two\nlines", "");
     let output = deployed.render(&["systemd"]);
     assert_eq!(output.status.code(), Some(78));
-    assert!(text(&output.stderr).contains("cannot be named in a service file"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("cannot stand in a service file"), "{}", text(&output.stderr));
 }

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use nix::unistd::{Uid, User};
 
-use crate::bundle::{Manifest, Network};
+use crate::bundle::{Manifest, Network, value};
 use crate::settings::{KeySource, Origin, Setting, Settings, Source, TABLE, Visibility};
 
 /// Memory that the worker needs beside its model, in MiB: its own, the journal's pages, and what a model can
 /// take between two looks at it.
 const WORKER_MIB: u64 = 128;
+
+/// Most bytes of a path or value; cron takes a thousand with its name.
+const LONGEST: usize = 900;
 
 /// A worker of one bundle on one machine. Every text in it is on one line.
 #[derive(Debug, Clone)]
@@ -59,9 +62,9 @@ pub struct Key {
 /// Why nothing can be rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
-    /// A path that no format can hold.
-    #[error("{} cannot be named in a service file: it has letters that are no text, or blanks at its end", .0.display())]
-    Path(PathBuf),
+    /// A path or value that not every format can hold.
+    #[error("{} cannot stand in a service file", value::quoted(&.0.to_string_lossy()))]
+    Text(PathBuf),
     /// A secret would be in a file that anybody can read.
     #[error("{0} holds a secret, which a service file would show")]
     Secret(&'static str),
@@ -75,7 +78,9 @@ impl RenderError {
     #[must_use]
     pub const fn hint(&self) -> &'static str {
         match self {
-            Self::Path(_) => "rename it",
+            Self::Text(_) => {
+                "use text without control characters, blanks around it, a quote before and a backslash behind it"
+            }
             Self::Secret(_) => {
                 "unset it; give keys in files, by ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE"
             }
@@ -225,9 +230,14 @@ fn one_line(path: &Path) -> Result<String, RenderError> {
     line(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
 }
 
-/// Line ends cannot be quoted in any of the formats, nor can blanks and backslashes at the end in all of them.
+/// What no format of them all can hold is refused for each: control characters, blanks at either end, a quote at the
+/// beginning, a backslash at the end.
 fn line(text: &Path) -> Result<String, RenderError> {
-    let path = || RenderError::Path(text.to_owned());
-    let text = text.to_str().filter(|text| !text.contains(char::is_control)).ok_or_else(path)?;
-    if text.ends_with(|c: char| c.is_whitespace() || c == '\\') { Err(path()) } else { Ok(text.to_owned()) }
+    let bad = || RenderError::Text(text.to_owned());
+    let text = text.to_str().filter(|text| text.len() <= LONGEST).ok_or_else(bad)?;
+    let is_bad = text.contains(char::is_control)
+        || text.trim() != text
+        || text.starts_with(['"', '\''])
+        || text.ends_with('\\');
+    if is_bad { Err(bad()) } else { Ok(text.to_owned()) }
 }

@@ -15,7 +15,6 @@ mod cron;
 mod deployment;
 mod file;
 mod logrotate;
-mod shell;
 mod supervisord;
 mod systemd;
 mod template;

@@ -22,18 +22,14 @@ fn two_runs_at_once_answer_a_window_once() {
     );
     // As it was rendered, but for the times: every line each minute, and the first one twice.
     let table = std::fs::read_to_string(machine.file("cron/bootstrap-test")).unwrap();
-    let is_job = |line: &&str| line.contains(" * * * root ") || line.contains(" * * root ");
+    let is_job = |line: &&str| line.contains(" * * root ");
     let jobs: Vec<_> = table.lines().filter(is_job).collect();
     assert_eq!(jobs.len(), 3, "{table}");
     let command = |line: &str| line.split_once("root ").map(|(_, command)| command.to_owned()).unwrap();
     let lines: String =
         [0, 0, 1, 2].iter().map(|job| format!("* * * * * root {}\n", command(jobs[*job]))).collect();
-    let head: String = table
-        .lines()
-        .filter(|line| line.contains('=') && !is_job(line))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    std::fs::write(machine.file("lines"), head + &lines).unwrap();
+    let head: Vec<_> = table.lines().take_while(|line| !line.is_empty()).collect();
+    std::fs::write(machine.file("lines"), format!("{}\n{lines}", head.join("\n"))).unwrap();
     machine.must("install -m 644 /world/lines /etc/cron.d/bootstrap-test");
 
     let mut answered = 0;
@@ -48,8 +44,17 @@ fn two_runs_at_once_answer_a_window_once() {
     });
     assert!(machine.must(log).contains("in use"), "no run met another one");
     machine.must("test ! -e /var/lib/bootstrap/test/log/old.log");
+    // No mail while all is well.
+    let variables: String = head.iter().skip(1).map(|line| format!("{}\n", exported(line))).collect();
+    assert_eq!(machine.must(&(variables + &command(jobs[1]))), "");
     let rows = machine.devnet.submissions(1).unwrap();
     let nonces: BTreeSet<_> = rows.iter().map(|row| row.nonce).collect();
     let payments = machine.devnet.payments(&machine.devnet.accounts()[0].address).unwrap();
     assert_eq!((rows.len(), payments.len()), (nonces.len(), nonces.len() + 1));
+}
+
+/// A variable of cron's table as the shell takes it.
+fn exported(line: &str) -> String {
+    let (name, value) = line.split_once('=').unwrap();
+    format!("export {name}='{}'", value.replace('\'', "'\\''"))
 }

@@ -24,7 +24,7 @@ fn a_worker_is_kept_alive_and_stopped_in_order() {
     machine.until_answered();
     assert_eq!(machine.service("start", &bundle), "started bootstrap-test");
     assert_eq!(machine.service("health", &bundle), "yes");
-    assert!(machine.service("status", &bundle).contains("RUNNING"));
+    until("a program that runs", || machine.service("status", &bundle).contains("RUNNING").then_some(()));
 
     let first = pid(&machine);
     machine.must(&format!("kill -KILL {first}"));
