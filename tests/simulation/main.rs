@@ -6,7 +6,7 @@
 //! |---|---|
 //! | lost | at least one endpoint was reachable and honest for the last two blocks of a window, the model answered, and the chain has no inference of ours |
 //! | paid twice | more than one fee was taken for one nonce, unless the earlier transaction had failed in its block for a reason that the script made. A refused duplicate always counts |
-//! | journal disagrees | state, transaction, value, height or fee of a finished round is not what the chain says |
+//! | journal disagrees | state, transaction, value, height or fee of a finished round is not what the chain says. A height may be missing, where no node could tell it |
 //!
 //! **When a window can be asked for.** Everything is drawn in blocks, and blocks are made by hand: faster than the worker
 //! can follow while nothing depends on it, so that it meets windows that are half over. The last two blocks of a window

@@ -123,7 +123,9 @@ fn disagreement(
         differs.push(format!("fee {noted}, the chain took {fee}"));
     }
     let in_journal = paid.iter().find(|paid| round.tx_hash.as_deref() == Some(&paid.hash));
-    if let Some(paid) = in_journal.filter(|paid| round.height.map(i64::try_from) != Some(Ok(paid.height))) {
+    // Where no node finds transactions, the journal knows of no block.
+    let is_in = |height: i64| round.height.is_none_or(|noted| i64::try_from(noted) == Ok(height));
+    if let Some(paid) = in_journal.filter(|paid| !is_in(paid.height)) {
         differs.push(format!("height {:?}, its transaction is in block {}", round.height, paid.height));
     }
     match (round.state, on_chain) {
@@ -131,7 +133,7 @@ fn disagreement(
             if round.tx_hash.as_deref() != Some(&row.tx_hash) {
                 differs.push(format!("transaction {:?}, on the chain {}", round.tx_hash, row.tx_hash));
             }
-            if round.height != Some(row.height) {
+            if round.height.is_some_and(|height| height != row.height) {
                 differs.push(format!("height {:?}, on the chain {}", round.height, row.height));
             }
             if round.value != row.value {
