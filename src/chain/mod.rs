@@ -30,7 +30,7 @@ pub mod faucet;
 pub mod fees;
 pub mod gas_price;
 mod heights;
-mod http;
+pub mod http;
 pub mod inferers;
 pub mod locate;
 pub mod messages;

@@ -20,6 +20,7 @@ use crate::chain::gas_price::GasPrice;
 use crate::chain::networks::{LOCAL_MIN_GAS_PRICE, Remote};
 use crate::chain::pool::Pool;
 use crate::devnet::{self, Devnet};
+use crate::health::alerts::{self, Alerts};
 use crate::health::metrics::{self, Identity, Metrics, Textfile};
 use crate::health::{Heartbeat, HeartbeatFile};
 use crate::journal;
@@ -75,6 +76,8 @@ enum CannotRun {
     MetricsAddress(#[from] metrics::BindError),
     #[error(transparent)]
     MetricsFile(#[from] metrics::TextfileError),
+    #[error(transparent)]
+    Alerts(#[from] alerts::AlertLogError),
 }
 
 impl From<CannotRun> for Report {
@@ -88,6 +91,9 @@ impl From<CannotRun> for Report {
             CannotRun::Devnet(_) => return Self::new(Exit::Internal, error),
             CannotRun::MetricsAddress(_) => {
                 "set ALLORA_METRICS_ADDR to a free port of this machine, or leave it out"
+            }
+            CannotRun::Alerts(_) => {
+                "it is beside ALLORA_LOG_FILE, or else in ALLORA_STATE_DIR: let it be written there"
             }
             CannotRun::MetricsFile(_) => "set ALLORA_METRICS_FILE to a file in a folder that can be written",
             CannotRun::Endpoint(_) => return Self::new(Exit::Config, error),
@@ -156,15 +162,23 @@ impl Args {
         // Runs as long as this function.
         let _devnet = chain.devnet;
         let network = settings.network.to_string();
-        let metrics = Metrics::new(&Identity {
+        let identity = Identity {
             topic_id,
             bundle_id: settings.bundle_id.clone(),
             model_name: manifest.name.clone(),
             model_version: manifest.version.clone(),
             network: network.clone(),
             address: chain.wallet.address().to_string(),
-        })
-        .map_err(|error| Report::new(Exit::Internal, error))?;
+        };
+        let metrics = Metrics::new(&identity).map_err(|error| Report::new(Exit::Internal, error))?;
+        let places = alerts::Places {
+            folder: alerts::folder(settings.log.file.as_deref(), &settings.state_dir),
+            webhook: settings.alert_webhook.clone(),
+            state_dir: settings.state_dir.clone(),
+            log_file: settings.log.file.clone(),
+            worker: &identity,
+        };
+        let alerts = Alerts::start(places, metrics.clone()).map_err(CannotRun::from)?;
         // As long as this function, too.
         let _server = match &settings.metrics_addr {
             Some(address) => Some(serve(address, &metrics, &settings.heartbeat_file).await?),
@@ -206,7 +220,7 @@ impl Args {
             until: self.until,
             stopping,
         };
-        let ended = worker::run(setup).await;
+        let ended = worker::run(setup, alerts).await;
         if let Some(textfile) = textfile {
             textfile.close().await;
         }

@@ -7,9 +7,11 @@
 //! | `clock` | time that only goes forward, and the boot that it belongs to |
 //! | `probe` | the verdict on a heartbeat: startup, live, ready |
 //! | `service_manager` | what systemd is told at the end of a turn |
+//! | `alerts` | what people are told of when it begins and when it ends |
 //! | `metrics` | the same in numbers, for Prometheus |
 //! | `status` | heartbeat and journal together, for people and scripts |
 
+pub mod alerts;
 mod clock;
 mod file;
 mod heartbeat;

@@ -118,6 +118,20 @@ impl Reader {
         Ok(self.db.query_row(&sql, params![key.topic_id, key.nonce], RoundRow::read).optional()?)
     }
 
+    /// Final states of the last rounds of the topic that ended, the oldest first.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn last_endings(&self, topic_id: u64, most: usize) -> Result<Vec<RoundState>, JournalError> {
+        let mut query = self.db.prepare(
+            "SELECT state FROM rounds WHERE topic_id = ?1 AND finished_at IS NOT NULL ORDER BY nonce DESC LIMIT ?2",
+        )?;
+        let states = query.query_map(params![topic_id, most], |row| row.get(0))?;
+        let mut states: Vec<_> = states.collect::<Result<_, _>>()?;
+        states.reverse();
+        Ok(states)
+    }
+
     /// When a round of the topic was last admitted.
     ///
     /// # Errors

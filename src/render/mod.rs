@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `deployment` | what is deployed, and with which settings |
 //! | `file` | a rendered file, and how it gets to the disk |
+//! | `monitoring` | what Prometheus and Grafana load |
 //! | `template` | texts with places to fill |
 //! | `systemd`, … | one kind each, with the quoting of its format |
 //!
@@ -15,6 +16,7 @@ mod cron;
 mod deployment;
 mod file;
 mod logrotate;
+mod monitoring;
 mod supervisord;
 mod systemd;
 mod template;
@@ -35,6 +37,10 @@ pub enum Kind {
     Logrotate,
     /// A service of Docker Compose, from the bundle's image
     Compose,
+    /// Alert rules for Prometheus
+    Prometheus,
+    /// A dashboard for Grafana
+    Grafana,
 }
 
 impl Kind {
@@ -49,6 +55,8 @@ impl Kind {
             Self::Cron => vec![cron::render(&deployment()?)],
             Self::Logrotate => vec![logrotate::render(&deployment()?)],
             Self::Compose => vec![compose::render(&deployment()?)],
+            Self::Prometheus => vec![monitoring::prometheus()],
+            Self::Grafana => vec![monitoring::grafana()],
         })
     }
 }

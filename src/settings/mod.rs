@@ -12,6 +12,7 @@ mod secret_file;
 mod source;
 mod state_dir;
 mod table;
+mod webhook_url;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ use resolve::Resolver;
 pub use secret_file::{Exposure, SecretFile, SecretFileError};
 pub use source::{Environment, Source};
 pub use table::{Flag, Row, Setting, TABLE, Visibility};
+pub use webhook_url::WebhookUrl;
 
 /// Every setting, typed and checked.
 #[derive(Debug, Clone)]
@@ -67,6 +69,8 @@ pub struct Settings {
     pub metrics_addr: Option<String>,
     /// File that metrics are written to.
     pub metrics_file: Option<PathBuf>,
+    /// Where alerts are posted.
+    pub alert_webhook: Option<WebhookUrl>,
     /// Form and content of the log.
     pub log: Log,
     /// Label of logs and metrics.
@@ -160,6 +164,7 @@ impl Settings {
         let state_dir = state_dir(&mut from, source);
         let heartbeat_file = from.read_or(Setting::HeartbeatFile, None, value::file);
         let metrics_addr = from.read(Setting::MetricsAddr, value::listen_address);
+        let alert_webhook = from.read(Setting::AlertWebhook, WebhookUrl::parse);
         let metrics_file = from.read(Setting::MetricsFile, value::prom_file);
         let log = log(&mut from);
         let bundle_id = from.read(Setting::BundleId, value::text);
@@ -187,6 +192,7 @@ impl Settings {
                 heartbeat_file: heartbeat_file?,
                 metrics_addr,
                 metrics_file,
+                alert_webhook,
                 log: log?,
                 bundle_id,
                 env_file,

@@ -45,6 +45,8 @@ pub enum Setting {
     MetricsAddr,
     /// Where metrics are written to.
     MetricsFile,
+    /// Where alerts are posted.
+    AlertWebhook,
     /// Form of the log.
     LogFormat,
     /// What is logged.
@@ -157,13 +159,14 @@ impl Row {
 
 use Flag::{Long, None as Hidden, Positional};
 use Setting::{
-    ApiKey, BundleId, BundleRoot, ChainId, FeeTier, HeartbeatFile, LogFile, LogFormat, LogKeepDays, LogLevel,
-    LogMaxBytes, LogRotateEvery, MaxFee, MaxFeePerDay, MetricsAddr, MetricsFile, Mnemonic, MnemonicFile,
-    Network, PollingInterval, PrivateKey, PrivateKeyFile, Python, StateDir, TopicId, WalletAddress,
+    AlertWebhook, ApiKey, BundleId, BundleRoot, ChainId, FeeTier, HeartbeatFile, LogFile, LogFormat,
+    LogKeepDays, LogLevel, LogMaxBytes, LogRotateEvery, MaxFee, MaxFeePerDay, MetricsAddr, MetricsFile,
+    Mnemonic, MnemonicFile, Network, PollingInterval, PrivateKey, PrivateKeyFile, Python, StateDir, TopicId,
+    WalletAddress,
 };
 
 /// The settings, in the order of the reference page.
-pub const TABLE: [Row; 27] = [
+pub const TABLE: [Row; 28] = [
     row(BundleRoot, Positional("BUNDLE"), "BUNDLE_ROOT", "Folder of the bundle").default("/workspace/bundle"),
     row(TopicId, Long("topic-id", "ID"), "ALLORA_TOPIC_ID", "Topic to answer")
         .manifest("allora.topic_id")
@@ -217,6 +220,7 @@ pub const TABLE: [Row; 27] = [
         "ALLORA_METRICS_FILE",
         "File of metrics for the textfile collector of node_exporter, which reads names that end in `.prom`",
     ),
+    row(AlertWebhook, Hidden, "ALLORA_ALERT_WEBHOOK", "URL that alerts are posted to as JSON, which Slack reads too").secret(),
     row(LogFormat, Long("log-format", "FORMAT"), "ALLORA_LOG_FORMAT", "`pretty` or `json`")
         .default("`pretty` on a terminal, else `json`"),
     row(

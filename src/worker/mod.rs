@@ -16,6 +16,7 @@
 //! | `means` | whether the wallet can pay for its next transaction |
 //! | `registration` | the worker's registration in its topic |
 //! | `context` | what all of them share |
+//! | `pulse` | the line of the log that says each hour how it goes |
 //! | `reporter` | the heartbeat, as the loop fills it |
 
 pub mod clock;
@@ -25,6 +26,7 @@ mod main_loop;
 mod means;
 mod onboarding;
 pub mod prediction;
+mod pulse;
 mod registration;
 pub mod repeats;
 mod reporter;

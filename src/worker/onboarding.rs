@@ -53,7 +53,10 @@ pub async fn connect(setup: &Setup, reporter: &mut Reporter) -> Result<Connectio
             return Ok(Connection::Stopped);
         };
         let why = match tried {
-            Ok((client, clock)) => return Ok(Connection::Made(client, clock)),
+            Ok((client, clock)) => {
+                reporter.seen().chain = Some(Ok(()));
+                return Ok(Connection::Made(client, clock));
+            }
             Err(Unconnected::WrongChain(error)) => return Err(WorkerError::WrongChain(error)),
             Err(Unconnected::NotYet(why)) => why,
         };
@@ -61,6 +64,7 @@ pub async fn connect(setup: &Setup, reporter: &mut Reporter) -> Result<Connectio
             return Ok(Connection::None(why));
         }
         tracing::warn!(why, "the chain cannot be used yet");
+        reporter.seen().chain = Some(Err(why.clone()));
         reporter.ready(Some(why));
         if turning(tokio::time::sleep(back_off), &setup.stopping, reporter).await.is_none() {
             return Ok(Connection::Stopped);

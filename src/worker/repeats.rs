@@ -22,6 +22,12 @@ impl Repeats {
         }
     }
 
+    /// How often in a row the last value was submitted; `None` when there was none.
+    #[must_use]
+    pub fn times(&self) -> Option<u64> {
+        self.last.as_ref().map(|(_, times)| *times)
+    }
+
     /// `value` was submitted.
     pub fn submitted(&mut self, value: &str) {
         self.last = Some((value.to_owned(), self.with(value)));

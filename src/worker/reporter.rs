@@ -6,15 +6,17 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::clock;
-use super::round::Progress;
+use super::pulse::Pulse;
+use super::round::{Finished, Progress};
 use super::setup::Setup;
 use crate::chain::pool::{EndpointReport, Standing};
+use crate::health::alerts::{Alerts, Balance, Observations, WINDOWS};
 use crate::health::metrics::{EndpointFacts, Metrics};
 use crate::health::{
     EndpointHealth, Head, Heartbeat, HeartbeatFile, LastResult, ModelHealth, NextWindow, Phase,
     ServiceManager,
 };
-use crate::journal::Timestamp;
+use crate::journal::{RoundState, Timestamp};
 use crate::model::{ModelState, ModelStatus, RestartCause};
 
 /// Turns that change nothing are written this often.
@@ -28,6 +30,9 @@ pub struct Reporter {
     manager: ServiceManager,
     turns: watch::Sender<Option<Heartbeat>>,
     metrics: Metrics,
+    alerts: Alerts,
+    seen: Observations,
+    pulse: Pulse,
     written: Option<(Instant, Phase, bool)>,
     failed: bool,
 }
@@ -35,13 +40,16 @@ pub struct Reporter {
 impl Reporter {
     /// A reporter of a worker that starts.
     #[must_use]
-    pub fn new(setup: &Setup) -> Self {
+    pub fn new(setup: &Setup, alerts: Alerts) -> Self {
         Self {
             file: setup.heartbeat.clone(),
             beat: Heartbeat::starting(setup.options.network.clone(), Timestamp::now()),
             manager: ServiceManager::of_this_process(),
             turns: setup.turns.clone(),
             metrics: setup.metrics.clone(),
+            alerts,
+            seen: Observations { max_repeats: setup.options.rules.max_repeats(), ..Observations::default() },
+            pulse: Pulse::new(),
             written: None,
             failed: false,
         }
@@ -56,6 +64,23 @@ impl Reporter {
     pub fn phase(&mut self, phase: Phase, deadline: Option<Instant>) {
         self.beat.phase = phase;
         self.beat.phase_deadline = deadline.map(timestamp);
+    }
+
+    /// What conditions are judged by, to be filled.
+    pub const fn seen(&mut self) -> &mut Observations {
+        &mut self.seen
+    }
+
+    /// What the journal knows of the rounds before this start: the final states of the last, the oldest first, how
+    /// many of them failed in a row, and when one was last admitted.
+    pub fn resume(&mut self, endings: &[RoundState], failures: u64, last_success: Option<Timestamp>) {
+        self.seen.windows = endings.iter().map(|state| *state != RoundState::Expired).collect();
+        self.seen.failures = Some((failures, "a reason of before the start".to_owned()));
+        self.beat.consecutive_failures = failures;
+        if let Some(at) = last_success {
+            self.metrics.last_success(at);
+            self.pulse.last_success = Some(at);
+        }
     }
 
     /// What is known of the endpoints and of the chain's answers.
@@ -124,9 +149,28 @@ impl Reporter {
     }
 
     /// How the last round ended.
-    pub fn finished(&mut self, result: LastResult, failed: bool) {
+    pub fn finished(&mut self, finished: &Finished) {
+        let Finished { nonce, state, reason, row, .. } = finished;
+        let failed = matches!(state, RoundState::Refused | RoundState::Expired);
         self.beat.consecutive_failures = if failed { self.beat.consecutive_failures + 1 } else { 0 };
-        self.beat.last_result = Some(result);
+        self.beat.last_result =
+            Some(LastResult { nonce: *nonce, state: state.to_string(), reason: reason.clone() });
+        self.seen.failures = Some((self.beat.consecutive_failures, reason.clone().unwrap_or_default()));
+        self.seen.windows.push(*state != RoundState::Expired);
+        let too_many = self.seen.windows.len().saturating_sub(WINDOWS);
+        self.seen.windows.drain(..too_many);
+        // One that an earlier life ended was counted then.
+        if let Some(row) = row {
+            self.metrics.round(row, finished.reason_word());
+            self.pulse.count(row);
+        }
+    }
+
+    /// What the wallet has.
+    pub fn balance(&mut self, balance: Balance) {
+        self.metrics.balance(balance.uallo);
+        self.pulse.balance = Some(balance.uallo);
+        self.seen.balance = Some(balance);
     }
 
     /// The model process.
@@ -139,6 +183,11 @@ impl Reporter {
             spare: status.spare,
         });
         self.beat.isolation = Some(status.isolation);
+        self.seen.model = match &status.state {
+            ModelState::Ready | ModelState::Busy => Some(Ok(())),
+            ModelState::Failed(failure) => Some(Err(format!("{}: {failure}", failure.kind))),
+            ModelState::Loading | ModelState::Stopped => None,
+        };
         for cause in RestartCause::ALL {
             self.metrics.restarts(cause.as_str(), status.restarts.of(cause));
         }
@@ -150,8 +199,9 @@ impl Reporter {
     }
 
     /// The last word.
-    pub async fn stopped(&mut self) {
+    pub async fn stopped(mut self) {
         self.last_words(Phase::Stopped, "the worker has stopped").await;
+        self.alerts.close().await;
         tracing::info!("stopped");
     }
 
@@ -168,6 +218,8 @@ impl Reporter {
             self.turns.send_replace(Some(self.beat.clone()));
         }
         self.metrics.turn(&self.beat);
+        self.alerts.judge(&mut self.seen);
+        self.pulse.beat();
         let (phase, ready) = (self.beat.phase, self.beat.ready);
         let same =
             |(at, old, was): &(Instant, Phase, bool)| at.elapsed() < QUIET && *old == phase && *was == ready;

@@ -83,6 +83,11 @@ impl Schedule {
         self.window_length = u32::try_from(window).ok().filter(|length| *length > 0);
     }
 
+    /// Blocks from one opening to the next, where the topic said.
+    pub const fn epoch_length(&self) -> Option<i64> {
+        self.epoch_length
+    }
+
     /// The journal knows of a round that was begun and has no end.
     pub fn resume(&mut self, window: Window) {
         self.remember(window.nonce);

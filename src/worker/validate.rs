@@ -100,6 +100,14 @@ impl Rules {
         }
     }
 
+    /// Submissions of the same value in a row that are as many as the bundle takes, where it says so.
+    #[must_use]
+    pub fn max_repeats(&self) -> Option<u64> {
+        // What would be one more is not submitted.
+        let refused = self.reject.repeats.map(|most| most.saturating_sub(1).max(2));
+        self.warn.repeats.or(refused)
+    }
+
     /// Judges the values of one prediction, each with its label.
     #[must_use]
     pub fn judge(&self, values: &[(String, Decimal)], circumstances: Circumstances<'_>) -> Judgement {

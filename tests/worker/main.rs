@@ -1,6 +1,7 @@
 //! The worker through the real binary, on a real devnet, with real Pythons.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
 
+mod alerts;
 mod bad_input;
 mod chain;
 mod crash;

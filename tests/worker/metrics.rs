@@ -65,6 +65,10 @@ fn a_scrape_tells_what_the_worker_did() {
         (admitted == Some(1.0)).then_some(text)
     });
 
+    // For a checker that not every machine has.
+    if let Some(path) = std::env::var_os("BOOTSTRAP_SCRAPE") {
+        fs::write(path, &text).unwrap();
+    }
     let named: BTreeSet<_> = text
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE "))

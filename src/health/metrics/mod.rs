@@ -20,6 +20,7 @@ use url::Url;
 
 use self::table::Instruments;
 use super::Heartbeat;
+use super::alerts::Condition;
 use crate::journal::{RoundRow, RoundState, Timestamp};
 use crate::model;
 
@@ -154,6 +155,17 @@ impl Metrics {
         raise(&self.instruments.restarts, &[cause], total);
     }
 
+    /// Whether a condition of `alerts.log` holds.
+    pub fn alert(&self, condition: Condition, holds: bool) {
+        let Instruments { alert, alerts, .. } = &self.instruments;
+        let labels = &[condition.as_str()];
+        let gauge = alert.with_label_values(labels);
+        // Also where it never began: a series that is absent has no rate when it does.
+        let began = if holds && gauge.get() == 0.0 { 1.0 } else { 0.0 };
+        alerts.with_label_values(labels).inc_by(began);
+        gauge.set(f64::from(u8::from(holds)));
+    }
+
     /// What is known of an endpoint.
     pub fn endpoint(&self, facts: &EndpointFacts<'_>) {
         let Instruments { endpoint_head, endpoint_seen, endpoint_fresh, endpoint_errors, .. } =
@@ -181,8 +193,10 @@ impl Metrics {
             model_up,
             unknown_answers,
             memory,
+            turn,
             ..
         } = &self.instruments;
+        set(turn, Timestamp::now().unix_seconds());
         if let Some(newest) = &beat.head {
             set(head, float(newest.height.into()));
             set(head_seen, newest.seen_at.unix_seconds());

@@ -161,6 +161,12 @@ table! {
         "1 when the model is loaded, else 0";
     memory: GaugeVec = Gauge "bootstrap_resident_memory_bytes" ["process"],
         "Resident memory of the `worker`, and of the `model` with all that it started";
+    turn: GaugeVec = Gauge "bootstrap_turn_timestamp_seconds" [],
+        "When the worker's loop last completed a turn, which it does every few seconds";
+    alert: GaugeVec = Gauge "bootstrap_alert_active" ["condition"],
+        "1 while a condition of `alerts.log` holds, else 0";
+    alerts: CounterVec = Counter "bootstrap_alerts_total" ["condition"],
+        "Conditions that began";
     start: GaugeVec = Gauge "bootstrap_start_timestamp_seconds" [],
         "When the worker was started";
     build: GaugeVec = Gauge "bootstrap_build_info" ["version", "model_name", "model_version", "network", "address"],

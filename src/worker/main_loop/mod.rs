@@ -34,6 +34,7 @@ use crate::chain::faucet::{Faucet, FaucetError};
 use crate::chain::messages::{EmissionsVersion, Topic};
 use crate::chain::query::{Client, QueryError, Window, WindowStatus};
 use crate::health::Phase;
+use crate::health::alerts::{Alerts, WINDOWS};
 use crate::journal::{JournalError, JournalHandle};
 use crate::model::{Model, ModelStatus};
 
@@ -57,8 +58,8 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(6);
 ///
 /// # Errors
 /// See [`WorkerError`].
-pub async fn run(setup: Setup) -> Result<Ended, WorkerError> {
-    let mut reporter = Reporter::new(&setup);
+pub async fn run(setup: Setup, alerts: Alerts) -> Result<Ended, WorkerError> {
+    let mut reporter = Reporter::new(&setup, alerts);
     reporter.beat().topic_id = Some(setup.options.topic_id);
     reporter.beat().address = Some(setup.wallet.address().to_string());
     let (model, stopping) = (setup.model.clone(), setup.stopping.clone());
@@ -238,17 +239,25 @@ impl MainLoop {
             stopping,
         ));
         let topic_id = context.options.topic_id;
-        let (unfinished, repeated, last_success) = journal
+        let (unfinished, repeated) = journal
             .call(move |journal| {
                 let reader = journal.reader();
-                let repeated = reader.repeated_value(topic_id)?;
-                Ok::<_, JournalError>((reader.unfinished()?, repeated, reader.last_success(topic_id)?))
+                Ok::<_, JournalError>((reader.unfinished()?, reader.repeated_value(topic_id)?))
             })
             .await?;
         *context.repeats() = Repeats::resume(repeated);
-        if let Some(at) = last_success {
-            context.metrics.last_success(at);
-        }
+        let (endings, failures, last_success) = journal
+            .call(move |journal| {
+                let reader = journal.reader();
+                let endings = reader.last_endings(topic_id, WINDOWS)?;
+                Ok::<_, JournalError>((
+                    endings,
+                    reader.consecutive_failures()?,
+                    reader.last_success(topic_id)?,
+                ))
+            })
+            .await?;
+        reporter.resume(&endings, failures, last_success);
         let mut schedule = Schedule::new(polling_interval);
         for round in unfinished.iter().filter(|round| round.row.topic_id == topic_id) {
             schedule.resume(Window {

@@ -12,10 +12,10 @@ use crate::chain::faucet::FaucetError;
 use crate::chain::messages::Topic;
 use crate::chain::outcome::Verdict;
 use crate::chain::query::{QueryError, Window, WindowStatus};
-use crate::health::LastResult;
+use crate::health::alerts::Balance;
 use crate::journal::{JournalError, RoundState};
 use crate::worker::WorkerError;
-use crate::worker::means::Means;
+use crate::worker::means::{Means, Unaffordable};
 use crate::worker::prediction::Arity;
 use crate::worker::registration::RegistrationError;
 use crate::worker::reporter::Reporter;
@@ -98,7 +98,7 @@ impl MainLoop {
             }
             Done::Registered(Err(RegistrationError::Journal(error))) => self.not_written(error, None)?,
             Done::Registered(registered) => self.registered(registered),
-            Done::Means(Ok(means)) => self.means(means),
+            Done::Means(Ok(means)) => self.means(means, reporter),
             Done::Means(Err(error)) => {
                 tracing::debug!(%error, "it is not known whether the next transaction can be paid");
                 let poor = self.unaffordable.as_mut().map(|trouble| &mut trouble.pause);
@@ -161,9 +161,13 @@ impl MainLoop {
         self.topic_pause.reset();
     }
 
-    fn means(&mut self, means: Means) {
+    fn means(&mut self, means: Means, reporter: &mut Reporter) {
         self.means_unknown = None;
-        self.context.metrics.balance(means.balance);
+        reporter.balance(Balance {
+            uallo: means.balance,
+            days_left: self.days_left(&means),
+            is_enough: !matches!(means.next_cost, Err(Unaffordable::Funds { .. })),
+        });
         let Err(why) = means.next_cost else {
             if self.unaffordable.take().is_some() {
                 tracing::info!("the next transaction can be paid");
@@ -180,6 +184,18 @@ impl MainLoop {
                 self.unaffordable = Some(Trouble { why, pause: Pause::new(POOR_PAUSE) });
             }
         }
+    }
+
+    /// For how many days the balance lasts at what a window costs now; `None` where the next transaction is not for
+    /// a window, or the topic is not known.
+    fn days_left(&self, means: &Means) -> Option<f64> {
+        let cost = means.next_cost.as_ref().ok().filter(|_| self.standing == Standing::Good)?;
+        let epoch = u32::try_from(self.schedule.epoch_length()?).ok()?;
+        let window = self.context.clock.head().block_time * epoch;
+        let windows = means.balance / (*cost).max(1);
+        // More than that many last longer than anybody asks.
+        let windows = u32::try_from(windows).unwrap_or(u32::MAX);
+        Some(f64::from(windows) * window.as_secs_f64() / 86_400.0)
     }
 
     fn funded(&mut self, funded: Result<u128, FaucetError>) {
@@ -280,9 +296,7 @@ impl MainLoop {
             Some(Work::Round(window) | Work::Missed(window)) => window.end > self.started_at_height,
             _ => false,
         };
-        if let Some(row) = &finished.row {
-            self.context.metrics.round(row, finished.reason_word());
-        }
+        reporter.finished(&finished);
         let Finished { nonce, state, reason, value, obstacle, .. } = &finished;
         let (topic_id, value) = (self.context.options.topic_id, value.as_deref());
         let head = self.context.clock.head();
@@ -302,9 +316,6 @@ impl MainLoop {
             }
             _ => tracing::warn!(topic_id, nonce, value, reason = reason_text, "{line}"),
         }
-        let failed = matches!(state, RoundState::Refused | RoundState::Expired);
-        reporter
-            .finished(LastResult { nonce: *nonce, state: state.to_string(), reason: reason.clone() }, failed);
         if *obstacle == Some(Obstacle::Chain(Verdict::NotPermitted)) {
             self.block(reason.clone().unwrap_or_default());
             self.schedule.look_now();

@@ -31,6 +31,10 @@ impl MainLoop {
             self.context.metrics.sequence(account.sequence);
         }
         reporter.chain(self.context.client().pool().report(), outcome::unknown_answers());
+        let seen = reporter.seen();
+        seen.chain = Some(self.chain_trouble(head).map_or(Ok(()), Err));
+        seen.unwritable = self.unwritable.as_ref().map(|trouble| trouble.why.clone());
+        seen.repeats = self.context.repeats().times();
         let why_not = self.why_not(head, &model.state);
         let is_answering = self.rounds().next().is_some();
         let progress = self.progress.borrow_and_update().clone().filter(|_| is_answering);
@@ -58,13 +62,8 @@ impl MainLoop {
         if let Some(trouble) = &self.unwritable {
             return Some(trouble.why.clone());
         }
-        if let Some(why) = &self.unseen {
-            return Some(format!("the chain cannot be asked: {why}"));
-        }
-        let stale_after = (head.block_time * STALE_BLOCKS).max(STALE_AFTER);
-        if self.age(head) > stale_after {
-            // Not how long exactly: what changes all the time would fill the log.
-            return Some(format!("no new block for more than {} s", stale_after.as_secs()));
+        if let Some(why) = self.chain_trouble(head) {
+            return Some(why);
         }
         match (&self.standing, model) {
             (Standing::Unknown, _) => return Some("the worker is starting".to_owned()),
@@ -98,6 +97,17 @@ impl MainLoop {
             return Some(trouble.why.to_string());
         }
         (!self.is_topic_active).then(|| format!("topic {topic_id} is not active"))
+    }
+
+    /// Why the chain cannot be seen.
+    fn chain_trouble(&self, head: Head) -> Option<String> {
+        if let Some(why) = &self.unseen {
+            return Some(format!("the chain cannot be asked: {why}"));
+        }
+        let stale_after = (head.block_time * STALE_BLOCKS).max(STALE_AFTER);
+        // Not how long exactly: what changes all the time would fill the log.
+        (self.age(head) > stale_after)
+            .then(|| format!("no new block for more than {} s", stale_after.as_secs()))
     }
 
     /// How old the newest block is. Without events nobody tells of blocks between two looks: then it is as old

@@ -1,0 +1,163 @@
+//! `alerts.log`: one line for each condition when it begins and when it ends.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::{Alert, Condition, Transition};
+use crate::journal::Timestamp;
+
+/// Name of the file, beside the log file or in the state folder.
+pub const NAME: &str = "alerts.log";
+/// Lines that are kept.
+const LINES: usize = 1_000;
+/// Characters of a line's detail that are kept.
+const DETAIL: usize = 400;
+/// Bytes that are read of a file: more than [`LINES`] of ours have.
+const LARGEST: u64 = 4 << 20;
+
+/// The file of alerts cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the alerts' file {} cannot be written", .path.display())]
+pub struct AlertLogError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// The file of a worker. Others may write to the same one: each knows its own lines by its name.
+#[derive(Debug)]
+pub struct AlertLog {
+    path: PathBuf,
+    /// The worker in each of its lines: address and topic.
+    worker: String,
+}
+
+impl AlertLog {
+    /// A file in a folder, which is made where it is not there. Gives what had begun and not ended in an earlier
+    /// life of this worker.
+    ///
+    /// # Errors
+    /// The folder or the file cannot be written.
+    pub fn open(
+        folder: &Path,
+        worker: String,
+    ) -> Result<(Self, BTreeMap<Condition, Timestamp>), AlertLogError> {
+        let log = Self { path: folder.join(NAME), worker };
+        let failed = |source| AlertLogError { path: log.path.clone(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        append(&log.path).map_err(failed)?;
+        let text = read(&log.path).map_err(failed)?;
+        let begun = log.begun(&text);
+        Ok((log, begun))
+    }
+
+    /// Adds a line; the oldest go when there are too many.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn add(&self, alert: &Alert) -> io::Result<()> {
+        append(&self.path)?.write_all(self.line(alert).as_bytes())?;
+        let text = read(&self.path)?;
+        if text.lines().count() <= LINES { Ok(()) } else { self.trim(&text) }
+    }
+
+    fn line(&self, alert: &Alert) -> String {
+        let detail: String =
+            alert.detail.chars().take(DETAIL).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let (time, transition, condition) = (alert.time, alert.transition.as_str(), alert.condition.as_str());
+        format!("{time} {transition} {condition} {}: {detail}\n", self.worker)
+    }
+
+    /// What a line of this worker says.
+    fn parse(&self, line: &str) -> Option<(Timestamp, Transition, Condition)> {
+        let mut words = line.splitn(5, ' ');
+        let time = Timestamp::parse(words.next()?).ok()?;
+        let transition = Transition::named(words.next()?)?;
+        let condition = Condition::named(words.next()?)?;
+        (words.next()?.strip_suffix(':')? == self.worker).then_some((time, transition, condition))
+    }
+
+    fn begun(&self, text: &str) -> BTreeMap<Condition, Timestamp> {
+        let mut begun = BTreeMap::new();
+        for (time, transition, condition) in text.lines().filter_map(|line| self.parse(line)) {
+            match transition {
+                Transition::Begin => begun.insert(condition, time),
+                Transition::End => begun.remove(&condition),
+            };
+        }
+        begun
+    }
+
+    /// Keeps the newest lines, and those without which a condition that goes on would be forgotten.
+    fn trim(&self, text: &str) -> io::Result<()> {
+        let begun = self.begun(text);
+        let goes_on = |line: &str| match self.parse(line) {
+            Some((time, Transition::Begin, condition)) => begun.get(&condition) == Some(&time),
+            _ => false,
+        };
+        let lines: Vec<_> = text.lines().collect();
+        let (old, new) = lines.split_at(lines.len().saturating_sub(LINES));
+        let kept: Vec<_> = old.iter().filter(|line| goes_on(line)).collect();
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::Builder::new().prefix(".alerts-").tempfile_in(folder)?;
+        // In all no more than are allowed.
+        for line in kept.iter().copied().chain(&new[kept.len()..]) {
+            writeln!(file, "{line}")?;
+        }
+        file.as_file().set_permissions(fs::metadata(&self.path)?.permissions())?;
+        file.persist(&self.path)?;
+        Ok(())
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().append(true).create(true).mode(0o640).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
+}
+
+/// The end of the file.
+fn read(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let size = file.metadata()?.len();
+    file.seek(SeekFrom::Start(size.saturating_sub(LARGEST)))?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alert(condition: Condition, transition: Transition) -> Alert {
+        Alert { time: Timestamp::now(), condition, transition, detail: "a\nb".to_owned() }
+    }
+
+    #[test]
+    fn a_thousand_lines_are_kept_and_what_goes_on_is_not_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |worker: &str| AlertLog::open(folder.path(), worker.to_owned()).unwrap();
+        let (ours, begun) = open("allo1a/1");
+        assert!(begun.is_empty());
+        ours.add(&alert(Condition::Disk, Transition::Begin)).unwrap();
+        let (others, _) = open("allo1b/1");
+        others.add(&alert(Condition::ModelDown, Transition::Begin)).unwrap();
+        // As another program may leave it, or a power cut.
+        let mut file = append(&ours.path).unwrap();
+        file.write_all(b"not a line of ours \xff\n").unwrap();
+        for _ in 0..600 {
+            ours.add(&alert(Condition::ModelDown, Transition::Begin)).unwrap();
+            ours.add(&alert(Condition::ModelDown, Transition::End)).unwrap();
+        }
+        let text = fs::read_to_string(&ours.path).unwrap();
+        assert_eq!(text.lines().count(), LINES);
+        assert!(
+            text.starts_with(|c: char| c.is_ascii_digit()) && text.contains(" BEGIN disk allo1a/1: a b\n")
+        );
+        let (_, begun) = open("allo1a/1");
+        assert_eq!(begun.into_keys().collect::<Vec<_>>(), [Condition::Disk]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+}

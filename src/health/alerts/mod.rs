@@ -1,0 +1,254 @@
+//! Alerts: each condition is told of once when it begins and once when it ends.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `condition` | what people are told of, and by what it is judged |
+//! | `log` | `alerts.log` |
+//! | `webhook` | the same as JSON, to a URL |
+//! | `disk` | what is on the disk |
+
+mod condition;
+mod disk;
+mod log;
+mod webhook;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use self::disk::DiskWatch;
+use self::log::AlertLog;
+use self::webhook::Webhook;
+use super::metrics::{Identity, Metrics};
+use crate::journal::Timestamp;
+use crate::settings::WebhookUrl;
+
+pub use condition::{Balance, Condition, DiskUse, Observations, Reading, WINDOWS};
+pub use log::{AlertLogError, NAME};
+
+/// Alerts that wait for the disk. There are few: more means that it hangs.
+const QUEUE: usize = 64;
+/// How long the last alerts may take when the worker stops.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Whether a condition begins or ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transition {
+    /// It begins.
+    Begin,
+    /// It ends.
+    End,
+}
+
+impl Transition {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Begin => "BEGIN",
+            Self::End => "END",
+        }
+    }
+
+    fn named(word: &str) -> Option<Self> {
+        [Self::Begin, Self::End].into_iter().find(|transition| transition.as_str() == word)
+    }
+}
+
+/// A condition that begins or ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alert {
+    /// When.
+    pub time: Timestamp,
+    /// What.
+    pub condition: Condition,
+    /// Which of the two.
+    pub transition: Transition,
+    /// What exactly; at the end, how long it lasted.
+    pub detail: String,
+}
+
+/// Where alerts go, and what they are made from.
+#[derive(Debug)]
+pub struct Places<'a> {
+    /// The folder of `alerts.log`.
+    pub folder: PathBuf,
+    /// Where they are posted.
+    pub webhook: Option<WebhookUrl>,
+    /// The state folder, whose size is watched.
+    pub state_dir: PathBuf,
+    /// The log file, whose size is watched.
+    pub log_file: Option<PathBuf>,
+    /// Whose alerts they are.
+    pub worker: &'a Identity,
+}
+
+/// The folder of `alerts.log`: that of the log file, or else the state folder.
+#[must_use]
+pub fn folder(log_file: Option<&Path>, state_dir: &Path) -> PathBuf {
+    let beside = log_file.map(|file| file.parent().unwrap_or(Path::new("")));
+    match beside {
+        Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
+        Some(folder) => folder.to_owned(),
+        None => state_dir.to_owned(),
+    }
+}
+
+/// Judges observations and tells of what changed. Telling never waits: the disk and the network have tasks of
+/// their own.
+#[derive(Debug)]
+pub struct Alerts {
+    states: BTreeMap<Condition, State>,
+    disk: DiskWatch,
+    metrics: Metrics,
+    queue: mpsc::Sender<Alert>,
+    writer: AbortOnDropHandle<()>,
+    webhook: Option<Webhook>,
+}
+
+/// Where a condition stands.
+#[derive(Debug, Clone, Default)]
+struct State {
+    /// Since when it holds, by what was told.
+    begun: Option<Timestamp>,
+    /// Since when readings have said otherwise.
+    contradicted: Option<Instant>,
+}
+
+impl State {
+    /// What a reading changes, once it has lasted.
+    fn take(&mut self, condition: Condition, reading: Reading, now: Instant) -> Option<Alert> {
+        let detail = match (self.begun, reading) {
+            (None, Reading::Bad(detail)) => detail,
+            (Some(begun), Reading::Good) => {
+                let seconds = Timestamp::now().seconds_since(begun).max(0.0);
+                format!("it lasted {seconds:.0} s")
+            }
+            _ => {
+                self.contradicted = None;
+                return None;
+            }
+        };
+        let since = *self.contradicted.get_or_insert(now);
+        if now.duration_since(since) < condition.patience() {
+            return None;
+        }
+        self.contradicted = None;
+        let time = Timestamp::now();
+        let transition = if self.begun.is_some() { Transition::End } else { Transition::Begin };
+        self.begun = self.begun.is_none().then_some(time);
+        Some(Alert { time, condition, transition, detail })
+    }
+}
+
+impl Alerts {
+    /// Opens `alerts.log`, and goes on with what had begun before. To be called within a runtime.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn start(places: Places<'_>, metrics: Metrics) -> Result<Self, AlertLogError> {
+        let Places { folder, webhook, state_dir, log_file, worker } = places;
+        let (log, begun) = AlertLog::open(&folder, format!("{}/{}", worker.address, worker.topic_id))?;
+        let state = |condition| State { begun: begun.get(&condition).copied(), contradicted: None };
+        let (queue, alerts) = mpsc::channel(QUEUE);
+        let states: BTreeMap<_, _> =
+            Condition::ALL.into_iter().map(|condition| (condition, state(condition))).collect();
+        for (condition, state) in &states {
+            metrics.alert(*condition, state.begun.is_some());
+        }
+        Ok(Self {
+            states,
+            disk: DiskWatch::start(state_dir, log_file),
+            metrics,
+            queue,
+            writer: AbortOnDropHandle::new(tokio::spawn(write(Arc::new(log), alerts))),
+            webhook: webhook.map(|url| Webhook::start(url, worker.clone())),
+        })
+    }
+
+    /// Judges what is known now, and tells of what changed.
+    pub fn judge(&mut self, seen: &mut Observations) {
+        seen.disk = self.disk.last();
+        let now = Instant::now();
+        for condition in Condition::ALL {
+            let reading = condition.read(seen);
+            let alert = self.states.entry(condition).or_default().take(condition, reading, now);
+            if let Some(alert) = alert {
+                self.tell(alert);
+            }
+        }
+    }
+
+    fn tell(&self, alert: Alert) {
+        let (condition, detail) = (alert.condition.as_str(), &alert.detail);
+        match alert.transition {
+            Transition::Begin => tracing::warn!(condition, "alert: {condition}: {detail}"),
+            Transition::End => tracing::info!(condition, "alert is over: {condition}: {detail}"),
+        }
+        self.metrics.alert(alert.condition, alert.transition == Transition::Begin);
+        if let Some(webhook) = &self.webhook {
+            webhook.post(alert.clone());
+        }
+        if self.queue.try_send(alert).is_err() {
+            tracing::error!(condition, "the disk hangs: an alert is not in {NAME}");
+        }
+    }
+
+    /// Gives what was told last some time to get to disk and network.
+    pub async fn close(self) {
+        drop(self.queue);
+        let end = Instant::now() + GOODBYE;
+        // Where it takes longer, the log has it.
+        let _ = tokio::time::timeout_at(end, self.writer).await;
+        if let Some(webhook) = self.webhook {
+            webhook.close(end).await;
+        }
+    }
+}
+
+/// Writes alerts down as they come.
+async fn write(log: Arc<AlertLog>, mut alerts: mpsc::Receiver<Alert>) {
+    while let Some(alert) = alerts.recv().await {
+        let log = Arc::clone(&log);
+        let added = tokio::task::spawn_blocking(move || log.add(&alert)).await;
+        if let Err(error) = added.unwrap_or_else(|error| Err(error.into())) {
+            tracing::error!(%error, "an alert is not in {NAME}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_is_told_of_once_and_does_not_flap() {
+        let (mut state, start) = (State::default(), Instant::now());
+        let mut at = |seconds: u64, reading: Reading| {
+            let alert = state.take(Condition::ModelDown, reading, start + Duration::from_secs(seconds));
+            alert.map(|alert| alert.transition)
+        };
+        let bad = || Reading::Bad("crash".to_owned());
+        assert_eq!(
+            [at(0, bad()), at(4, bad()), at(5, Reading::Good), at(6, bad()), at(10, bad())],
+            [None; 5]
+        );
+        assert_eq!([at(11, bad()), at(12, bad())], [Some(Transition::Begin), None]);
+        assert_eq!([at(13, Reading::Good), at(14, bad()), at(15, Reading::Good)], [None; 3]);
+        assert_eq!([at(19, Reading::Unclear), at(20, Reading::Good), at(24, Reading::Good)], [None; 3]);
+        assert_eq!([at(25, Reading::Good), at(90, Reading::Good)], [Some(Transition::End), None]);
+    }
+
+    #[test]
+    fn alerts_are_beside_the_log_file() {
+        let of = |log: Option<&str>| folder(log.map(Path::new), Path::new("/state"));
+        assert_eq!(of(None), Path::new("/state"));
+        assert_eq!(of(Some("/var/log/worker.log")), Path::new("/var/log"));
+        assert_eq!(of(Some("worker.log")), Path::new("."));
+    }
+}
