@@ -2,10 +2,12 @@
 
 import base64
 import hashlib
+import io
 import json
 import re
 import struct
 import sys
+import tarfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
@@ -28,6 +30,17 @@ def manifest():
         yield path.read_bytes()
     keys = (HERE / "docs/bundle.md").read_text()
     yield from (block.encode() for block in re.findall(r"```yaml\n(.*?)```", keys, re.S))
+
+
+def archive():
+    for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        file = io.BytesIO()
+        with tarfile.open(fileobj=file, mode="w", format=form) as tar:
+            tar.add(HERE / "examples/quickstart", arcname="quickstart")
+            link = tarfile.TarInfo("quickstart/src/link")
+            link.type, link.linkname, link.mtime = tarfile.SYMTYPE, "../model.yaml", 1.5
+            tar.addfile(link)
+        yield file.getvalue()
 
 
 def responses():
@@ -57,7 +70,7 @@ def compact(document):
 
 
 if __name__ == "__main__":
-    for target in [frames, manifest, responses, events]:
+    for target in [frames, manifest, archive, responses, events]:
         folder = Path(sys.argv[1]) / target.__name__
         folder.mkdir(parents=True, exist_ok=True)
         seeds = set(target())

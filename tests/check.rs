@@ -1,6 +1,7 @@
 //! `bootstrap check` as a user sees it: stdout, stderr and exit code together.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +14,7 @@ const GOOD: &str = r#"schema_version: "0.1"
 name: good
 version: "1.0.0"
 python:
-  version: "3.11"
+  version: ">=3.9"
 entrypoint:
   kind: python_function
   module: src.good.runner
@@ -29,7 +30,7 @@ fn bundle(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let good = [
         ("model.yaml", GOOD),
-        ("requirements.txt", "numpy==1.26.4\n"),
+        ("requirements.txt", "# none\n"),
         ("src/good/runner.py", "def predict(nonce):\n    return 0.5\n"),
     ];
     for (name, text) in good.iter().chain(files) {
@@ -45,13 +46,26 @@ fn bundle(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn check(folder: &Path, arguments: &[&str]) -> std::process::Output {
+    // The way to a Python and nothing else of this machine.
+    check_with_path(folder, arguments, &std::env::var_os("PATH").unwrap())
+}
+
+fn check_with_path(folder: &Path, arguments: &[&str], path: &OsStr) -> std::process::Output {
     let mut command = Command::cargo_bin("bootstrap").unwrap();
-    command.current_dir(folder).env_clear().arg("check").args(arguments).output().unwrap()
+    command.current_dir(folder).env_clear().env("PATH", path).arg("check").args(arguments).output().unwrap()
 }
 
 /// Everything that the user gets.
 fn told(folder: &TempDir, arguments: &[&str]) -> String {
-    let output = check(folder.path(), arguments);
+    all_of(folder, check(folder.path(), arguments))
+}
+
+/// The same where there is no Python, since what is told of one is not the same on every machine.
+fn told_without_python(folder: &TempDir) -> String {
+    all_of(folder, check_with_path(folder.path(), &["b"], folder.path().as_os_str()))
+}
+
+fn all_of(folder: &TempDir, output: std::process::Output) -> String {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let told = format!(
         "exit {}\n--- stdout\n{}--- stderr\n{}",
@@ -80,7 +94,8 @@ fn the_examples_are_good() {
     for example in fs::read_dir(root.join("examples")).unwrap() {
         let path = example.unwrap().path();
         if path.join("model.yaml").exists() {
-            let output = check(root, &[path.to_str().unwrap()]);
+            // Without a trial: one asks a service, another has packages.
+            let output = check_with_path(root, &[path.to_str().unwrap()], root.as_os_str());
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         }
     }
@@ -97,7 +112,7 @@ fn a_folder_without_a_manifest() {
 }
 
 #[test]
-fn an_archive() {
+fn an_archive_that_is_none() {
     insta::assert_snapshot!(told(&bundle(&[("good-1.0.0.tar.gz", "")]), &["b/good-1.0.0.tar.gz"]));
 }
 
@@ -113,7 +128,7 @@ fn broken_yaml() {
 
 #[test]
 fn a_tab_that_indents() {
-    insta::assert_snapshot!(changed("  version: \"3.11\"", "\tversion: \"3.11\""));
+    insta::assert_snapshot!(changed("  version: \">=3.9\"", "\tversion: \">=3.9\""));
 }
 
 #[test]
@@ -129,15 +144,15 @@ fn a_key_twice_a_merge_key_and_a_tag() {
 
 #[test]
 fn numbers_where_text_is_meant() {
-    let text = GOOD.replace("\"1.0.0\"", "1.10").replace("\"3.11\"", "3.10").replace("\"0.1\"", "0.1");
-    insta::assert_snapshot!(told(&bundle(&[("model.yaml", &text)]), &["b"]));
+    let text = GOOD.replace("\"1.0.0\"", "1.10").replace("\">=3.9\"", "3.10").replace("\"0.1\"", "0.1");
+    insta::assert_snapshot!(told_without_python(&bundle(&[("model.yaml", &text)])));
 }
 
 #[test]
 fn mistakes_of_every_section_at_once() {
     let text = GOOD
         .replace("good\n", "my model\n")
-        .replace("3.11", "3.8")
+        .replace(">=3.9", "3.8")
         .replace("src.good.runner", "src/good/runner.py")
         .replace("topic_id: 1", "topic_id: 0\n  network: tcp://user:hidden@10.0.0.1:26657\n  fee_tier: cheap")
         .replace("  pip_requirements: requirements.txt", "  pip_requirement: requirements.txt");
@@ -166,7 +181,7 @@ fn a_function_that_is_not_in_its_module() {
 #[test]
 fn requirements_without_a_version() {
     let text = "numpy==1.26.4\npandas>=2  # any will do\n\nScikit_Learn\n";
-    insta::assert_snapshot!(told(&bundle(&[("requirements.txt", text)]), &["b"]));
+    insta::assert_snapshot!(told_without_python(&bundle(&[("requirements.txt", text)])));
 }
 
 #[test]
@@ -214,4 +229,70 @@ fn the_folder_comes_from_the_environment_too() {
     let folder = bundle(&[]);
     let mut command = Command::cargo_bin("bootstrap").unwrap();
     command.env_clear().env("BUNDLE_ROOT", folder.path().join("b")).arg("check").assert().success();
+}
+
+/// The problems of a bundle whose runner is `code`, as codes and messages.
+fn tried(code: &str, manifest: &str) -> Vec<(String, String, String)> {
+    let folder = bundle(&[("src/good/runner.py", code), ("model.yaml", &format!("{GOOD}{manifest}"))]);
+    let output = check(folder.path(), &["--json", "b"]);
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |problem: &Value, key: &str| problem[key].as_str().unwrap_or_default().to_owned();
+    assert_eq!(output.status.success(), answer["ok"] == true);
+    let problems = answer["problems"].as_array().unwrap().iter();
+    problems.inspect(|problem| assert!(!problem["fix"].is_null(), "{problem}"))
+        .map(|problem| (text(problem, "severity"), text(problem, "code"), text(problem, "message")))
+        .collect()
+}
+
+#[test]
+fn the_model_is_loaded_and_asked_once() {
+    let short = "runtime:\n  max_seconds: 0.5\n  load_seconds: 20\n";
+    let cases = [
+        ("import nosuchmodule\ndef predict(nonce):\n    return 1\n", "not-importable", "No module named 'nosuchmodule'"),
+        ("predict = 1\n", "not-importable", "predict"),
+        ("def predict(nonce, context, more):\n    return 1\n", "not-importable", "requires 3 arguments"),
+        ("def predict(nonce):\n    return None\n", "no-prediction", "NoneType"),
+        ("def predict(nonce):\n    raise ValueError('so it goes')\n", "no-prediction", "so it goes"),
+        ("def predict(nonce):\n    while True: pass\n", "no-prediction", "took too long"),
+        ("import os\ndef predict(nonce):\n    os._exit(3)\n", "no-prediction", "failed"),
+        ("def predict(nonce):\n    open('/tmp/check-was-here', 'w')\n", "no-prediction", "PermissionError"),
+    ];
+    for (code, expected, words) in cases {
+        let problems = tried(code, short);
+        let [(severity, code, message)] = &problems[..] else { panic!("{expected}: {problems:?}") };
+        assert!(severity == "error" && code == expected && message.contains(words), "{expected}: {problems:?}");
+    }
+    let problems = tried("import bootstrap_host\ndef predict(nonce):\n    raise bootstrap_host.Skip('not today')\n", "");
+    assert!(matches!(&problems[..], [(severity, code, message)] if severity == "warning" && code == "skipped" && message.contains("not today")), "{problems:?}");
+}
+
+#[test]
+fn what_is_not_installed_is_named_with_the_command_that_installs_it() {
+    let folder = bundle(&[
+        ("requirements.txt", "no-such-package==1.0\nother-package==2.0; python_version < '3'\n"),
+        ("src/good/runner.py", "import no_such_package\ndef predict(nonce):\n    return 1\n"),
+    ]);
+    let output = check(folder.path(), &["--json", "b"]);
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let problems = answer["problems"].as_array().unwrap();
+    // Whether it could be imported with its packages is not known, so it is no error.
+    assert_eq!((output.status.code(), problems.len()), (Some(0), 2), "{answer}");
+    for (problem, code) in problems.iter().zip(["not-installed", "not-importable"]) {
+        assert!(problem["code"] == code && problem["fix"].as_str().unwrap().contains("bootstrap install "), "{problem}");
+    }
+    let output = Command::cargo_bin("bootstrap").unwrap().args(["predict", "b"]).current_dir(folder.path()).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("no-such-package==1.0") && told.contains("bootstrap install ") && !told.contains("other"), "{told}");
+}
+
+#[test]
+fn a_bundle_that_no_interpreter_here_fits_was_not_tried() {
+    let folder = bundle(&[]);
+    let mut command = Command::cargo_bin("bootstrap").unwrap();
+    command.current_dir(folder.path()).env_clear().args(["check", "--json", "b"]);
+    let output = command.env("PATH", folder.path()).output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(answer["ok"] == true && answer["problems"][0]["code"] == "no-python", "{answer}");
+    let named = command.env("ALLORA_PYTHON", "/nowhere/python").output().unwrap();
+    assert_eq!(named.status.code(), Some(78));
 }

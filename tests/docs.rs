@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bootstrap::bundle::Code;
 use bootstrap::bundle::schema::{self, Absent};
 use bootstrap::cli::{Cli, Exit};
 use bootstrap::devnet::FaultKind;
@@ -32,7 +33,8 @@ fn settings_page() {
 
 #[test]
 fn bundle_page() {
-    hold("docs/bundle.md", &BTreeMap::from([("keys".to_owned(), manifest_keys())]));
+    let parts = [("keys".to_owned(), manifest_keys()), ("problems".to_owned(), problems())];
+    hold("docs/bundle.md", &BTreeMap::from(parts));
 }
 
 #[test]
@@ -119,6 +121,14 @@ fn manifest_keys() -> String {
             Absent::Default(text) => format!("`{text}`"),
         };
         writeln!(table, "| `{}` | {} | {absent} | {} |", key.path, key.kind.name(), key.doc).unwrap();
+    }
+    table
+}
+
+fn problems() -> String {
+    let mut table = "| code | severity | |\n|---|---|---|\n".to_owned();
+    for (code, severity, meaning) in Code::ALL {
+        writeln!(table, "| `{code}` | {severity} | {meaning} |").unwrap();
     }
     table
 }

@@ -12,6 +12,7 @@ use super::network::Network;
 use super::problem::{Code, Place, Problem, Problems};
 use super::python_version::PythonVersion;
 use super::reader::Reader;
+use super::requirements::Requirements;
 use super::schema::SCHEMA_VERSION;
 use super::value::{self, BadValue};
 use super::{files, yaml};
@@ -160,6 +161,23 @@ impl Manifest {
     /// [`LoadError::Missing`] when there is no such folder, otherwise every problem at once.
     pub fn read(root: &Path) -> Result<(Self, Vec<Problem>), LoadError> {
         Self::load(root, files::look)
+    }
+
+    /// What it needs installed.
+    pub(super) fn requirements(&self) -> Requirements {
+        let Environment { pip_requirements, constraints, .. } = &self.environment;
+        let constraints = constraints.as_ref().map(|path| self.relative(path));
+        Requirements::read(
+            &self.root,
+            self.relative(pip_requirements).as_ref(),
+            constraints.as_ref().map(Path::new),
+        )
+    }
+
+    /// A path of the bundle as its problems have it: below the root.
+    #[must_use]
+    pub fn relative(&self, path: &Path) -> String {
+        path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned()
     }
 
     /// The same with what else is to be looked at in the folder, whose path has no links.
@@ -327,10 +345,11 @@ fn read_text(root: &Path) -> Result<Vec<u8>, Problem> {
     // Asked before it is opened: opening a pipe would wait for ever.
     let kind = std::fs::metadata(&path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound if root.join("model.yml").exists() => {
-            problem(format!("there is no {FILE_NAME} in {}", root.display())).fix("rename model.yml")
+            problem(format!("there is no {FILE_NAME}")).fix("rename model.yml")
         }
-        io::ErrorKind::NotFound => problem(format!("there is no {FILE_NAME} in {}", root.display()))
-            .fix(format!("give the folder that holds {FILE_NAME}")),
+        io::ErrorKind::NotFound => {
+            problem(format!("there is no {FILE_NAME}")).fix(format!("give the folder that holds {FILE_NAME}"))
+        }
         _ => problem(format!("{FILE_NAME} cannot be read: {error}")),
     })?;
     if !kind.is_file() {

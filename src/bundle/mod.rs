@@ -1,27 +1,41 @@
 //! `model.yaml` and what belongs to it.
 
-mod check;
+pub mod archive;
+mod entry;
 mod entrypoint;
 mod fee_tier;
 mod files;
+mod gzip;
+mod inspect;
+mod installed;
+mod limits;
 mod manifest;
 mod network;
+mod pack;
 mod problem;
 mod python_version;
 mod reader;
 pub mod requirements;
+mod sbom;
+mod scaffold;
 pub mod schema;
 mod secrets;
 mod sensitive_url;
 mod text_file;
 mod tree;
 pub mod value;
+pub mod venv;
 pub mod yaml;
 
-pub use check::check;
+pub use entry::{Entry, Kind, Misfit};
 pub use fee_tier::FeeTier;
+pub use inspect::{Inspected, check, inspect};
+pub use installed::Unmet;
+pub use limits::{Exceeded, Limits};
 pub use manifest::{Allora, Entrypoint, Environment, FILE_NAME, LoadError, Manifest, Runtime, Validation};
 pub use network::Network;
+pub use pack::{PackError, Packed, pack};
 pub use problem::{Code, Place, Problem, Problems, Severity};
 pub use python_version::PythonVersion;
+pub use scaffold::{ScaffoldError, Template, scaffold};
 pub use sensitive_url::SensitiveUrl;

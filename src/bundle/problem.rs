@@ -33,7 +33,7 @@ pub enum Code {
     Syntax,
     /// YAML that is not read here: merge keys, foreign tags, several documents.
     Unsupported,
-    /// The file or its nesting is larger than any manifest has reason to be.
+    /// A manifest or a bundle that is larger than any has reason to be.
     TooLarge,
     /// The same key twice in one mapping.
     DuplicateKey,
@@ -57,6 +57,51 @@ pub enum Code {
     Unpinned,
     /// A file that looks like a key, a mnemonic or a password.
     Secret,
+    /// A file or folder that the system does not let us read.
+    Unreadable,
+    /// A file that archives do not hold, or not beside the others.
+    UnfitEntry,
+    /// An archive that is not whole.
+    Damaged,
+    /// No interpreter here fits the bundle.
+    NoPython,
+    /// A requirement that the interpreter does not have.
+    NotInstalled,
+    /// The module cannot be imported, or its function not be called.
+    NotImportable,
+    /// A trial call gave nothing that could be submitted.
+    NoPrediction,
+    /// The model skipped the nonce of the trial call.
+    Skipped,
+}
+
+impl Code {
+    /// Every code with its usual severity and what it means, as the reference page has them.
+    pub const ALL: [(Self, Severity, &'static str); 23] = [
+        (Self::NoManifest, Severity::Error, "no `model.yaml`, or one that cannot be read"),
+        (Self::Syntax, Severity::Error, "the text of `model.yaml` is no YAML"),
+        (Self::Unsupported, Severity::Error, "YAML that is not read here: merge keys, foreign tags, several documents"),
+        (Self::TooLarge, Severity::Error, "a manifest or a bundle that is larger than any has reason to be"),
+        (Self::DuplicateKey, Severity::Error, "the same key twice"),
+        (Self::UnknownKey, Severity::Error, "a key that the schema does not know"),
+        (Self::MissingKey, Severity::Error, "a key that must be there is not"),
+        (Self::WrongType, Severity::Error, "a section, list or single value where another of the three is meant"),
+        (Self::BadValue, Severity::Error, "a value that its key does not take; a combination without effect is a warning"),
+        (Self::NumberAsText, Severity::Warning, "a number or a truth value without quotes where text is meant"),
+        (Self::MissingFile, Severity::Error, "something that the manifest names is not there, or left out of archives; a warning for a module that an installed package may hold"),
+        (Self::NoFunction, Severity::Error, "the module's file does not name the function"),
+        (Self::OutsideBundle, Severity::Error, "a path or a link that leaves the bundle"),
+        (Self::Unpinned, Severity::Warning, "a requirement without an exact version"),
+        (Self::Secret, Severity::Error, "a file that is or holds a key or a mnemonic; a warning for a password in a URL of the manifest"),
+        (Self::Unreadable, Severity::Error, "a file or folder that the system does not let us read"),
+        (Self::UnfitEntry, Severity::Error, "a file that no archive holds, or not beside the others: a device, a name that is not UTF-8 or differs by case only; in an archive, an entry that would be written outside of it"),
+        (Self::Damaged, Severity::Error, "an archive that is not whole, or more than one"),
+        (Self::NoPython, Severity::Warning, "no interpreter here fits the bundle, so its code was not tried"),
+        (Self::NotInstalled, Severity::Warning, "a requirement that the interpreter does not have"),
+        (Self::NotImportable, Severity::Error, "the module cannot be imported, or its function not be called with a nonce; a warning while requirements are not installed"),
+        (Self::NoPrediction, Severity::Error, "a trial call gave nothing that could be submitted"),
+        (Self::Skipped, Severity::Warning, "the model skipped the nonce of the trial call"),
+    ];
 }
 
 impl fmt::Display for Code {

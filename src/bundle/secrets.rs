@@ -5,7 +5,8 @@ use std::path::Path;
 use super::network::Network;
 use super::problem::{Code, Place, Problem};
 use super::reader::Reader;
-use super::{text_file, tree};
+use super::text_file;
+use super::tree::{Tree, matches};
 
 /// File names that tools give to private keys and passwords. A `*` stands first.
 const NAMES: [&str; 12] = [
@@ -24,17 +25,15 @@ const NAMES: [&str; 12] = [
 ];
 
 /// Notes every file that looks like a secret, and every URL of the manifest that holds one.
-pub fn look(root: &Path, reader: &mut Reader<'_>) {
-    for path in tree::files(root) {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-        let shown = path.to_string_lossy().into_owned();
-        let by_name = NAMES.iter().any(|pattern| tree::matches(pattern, &name));
-        if by_name {
-            reader.problems.push(secret(Place::file(shown), "the file has the name of a key"));
-        } else if let Some(text) = text_file::read(&root.join(&path))
+pub fn look(root: &Path, tree: &Tree, reader: &mut Reader<'_>) {
+    for path in tree.files() {
+        let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
+        if NAMES.iter().any(|pattern| matches(pattern, &name)) {
+            reader.problems.push(secret(Place::file(path), "the file has the name of a key"));
+        } else if let Some(text) = text_file::read(&root.join(path))
             && let Some((line, column, what)) = find(&text)
         {
-            let place = Place { line: Some(line), column: Some(column), width: 1, file: shown };
+            let place = Place { line: Some(line), column: Some(column), width: 1, file: path.to_owned() };
             reader.problems.push(secret(place, &format!("this looks like {what}")));
         }
     }

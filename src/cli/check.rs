@@ -3,52 +3,182 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use tempfile::TempDir;
 
-use super::{Exit, Outcome, Report, environment};
-use crate::bundle::{self, Code, Place, Problem, Severity};
-use crate::settings::{self, Flags};
+use super::trial::{self, Unpredicted};
+use super::{Exit, Outcome, Report, environment, model};
+use crate::bundle::archive::{Archive, ArchiveError};
+use crate::bundle::{self, Code, Inspected, Limits, LoadError, Manifest, Place, Problem, Severity};
+use crate::model::{Failure, FailureKind, InterpreterError};
+use crate::settings::{self, Flags, Settings};
 
 /// Every problem of a bundle at once
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    flags: Flags<settings::Bundle>,
+    flags: Flags<settings::Check>,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+    /// Most files, folders and links that a bundle may have
+    #[arg(long, value_name = "N", default_value_t = Limits::DEFAULT.entries)]
+    max_entries: u64,
+    /// Most bytes that its files may have together, unpacked
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::DEFAULT.bytes)]
+    max_bytes: u64,
 }
 
 impl Args {
     /// Runs the command.
     pub fn run(self) -> Outcome {
         let path = settings::bundle_root(&self.flags, environment())?;
-        let (root, problems) = if path.is_file() {
-            (path.parent().unwrap_or(&path), vec![archive(&path)])
-        } else {
-            (&*path, bundle::check(&path)?)
+        let limits = Limits { entries: self.max_entries, bytes: self.max_bytes };
+        let subject = Subject::open(&path, limits)?;
+        let problems = match &subject {
+            Subject::Folder(root) | Subject::Unpacked { root, .. } => match bundle::inspect(root, limits) {
+                Ok(bundle) => self.tried(&subject, bundle)?,
+                Err(LoadError::Wrong { source, .. }) => source.into(),
+                Err(missing @ LoadError::Missing { .. }) => return Err(missing.into()),
+            },
+            Subject::Refused(problem) => vec![problem.clone()],
         };
         let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
         let text = if self.json {
             format!("{}\n", json!({ "ok": errors == 0, "problems": problems }))
         } else {
-            pretty(root, &path, &problems, errors)
+            pretty(&subject, &path, &problems, errors)
         };
         io::stdout().lock().write_all(text.as_bytes()).map_err(|error| Report::new(Exit::Internal, error))?;
         Ok(if errors == 0 { Exit::Done } else { Exit::No })
     }
+
+    /// The warnings of a bundle, with what comes of loading its model and asking it once.
+    fn tried(&self, subject: &Subject, bundle: Inspected) -> Result<Vec<Problem>, Report> {
+        let Inspected { manifest, warnings: mut problems, .. } = bundle;
+        let settings = Settings::resolve(Some(&manifest), &self.flags, environment())?;
+        let python = match model::interpreter(&manifest, &settings)? {
+            Ok(python) => python,
+            Err(named @ InterpreterError::NamedMissing(_)) => return Err(named.into()),
+            Err(error) => {
+                problems.push(no_python(&manifest, error));
+                return Ok(problems);
+            }
+        };
+        let install = match subject {
+            Subject::Folder(_) => model::install_hint(&manifest, &settings),
+            _ => "name an interpreter that has it with --python".to_owned(),
+        };
+        let unmet = model::unmet(&manifest, &python);
+        problems.extend(unmet.iter().map(|unmet| {
+            let place = Place::file(manifest.relative(&manifest.environment.pip_requirements));
+            let message = format!("{} does not have {unmet}", python.executable.display());
+            Problem::warning(Code::NotInstalled, place, message).fix(&*install)
+        }));
+        let limit = manifest.runtime.max_seconds;
+        match trial::call(model::spec_with(&manifest, &settings, python), NONCE, limit, &settings)? {
+            Ok(_) => {}
+            Err(Unpredicted::Interrupted) => return Err(Report::new(Exit::Interrupted, Interrupted)),
+            Err(Unpredicted::Skipped { why }) => {
+                let message = format!("the model skipped the nonce of the trial call: {why}");
+                let problem = Problem::warning(Code::Skipped, entrypoint(&manifest), message);
+                problems.push(problem.fix("see that it answers others: `bootstrap predict --nonce N`"));
+            }
+            Err(Unpredicted::Failed(failure)) => {
+                if let Some(traceback) = &failure.traceback {
+                    eprintln!("{}", traceback.trim_end());
+                }
+                problems.push(failed(&manifest, failure, (!unmet.is_empty()).then_some(&install)));
+            }
+        }
+        Ok(problems)
+    }
 }
 
-fn archive(path: &Path) -> Problem {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let problem = Problem::error(Code::Unsupported, Place::file(name), "archives cannot be checked yet");
-    problem.fix("unpack it and check the folder")
+/// What the model is asked for, as by `predict`.
+const NONCE: i64 = 1;
+
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted while the model was tried")]
+struct Interrupted;
+
+/// The file of the entrypoint, as far as that shows.
+fn entrypoint(manifest: &Manifest) -> Place {
+    let path = manifest.root.join(manifest.entrypoint.module.replace('.', "/"));
+    let files = [path.with_extension("py"), path.join("__init__.py")];
+    let file = files.iter().find(|file| file.is_file()).map(|file| manifest.relative(file));
+    Place::file(file.unwrap_or_else(|| bundle::FILE_NAME.into()))
 }
 
-fn pretty(root: &Path, path: &Path, problems: &[Problem], errors: usize) -> String {
-    let mut sources = Sources { root, texts: HashMap::new() };
+fn no_python(manifest: &Manifest, error: InterpreterError) -> Problem {
+    let message = match &error {
+        InterpreterError::Unfit { why, .. } => format!("the model was not tried: {error}: {why}"),
+        _ => format!("the model was not tried: {error}"),
+    };
+    let problem = Problem::warning(Code::NoPython, Place::file(bundle::FILE_NAME), message);
+    problem.fix(format!("install Python {}, or name one with --python", manifest.python))
+}
+
+/// What a failed trial says of the bundle. Without its packages a module cannot be imported, so it is not
+/// known then whether it could be; `install` is the command for them.
+fn failed(manifest: &Manifest, failure: Failure, install: Option<&String>) -> Problem {
+    let Failure { kind, message, .. } = failure;
+    let place = entrypoint(manifest);
+    let (code, what, fix) = match (kind, install) {
+        (FailureKind::Import, Some(install)) => {
+            let message = format!("the model cannot be imported: {message}");
+            return Problem::warning(Code::NotImportable, place, message).fix(install);
+        }
+        (FailureKind::Import, None) => {
+            (Code::NotImportable, "the model cannot be imported", "mend the code; a package that it lacks belongs into the requirements")
+        }
+        (FailureKind::Timeout, _) => {
+            (Code::NoPrediction, "a trial call took too long", "make it faster, or raise runtime.max_seconds or runtime.load_seconds")
+        }
+        (FailureKind::Memory, _) => {
+            (Code::NoPrediction, "a trial call took too much memory", "make it smaller, or raise runtime.memory_mb")
+        }
+        (FailureKind::BadValue, _) => {
+            (Code::NoPrediction, "a trial call gave no prediction", "return one number, or a number for each label")
+        }
+        (FailureKind::Exception | FailureKind::Crash, _) => {
+            (Code::NoPrediction, "a trial call failed", "mend the code; `bootstrap predict` makes the same call")
+        }
+    };
+    Problem::error(code, place, format!("{what}: {message}")).fix(fix)
+}
+
+/// What is checked.
+enum Subject {
+    Folder(PathBuf),
+    /// An archive that was found fit, in a folder that goes when this does.
+    Unpacked { root: PathBuf, _folder: TempDir },
+    /// An archive of which nothing was written.
+    Refused(Problem),
+}
+
+impl Subject {
+    fn open(path: &Path, limits: Limits) -> Result<Self, Report> {
+        if !path.is_file() {
+            return Ok(Self::Folder(path.to_owned()));
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let unpacked = Archive::open(path, limits).and_then(|archive| {
+            let folder = TempDir::new().map_err(ArchiveError::Unreadable)?;
+            Ok(Self::Unpacked { root: archive.unpack(folder.path())?, _folder: folder })
+        });
+        Ok(unpacked.unwrap_or_else(|error| Self::Refused(error.problem(name))))
+    }
+}
+
+fn pretty(subject: &Subject, path: &Path, problems: &[Problem], errors: usize) -> String {
+    let (root, shown) = match subject {
+        Subject::Folder(root) | Subject::Unpacked { root, .. } => (root.as_path(), path),
+        Subject::Refused(_) => (path, path.parent().unwrap_or(path)),
+    };
+    let mut sources = Sources { root, shown, texts: HashMap::new() };
     let blocks: String = problems.iter().map(|problem| format!("{}\n", sources.block(problem))).collect();
     let path = path.display();
     match (errors, problems.len() - errors) {
@@ -67,7 +197,10 @@ fn count(number: usize, noun: &str) -> String {
 
 /// The files that problems point into.
 struct Sources<'r> {
+    /// Where they lie.
     root: &'r Path,
+    /// Where the user knows them to lie.
+    shown: &'r Path,
     texts: HashMap<String, String>,
 }
 
@@ -75,7 +208,7 @@ impl Sources<'_> {
     /// A problem with its line of the file, the place underlined.
     fn block(&mut self, problem: &Problem) -> String {
         let Problem { severity, code, message, place, fix } = problem;
-        let path = self.root.join(&place.file);
+        let path = self.shown.join(&place.file);
         let digits = place.line.map_or(1, |line| line.to_string().len());
         let margin = digits + 1;
         let mut block = format!("{severity}[{code}]: {message}\n{:digits$}--> {}", "", path.display());

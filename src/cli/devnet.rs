@@ -111,6 +111,7 @@ impl Args {
             topics: self.topics,
             max_active_topics_per_block: self.max_active_topics_per_block,
             labels: self.labels,
+            topic_of_any_labels: None,
             accounts: self.accounts,
             emissions: match self.emissions {
                 Emissions::V9 => EmissionsVersion::V9,

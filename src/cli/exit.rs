@@ -36,7 +36,10 @@ impl Exit {
     /// Every code, in order, with the sentence that the reference page prints.
     pub const ALL: [(Self, &'static str); 12] = [
         (Self::Done, "done, or asked to stop and stopped in order"),
-        (Self::No, "the answer is no: `probe`, `check`, `doctor`, a model that fails in `predict`"),
+        (
+            Self::No,
+            "the answer is no: `probe`, `check`, `doctor`, a model that fails in `predict`, a failed `install`",
+        ),
         (Self::Usage, "the command line is wrong"),
         (Self::BadBundle, "the bundle is wrong, or no interpreter fits it"),
         (Self::NoBundle, "the bundle is not there"),

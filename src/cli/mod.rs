@@ -8,9 +8,12 @@ mod devnet;
 mod doctor;
 mod exit;
 mod host;
+mod init;
+mod install;
 mod journal;
 mod logging;
 mod model;
+mod pack;
 mod predict;
 mod probe;
 mod problems;
@@ -20,6 +23,7 @@ mod report;
 mod run;
 mod service;
 mod status;
+mod trial;
 mod wallet;
 
 use std::io::Write;
@@ -53,7 +57,10 @@ enum Command {
     Run(run::Args),
     Devnet(devnet::Args),
     Predict(predict::Args),
+    Init(init::Args),
+    Install(install::Args),
     Check(check::Args),
+    Pack(pack::Args),
     Doctor(doctor::Args),
     Probe(probe::Args),
     Status(status::Args),
@@ -102,7 +109,10 @@ pub fn main() -> ExitCode {
         Command::Run(args) => args.run(),
         Command::Devnet(args) => args.run(),
         Command::Predict(args) => args.run(),
+        Command::Init(args) => args.run(),
+        Command::Install(args) => args.run(),
         Command::Check(args) => args.run(),
+        Command::Pack(args) => args.run(),
         Command::Doctor(args) => args.run(),
         Command::Probe(args) => args.run(),
         Command::Status(args) => args.run(),

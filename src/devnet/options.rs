@@ -24,6 +24,9 @@ const INITIAL_BALANCE: u128 = 1_000 * 10_u128.pow(18);
 /// Inferers that one nonce takes; the value of the public networks.
 const MAX_TOP_INFERERS: u64 = 32;
 
+/// Labels that one submission to a topic without a list of them may have.
+const MAX_LABELS: u64 = 32;
+
 /// Most accounts, topics and blocks of an epoch; a typing error should not fill the memory.
 const MAX_ACCOUNTS: usize = 1_000;
 const MAX_TOPICS: u64 = 10_000;
@@ -97,6 +100,8 @@ pub struct Options {
     pub max_active_topics_per_block: u64,
     /// Labels of topic 1; empty: it takes one number.
     pub labels: Vec<String>,
+    /// Id of a topic that takes a number for each label that a worker thinks of.
+    pub topic_of_any_labels: Option<u64>,
     /// Number of funded accounts.
     pub accounts: usize,
     /// The emissions package that the chain runs.
@@ -118,6 +123,7 @@ impl Default for Options {
             topics: 1,
             max_active_topics_per_block: 1,
             labels: vec![],
+            topic_of_any_labels: None,
             accounts: 10,
             emissions: EmissionsVersion::V10,
             whitelist: Whitelist::Off,
@@ -224,17 +230,20 @@ impl Options {
                 worker_submission_window: self.worker_submission_window,
                 ground_truth_lag: self.ground_truth_lag,
                 first_nonce: 1 + (id - 1) % self.epoch_length,
-                output: if id == 1 && !self.labels.is_empty() {
-                    TopicOutput::Multi {
-                        labels: self.labels.clone(),
-                        max_labels: self.labels.len() as u64,
-                        require_unity: false,
-                    }
-                } else {
-                    TopicOutput::Single
-                },
+                output: self.output(id),
             })
             .collect()
+    }
+
+    fn output(&self, id: u64) -> TopicOutput {
+        let multi = |labels: Vec<String>, max_labels| TopicOutput::Multi { labels, max_labels, require_unity: false };
+        if self.topic_of_any_labels == Some(id) {
+            multi(Vec::new(), MAX_LABELS)
+        } else if id == 1 && !self.labels.is_empty() {
+            multi(self.labels.clone(), self.labels.len() as u64)
+        } else {
+            TopicOutput::Single
+        }
     }
 
     /// State before the first block.

@@ -148,22 +148,32 @@ impl Interpreter {
         wanted: PythonVersion,
         path: &OsStr,
     ) -> Result<Self, InterpreterError> {
+        let venv = bundle_root.join(".venv/bin/python");
+        // A link that leads nowhere is a broken environment, not an absent one.
+        if named.is_none() && venv.symlink_metadata().is_ok() {
+            return Self::only(venv, wanted);
+        }
+        Self::base(named, wanted, path)
+    }
+
+    /// The same, but for the bundle's environment: what one can be made from.
+    ///
+    /// # Errors
+    /// [`InterpreterError`].
+    pub fn base(
+        named: Option<&Path>,
+        wanted: PythonVersion,
+        path: &OsStr,
+    ) -> Result<Self, InterpreterError> {
         let folders: Vec<PathBuf> =
             std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect();
-        let only =
-            |path: PathBuf| Self::ask(&path, wanted).map_err(|why| InterpreterError::Unfit { path, why });
         if let Some(named) = named {
             let found = if named.components().count() == 1 && !named.exists() {
                 folders.iter().map(|folder| folder.join(named)).find(|path| path.is_file())
             } else {
                 named.is_file().then(|| named.to_owned())
             };
-            return only(found.ok_or_else(|| InterpreterError::NamedMissing(named.into()))?);
-        }
-        let venv = bundle_root.join(".venv/bin/python");
-        // A link that leads nowhere is a broken environment, not an absent one.
-        if venv.symlink_metadata().is_ok() {
-            return only(venv);
+            return Self::only(found.ok_or_else(|| InterpreterError::NamedMissing(named.into()))?, wanted);
         }
         let mut tried = Vec::new();
         for candidate in candidates(&folders, wanted) {
@@ -197,6 +207,10 @@ impl Interpreter {
     /// It cannot be started, fails, takes longer or says more.
     pub fn run(&self, code: &str, argument: &str) -> io::Result<Vec<u8>> {
         output(&self.executable, &["-c", code, argument])
+    }
+
+    fn only(path: PathBuf, wanted: PythonVersion) -> Result<Self, InterpreterError> {
+        Self::ask(&path, wanted).map_err(|why| InterpreterError::Unfit { path, why })
     }
 
     fn ask(path: &Path, wanted: PythonVersion) -> Result<Self, Unfit> {

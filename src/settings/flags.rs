@@ -78,6 +78,14 @@ impl Scope for Bundle {
     const SETTINGS: &'static [Setting] = &[Setting::BundleRoot];
 }
 
+/// Flags of a command that looks at a bundle and tries it.
+#[derive(Debug, Clone, Copy)]
+pub struct Check;
+
+impl Scope for Check {
+    const SETTINGS: &'static [Setting] = &[Setting::BundleRoot, Setting::Python];
+}
+
 /// Flags of a command that reads what a worker left on this machine.
 #[derive(Debug, Clone, Copy)]
 pub struct Local;

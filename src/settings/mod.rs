@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 pub use crate::bundle::{FeeTier, Network, SensitiveUrl};
 use crate::bundle::{Manifest, value, value::BadValue};
 pub use env_file::EnvFile;
-pub use flags::{Bundle, Doctor, Flags, Heartbeat, Journal, Local, Model, Scope, Worker};
+pub use flags::{Bundle, Check, Doctor, Flags, Heartbeat, Journal, Local, Model, Scope, Worker};
 pub use key_source::KeySource;
 pub use problem::{Problem, Problems};
 pub use resolve::Origin;

@@ -1,0 +1,196 @@
+//! The members of a `.tar.gz`, one after the other.
+//!
+//! There are many ways to write an archive that two programs read differently. What is read here is what all
+//! of them agree on: one gzip member, POSIX or GNU headers whose own fields say everything, two zero blocks and
+//! nothing but zeros behind them.
+
+use std::io::{self, BufRead, Read};
+
+use flate2::bufread::GzDecoder;
+use tar::{EntryType, Header};
+
+use super::{ArchiveError, Unfit, damaged, fill};
+use crate::bundle::entry::Kind;
+
+const BLOCK: usize = 512;
+/// Most bytes of the records before a member, which hold times and owners.
+const MAX_RECORDS: u64 = 64 * 1024;
+/// Most zeros behind the last member; programs fill up to some kilobytes.
+const MAX_PADDING: u64 = 1024 * 1024;
+/// Records that change nothing about what is unpacked. Keys with these beginnings are taken too.
+const HARMLESS: [&str; 8] = ["mtime", "atime", "ctime", "uid", "gid", "uname", "gname", "comment"];
+const HARMLESS_PREFIXES: [&str; 2] = ["SCHILY.", "LIBARCHIVE."];
+
+/// What the header of a member says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its name, as it is written, without a `/` at its end.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// An archive, read from its beginning to its end.
+pub struct Stream<R> {
+    gzip: GzDecoder<R>,
+    /// Bytes of the current member that were not read yet, and those that fill its last block.
+    left: u64,
+    padding: u64,
+}
+
+impl<R: BufRead> Stream<R> {
+    /// Nothing is read yet.
+    pub fn new(reader: R) -> Self {
+        Self { gzip: GzDecoder::new(reader), left: 0, padding: 0 }
+    }
+
+    /// The next member; nothing once the archive has ended as it should.
+    pub fn next(&mut self) -> Result<Option<Member>, ArchiveError> {
+        let mut records = false;
+        loop {
+            self.skip(self.left + self.padding)?;
+            let mut block = [0; BLOCK];
+            fill(&mut self.gzip, &mut block)?;
+            if block == [0; BLOCK] && !records {
+                return self.end().map(|()| None);
+            }
+            let header = Header::from_byte_slice(&block);
+            if !is_whole(header, &block) {
+                return Err(ArchiveError::Damaged("a header is broken".into()));
+            }
+            let name = name(header)?;
+            let size = size(header, &name)?;
+            self.padding = size.next_multiple_of(BLOCK as u64) - size;
+            self.left = size;
+            match header.entry_type() {
+                EntryType::XHeader | EntryType::XGlobalHeader if !records => {
+                    self.records(&name)?;
+                    records = header.entry_type() == EntryType::XHeader;
+                }
+                other => {
+                    let kind = kind(header, other, size)
+                        .map_err(|why| ArchiveError::Unfit { entry: name.clone(), why })?;
+                    return Ok(Some(Member { name, kind }));
+                }
+            }
+        }
+    }
+
+    /// The bytes of the member that `next` gave.
+    pub fn data(&mut self) -> impl Read {
+        Data { stream: self }
+    }
+
+    fn skip(&mut self, bytes: u64) -> Result<(), ArchiveError> {
+        let skipped = io::copy(&mut (&mut self.gzip).take(bytes), &mut io::sink()).map_err(damaged)?;
+        (self.left, self.padding) = (0, 0);
+        if skipped == bytes { Ok(()) } else { Err(damaged(io::ErrorKind::UnexpectedEof.into())) }
+    }
+
+    /// Records before a member: none may say what belongs into its header.
+    fn records(&mut self, name: &str) -> Result<(), ArchiveError> {
+        let broken = || ArchiveError::Damaged("the records before an entry are broken".into());
+        if self.left > MAX_RECORDS {
+            return Err(broken());
+        }
+        let mut bytes = Vec::new();
+        self.data().read_to_end(&mut bytes).map_err(damaged)?;
+        let mut rest = bytes.as_slice();
+        // `LENGTH KEY=VALUE\n`, where LENGTH counts itself.
+        while !rest.is_empty() {
+            let blank = rest.iter().position(|byte| *byte == b' ').ok_or_else(broken)?;
+            let length = std::str::from_utf8(&rest[..blank]).ok().and_then(|digits| digits.parse().ok());
+            let length = length.filter(|length| (blank + 2..=rest.len()).contains(length)).ok_or_else(broken)?;
+            let (record, after) = rest.split_at(length);
+            let record = record[blank + 1..].strip_suffix(b"\n").ok_or_else(broken)?;
+            let end = record.iter().position(|byte| *byte == b'=').ok_or_else(broken)?;
+            let key = String::from_utf8_lossy(&record[..end]);
+            if !HARMLESS.contains(&&*key) && !HARMLESS_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) {
+                return Err(ArchiveError::Unfit { entry: name.to_owned(), why: Unfit::Override(key.into()) });
+            }
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// Reads what is behind the first block of zeros.
+    fn end(&mut self) -> Result<(), ArchiveError> {
+        let hidden = || ArchiveError::Damaged("something follows its end".into());
+        let mut piece = [0; 4096];
+        let mut zeros = 0;
+        loop {
+            match self.gzip.read(&mut piece).map_err(damaged)? {
+                0 if zeros < BLOCK as u64 => return Err(damaged(io::ErrorKind::UnexpectedEof.into())),
+                0 => break,
+                read if piece[..read].iter().any(|byte| *byte != 0) => return Err(hidden()),
+                read => zeros += read as u64,
+            }
+            if zeros > MAX_PADDING {
+                return Err(hidden());
+            }
+        }
+        let rest = self.gzip.get_mut().fill_buf().map_err(ArchiveError::Unreadable)?;
+        if rest.is_empty() { Ok(()) } else { Err(hidden()) }
+    }
+}
+
+/// What is left of a member.
+struct Data<'s, R> {
+    stream: &'s mut Stream<R>,
+}
+
+impl<R: BufRead> Read for Data<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = (&mut self.stream.gzip).take(self.stream.left).read(buffer)?;
+        if read == 0 && self.stream.left > 0 && !buffer.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.stream.left -= read as u64;
+        Ok(read)
+    }
+}
+
+/// Of a kind that is known, with the checksum that it says.
+fn is_whole(header: &Header, block: &[u8; BLOCK]) -> bool {
+    let checksum = 148..156;
+    let sum = |(at, byte): (usize, &u8)| u32::from(if checksum.contains(&at) { b' ' } else { *byte });
+    let known = header.as_ustar().is_some() || header.as_gnu().is_some();
+    known && header.cksum().is_ok_and(|said| said == block.iter().enumerate().map(sum).sum::<u32>())
+}
+
+fn name(header: &Header) -> Result<String, ArchiveError> {
+    let bytes = header.path_bytes();
+    let bytes = bytes.strip_suffix(b"/").unwrap_or(&bytes);
+    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| ArchiveError::Unfit {
+        entry: String::from_utf8_lossy(bytes).into_owned(),
+        why: Unfit::NotUtf8,
+    })
+}
+
+/// The length that the header says, in octal digits: the other form is for more than any bundle holds.
+fn size(header: &Header, name: &str) -> Result<u64, ArchiveError> {
+    let is_binary = header.as_old().size[0] & 0x80 != 0;
+    let size = header.entry_size().ok().filter(|_| !is_binary);
+    size.ok_or_else(|| ArchiveError::Unfit { entry: name.to_owned(), why: Unfit::Type("of a size that is no number") })
+}
+
+fn kind(header: &Header, entry_type: EntryType, size: u64) -> Result<Kind, Unfit> {
+    let mode = header.mode().unwrap_or_default();
+    match entry_type {
+        EntryType::Regular => Ok(Kind::File { bytes: size, executable: mode & 0o111 != 0 }),
+        EntryType::Directory | EntryType::Symlink if size != 0 => Err(Unfit::Type("no file and yet has content")),
+        EntryType::Directory => Ok(Kind::Folder),
+        EntryType::Symlink => {
+            let target = header.link_name_bytes().unwrap_or_default();
+            let target = String::from_utf8(target.into_owned()).map_err(|_| Unfit::NotUtf8)?;
+            Ok(Kind::Link { target })
+        }
+        EntryType::Link => Err(Unfit::Type("a hard link")),
+        EntryType::Char | EntryType::Block => Err(Unfit::Type("a device")),
+        EntryType::Fifo => Err(Unfit::Type("a pipe")),
+        EntryType::GNUSparse => Err(Unfit::Type("a sparse file")),
+        EntryType::GNULongName | EntryType::GNULongLink => Err(Unfit::Type("a name outside of its header")),
+        EntryType::XHeader | EntryType::XGlobalHeader => Err(Unfit::Type("a second set of records")),
+        _ => Err(Unfit::Type("of a type that is not known")),
+    }
+}

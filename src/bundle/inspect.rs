@@ -1,0 +1,75 @@
+//! Everything that is wrong with a bundle, also what does not keep it from starting.
+
+use std::path::Path;
+
+use super::limits::Limits;
+use super::manifest::{FILE_NAME, LoadError, Manifest};
+use super::problem::{Code, Place, Problem};
+use super::reader::Reader;
+use super::tree::Tree;
+use super::value::{inner_path, quoted};
+use super::{entrypoint, files, requirements, secrets};
+
+/// A bundle without errors, as far as that shows without Python.
+#[derive(Debug)]
+pub struct Inspected {
+    /// What it says about itself.
+    pub manifest: Manifest,
+    /// What does not keep it from running, sorted by place.
+    pub warnings: Vec<Problem>,
+    pub(super) tree: Tree,
+}
+
+/// Reads the bundle in the folder `root` and looks at what its manifest names and at every file that an
+/// archive of it would hold.
+///
+/// # Errors
+/// [`LoadError::Missing`] when there is no such folder, otherwise every problem at once, sorted by place.
+pub fn inspect(root: &Path, limits: Limits) -> Result<Inspected, LoadError> {
+    let mut tree = Tree::default();
+    let (manifest, warnings) = Manifest::load(root, |root, reader| {
+        files::look(root, reader);
+        entrypoint::look(root, reader);
+        requirements::look(root, reader);
+        tree = Tree::read(root, limits);
+        reader.problems.append(&mut tree.problems);
+        secrets::look(root, &tree, reader);
+        look_for_left_out(root, &tree, reader);
+    })?;
+    Ok(Inspected { manifest, warnings, tree })
+}
+
+/// Every problem of the bundle in the folder `root`, sorted by place.
+///
+/// # Errors
+/// [`LoadError::Missing`] when there is no such folder.
+pub fn check(root: &Path) -> Result<Vec<Problem>, LoadError> {
+    match inspect(root, Limits::DEFAULT) {
+        Ok(bundle) => Ok(bundle.warnings),
+        Err(LoadError::Wrong { source, .. }) => Ok(source.into()),
+        Err(missing @ LoadError::Missing { .. }) => Err(missing),
+    }
+}
+
+/// Notes the files that a bundle cannot be without and that its archive would not hold.
+fn look_for_left_out(root: &Path, tree: &Tree, reader: &mut Reader<'_>) {
+    // What is not there was noted already.
+    let real = |path: &Path| Some(root.join(path).canonicalize().ok()?.strip_prefix(root).ok()?.to_owned());
+    let named = ["environment.pip_requirements", "environment.constraints"].into_iter().filter_map(|key| {
+        let (text, place) = reader.text(key)?;
+        Some((inner_path(text).ok()?, place))
+    });
+    let manifest = (FILE_NAME.into(), Place::file(FILE_NAME));
+    let missing: Vec<Problem> = std::iter::once(manifest)
+        .chain(named)
+        .filter(|(path, _)| {
+            real(path).is_some_and(|real| !tree.entries.iter().any(|entry| Path::new(&entry.path) == real))
+        })
+        .map(|(path, place)| {
+            let shown = quoted(&path.to_string_lossy());
+            Problem::error(Code::MissingFile, place, format!("{shown} is left out of archives of the bundle"))
+                .fix("change .bundleignore, or rename it")
+        })
+        .collect();
+    reader.problems.extend(missing);
+}

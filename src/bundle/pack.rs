@@ -1,0 +1,144 @@
+//! A bundle as an archive: the same bytes from the same files, on every machine.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use tar::{Builder, EntryType, Header};
+use tempfile::NamedTempFile;
+
+use super::entry::{Entry, Kind};
+use super::gzip::Gzip;
+use super::inspect::Inspected;
+use super::sbom;
+use super::value::quoted;
+
+/// What was written.
+#[derive(Debug)]
+pub struct Packed {
+    /// `NAME-VERSION.tar.gz`.
+    pub archive: PathBuf,
+    /// `NAME-VERSION.cdx.json`: the CycloneDX list of what the requirements name.
+    pub sbom: PathBuf,
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    /// A path that the headers of an archive have no room for.
+    #[error("the path {} is too long for an archive", quoted(.0))]
+    TooLong(String),
+    /// A file that is another one than a moment ago.
+    #[error("{} was changed while it was packed", quoted(.0))]
+    Changed(String),
+    /// A file that cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The archive cannot be written.
+    #[error("nothing can be written to {}", path.display())]
+    Unwritable {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Writes the archive of a bundle and the list of its requirements into a folder, which is made when it is not
+/// there. Files of an earlier run are replaced when the new ones are whole.
+///
+/// # Errors
+/// [`PackError`].
+pub fn pack(bundle: &Inspected, into: &Path) -> Result<Packed, PackError> {
+    let stem = format!("{}-{}", bundle.manifest.name, bundle.manifest.version);
+    let (archive, sbom) = (into.join(format!("{stem}.tar.gz")), into.join(format!("{stem}.cdx.json")));
+    let unwritable = |source| PackError::Unwritable { path: into.to_owned(), source };
+    fs::create_dir_all(into).map_err(unwritable)?;
+    let root = &bundle.manifest.root;
+    let real = into.canonicalize().map_err(unwritable)?;
+    let own = [&archive, &sbom].map(|path| real.join(path.file_name().unwrap_or_default()));
+    let entries = without(&bundle.tree.entries, root, &real, &own);
+    let mut list = temporary(into).map_err(unwritable)?;
+    list.write_all(sbom::document(&bundle.manifest).as_bytes()).map_err(unwritable)?;
+    let mut file = temporary(into).map_err(unwritable)?;
+    let gzip = Gzip::new(BufWriter::new(file.as_file_mut())).map_err(unwritable)?;
+    let mut tar = Builder::new(gzip);
+    let top = &bundle.manifest.name;
+    tar.append(&header(top, "", &Kind::Folder)?, io::empty()).map_err(unwritable)?;
+    for entry in entries {
+        add(&mut tar, root, top, entry)?;
+    }
+    let written = tar.into_inner().and_then(Gzip::finish).and_then(|mut file| file.flush());
+    written.map_err(unwritable)?;
+    for (file, path) in [(list, &sbom), (file, &archive)] {
+        file.as_file().sync_all().map_err(unwritable)?;
+        file.persist(path).map_err(|error| unwritable(error.error))?;
+    }
+    Ok(Packed { archive, sbom })
+}
+
+/// The entries but for what an earlier run wrote into the bundle itself, so that it makes no difference.
+fn without<'e>(entries: &'e [Entry], root: &Path, into: &Path, own: &[PathBuf]) -> Vec<&'e Entry> {
+    let is_own = |entry: &Entry| own.contains(&root.join(&entry.path));
+    let others: Vec<&Entry> = entries.iter().filter(|entry| !is_own(entry)).collect();
+    let holds_others = others.iter().any(|entry| {
+        let path = root.join(&entry.path);
+        path != into && path.starts_with(into)
+    });
+    others.into_iter().filter(|entry| holds_others || root.join(&entry.path) != into).collect()
+}
+
+/// A file that is gone unless it is kept; for everybody to read, within the umask.
+fn temporary(into: &Path) -> io::Result<NamedTempFile> {
+    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    tempfile::Builder::new().prefix(".pack-").permissions(everybody).tempfile_in(into)
+}
+
+fn add<W: Write>(tar: &mut Builder<W>, root: &Path, top: &str, entry: &Entry) -> Result<(), PackError> {
+    let header = header(top, &entry.path, &entry.kind)?;
+    let unwritable = |source| PackError::Unwritable { path: "the archive".into(), source };
+    let Kind::File { bytes, .. } = entry.kind else {
+        return tar.append(&header, io::empty()).map_err(unwritable);
+    };
+    let path = root.join(&entry.path);
+    // A pipe that took the file's place must not be waited for.
+    let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(&path);
+    let file = file.map_err(|source| PackError::Unreadable { path, source })?;
+    let is_same = || file.metadata().is_ok_and(|now| now.is_file() && now.len() == bytes);
+    let mut data = (&file).take(bytes);
+    if is_same() {
+        tar.append(&header, &mut data).map_err(unwritable)?;
+    }
+    if is_same() && data.limit() == 0 { Ok(()) } else { Err(PackError::Changed(entry.path.clone())) }
+}
+
+/// The header of an entry: nothing in it is of this machine.
+fn header(top: &str, path: &str, kind: &Kind) -> Result<Header, PackError> {
+    let too_long = |_| PackError::TooLong(path.to_owned());
+    let (entry_type, mode, bytes) = match kind {
+        Kind::Folder => (EntryType::Directory, 0o755, 0),
+        Kind::Link { .. } => (EntryType::Symlink, 0o777, 0),
+        Kind::File { bytes, executable: true } => (EntryType::Regular, 0o755, *bytes),
+        Kind::File { bytes, executable: false } => (EntryType::Regular, 0o644, *bytes),
+    };
+    let mut header = Header::new_ustar();
+    let slash = if *kind == Kind::Folder { "/" } else { "" };
+    let name = if path.is_empty() { format!("{top}/") } else { format!("{top}/{path}{slash}") };
+    header.set_path(name).map_err(too_long)?;
+    if let Kind::Link { target } = kind {
+        header.set_link_name_literal(target).map_err(too_long)?;
+    }
+    header.set_entry_type(entry_type);
+    header.set_mode(mode);
+    header.set_size(bytes);
+    header.set_cksum();
+    Ok(header)
+}

@@ -1,0 +1,125 @@
+//! What an environment holds, and what it was made from.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Base, Installer};
+use crate::bundle::installed;
+use crate::bundle::manifest::Manifest;
+use crate::bundle::requirements::Requirements;
+
+/// Its file in the environment itself.
+const FILE: &str = "bootstrap.lock.json";
+
+/// The lock report of an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The interpreter that it was made from.
+    pub python: Python,
+    /// `uv` or `pip`.
+    pub installer: String,
+    /// What is installed, by name.
+    pub packages: Vec<Package>,
+    /// Of all that decides what is to be installed.
+    pub stamp: String,
+}
+
+/// The interpreter that an environment was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Python {
+    /// `3.11.7`.
+    pub version: String,
+    /// Its path.
+    pub executable: PathBuf,
+}
+
+/// An installed package.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Package {
+    /// As indexes compare it.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Over the paths and hashes of its files: the same for the same package, whoever installed it and where.
+    pub sha256: Option<String>,
+}
+
+impl Report {
+    /// What is in the environment in `folder`.
+    pub fn new(stamp: &str, base: Base<'_>, installer: &Installer, folder: &Path) -> Self {
+        let python = Python { version: base.version.to_owned(), executable: base.executable.to_owned() };
+        let mut packages: Vec<Package> = installed::packages(&folder.join("bin/python"), base.version)
+            .into_iter()
+            .map(|found| Package { sha256: digest(&found.folder), name: found.name, version: found.version })
+            .collect();
+        packages.sort();
+        packages.dedup();
+        Self { python, installer: installer.name().to_owned(), packages, stamp: stamp.to_owned() }
+    }
+
+    /// The report that an environment was finished with.
+    pub fn of(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(Self::path(folder)).ok()?).ok()
+    }
+
+    /// Where it is in an environment.
+    pub fn path(folder: &Path) -> PathBuf {
+        folder.join(FILE)
+    }
+
+    /// Writes it, whole or not at all, when it is not there already.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        if fs::read(path).is_ok_and(|there| there == text) {
+            return Ok(());
+        }
+        let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::Builder::new().prefix(".venv.").permissions(everybody).tempfile_in(folder)?;
+        file.write_all(&text)?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+/// A hash over the `RECORD` of a package, but for the lines that depend on where and by whom it was installed:
+/// scripts, compiled files, and what the installer writes itself.
+fn digest(dist_info: &Path) -> Option<String> {
+    let record = fs::read_to_string(dist_info.join("RECORD")).ok()?;
+    let own = ["INSTALLER", "REQUESTED", "RECORD", "direct_url.json", "uv_cache.json"];
+    let mut lines: Vec<&str> = record
+        .lines()
+        .filter(|line| {
+            let path = line.split(',').next().unwrap_or(line).trim_matches('"');
+            let name = path.rsplit('/').next().unwrap_or(path);
+            !path.starts_with("..") && !path.ends_with(".pyc") && !own.contains(&name)
+        })
+        .collect();
+    lines.sort_unstable();
+    Some(hex::encode(Sha256::digest(lines.join("\n"))))
+}
+
+/// Over everything that decides what is to be installed.
+pub fn stamp(manifest: &Manifest, requirements: &Requirements, named: Option<&Path>) -> String {
+    let mut hash = Sha256::new();
+    let mut add = |bytes: &[u8]| {
+        // With their lengths, so that no two lists of texts are one.
+        hash.update(bytes.len().to_le_bytes());
+        hash.update(bytes);
+    };
+    add(manifest.python.to_string().as_bytes());
+    add(named.unwrap_or(Path::new("")).as_os_str().as_encoded_bytes());
+    for url in &manifest.environment.extra_index_urls {
+        add(url.as_bytes());
+    }
+    for file in &requirements.files {
+        add(file.as_os_str().as_encoded_bytes());
+        add(&fs::read(manifest.root.join(file)).unwrap_or_default());
+    }
+    hex::encode(hash.finalize())
+}

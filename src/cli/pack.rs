@@ -1,0 +1,43 @@
+//! `bootstrap pack`.
+
+use std::path::PathBuf;
+
+use super::{Exit, Outcome, Report, environment};
+use crate::bundle::{self, Limits, PackError, Packed};
+use crate::settings::{self, Flags};
+
+/// The archive of a bundle, the same bytes from the same files
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    flags: Flags<settings::Bundle>,
+    /// Folder for the archive and its list of components; by default `dist` in the bundle
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+}
+
+impl Args {
+    /// Runs the command.
+    pub fn run(self) -> Outcome {
+        let root = settings::bundle_root(&self.flags, environment())?;
+        let bundle = bundle::inspect(&root, Limits::DEFAULT)?;
+        for warning in &bundle.warnings {
+            eprintln!("warning: {warning}");
+        }
+        let Packed { archive, .. } = bundle::pack(&bundle, &self.output.unwrap_or_else(|| root.join("dist")))?;
+        println!("{}", archive.display());
+        Ok(Exit::Done)
+    }
+}
+
+impl From<PackError> for Report {
+    fn from(error: PackError) -> Self {
+        let (exit, hint) = match &error {
+            PackError::TooLong(_) => (Exit::BadBundle, "use shorter names, or list it in .bundleignore"),
+            PackError::Changed(_) => (Exit::BadBundle, "stop what writes to the bundle, and pack it again"),
+            PackError::Unreadable { .. } => (Exit::BadBundle, "let this user read it, or list it in .bundleignore"),
+            PackError::Unwritable { .. } => (Exit::Config, "give a folder with room that can be written: -o DIR"),
+        };
+        Self::new(exit, error).hint(hint)
+    }
+}
