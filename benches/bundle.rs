@@ -29,22 +29,28 @@ fn main() -> Result<()> {
     let weights: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(HALF).collect();
     fs::write(root.join("artifacts/weights.bin"), weights)?;
     let row = |number: usize| format!("{number},{},{}\n", fastrand::u32(..1_000_000), fastrand::f32());
-    let text: String = (0..).map(row).scan(0, |length, row| {
-        *length += row.len();
-        (*length <= HALF).then_some(row)
-    }).collect();
+    let text: String = (0..)
+        .map(row)
+        .scan(0, |length, row| {
+            *length += row.len();
+            (*length <= HALF).then_some(row)
+        })
+        .collect();
     fs::write(root.join("artifacts/table.csv"), text)?;
 
     let (mut packed, mut tarred) = (Duration::MAX, Duration::MAX);
     for _ in 0..TIMES {
         packed = packed.min(time(bootstrap(folder.path()).args(["pack", "b", "-o", "."]))?);
-        tarred = tarred.min(time(Command::new("tar").current_dir(folder.path()).args(["czf", "b.tar.gz", "b"]))?);
+        tarred =
+            tarred.min(time(Command::new("tar").current_dir(folder.path()).args(["czf", "b.tar.gz", "b"]))?);
     }
     let mut table = Table::default();
     table.time("pack of 200 MB", None, packed);
     table.time("tar cz of the same", None, tarred);
     table.count("pack beside tar cz", 1.1, packed.as_secs_f64() / tarred.as_secs_f64());
-    for (name, most, what) in [("check of its folder", Some(1_000.0), "b"), ("check of its archive", None, "bench-0.1.0.tar.gz")] {
+    for (name, most, what) in
+        [("check of its folder", Some(1_000.0), "b"), ("check of its archive", None, "bench-0.1.0.tar.gz")]
+    {
         let mut fastest = Duration::MAX;
         for _ in 0..TIMES {
             fastest = fastest.min(time(bootstrap(folder.path()).args(["check", what]))?);

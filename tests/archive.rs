@@ -29,7 +29,10 @@ fn bundle() -> TempDir {
     let folder = TempDir::new().unwrap();
     let files = [
         ("model.yaml", MANIFEST),
-        ("requirements.txt", "NumPy==1.26.4 --hash=sha256:ab\nrequests @ https://me:hidden@example.com/r.whl\n-c limits.txt\nscipy\n"),
+        (
+            "requirements.txt",
+            "NumPy==1.26.4 --hash=sha256:ab\nrequests @ https://me:hidden@example.com/r.whl\n-c limits.txt\nscipy\n",
+        ),
         ("limits.txt", "scipy==1.13.1\n"),
         ("src/runner.py", "def predict():\n    return 0.5\n"),
         ("src/__pycache__/runner.cpython-311.pyc", "x"),
@@ -136,20 +139,23 @@ fn the_same_files_give_the_same_bytes() {
             Some(bytes) => {
                 fs::write(&to, bytes).unwrap();
                 let executable = fs::metadata(&from).unwrap().permissions().mode() & 0o111 != 0;
-                fs::set_permissions(&to, PermissionsExt::from_mode(if executable { 0o755 } else { 0o600 })).unwrap();
+                fs::set_permissions(&to, PermissionsExt::from_mode(if executable { 0o755 } else { 0o600 }))
+                    .unwrap();
                 fs::File::open(&to).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
             }
         }
     }
     let one = pack(here.path(), &["-o", "out"]);
-    let script = format!(
-        "umask 077; exec {} pack elsewhere/b -o elsewhere/b/out",
-        env!("CARGO_BIN_EXE_bootstrap")
-    );
+    let script =
+        format!("umask 077; exec {} pack elsewhere/b -o elsewhere/b/out", env!("CARGO_BIN_EXE_bootstrap"));
     // Twice: what was packed into the bundle itself is no part of it.
     for _ in 0..2 {
         let mut other = Command::new("sh");
-        other.current_dir(there.path()).args(["-c", &script]).env("LC_ALL", "tr_TR.UTF-8").env("TZ", "Asia/Tokyo");
+        other
+            .current_dir(there.path())
+            .args(["-c", &script])
+            .env("LC_ALL", "tr_TR.UTF-8")
+            .env("TZ", "Asia/Tokyo");
         let output = other.output().unwrap();
         assert!(output.status.success(), "{}", text(&output.stderr));
         for name in ["b-1.0.tar.gz", "b-1.0.cdx.json"] {
@@ -168,14 +174,22 @@ fn an_archive_is_checked_as_its_folder_is() {
     let checked = |what: &str| {
         let output = bootstrap(folder.path(), &["check", "--json", what]);
         let mut answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-        answer["problems"].as_array_mut().unwrap().iter_mut().for_each(|problem| problem["fix"] = Value::Null);
+        answer["problems"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .for_each(|problem| problem["fix"] = Value::Null);
         answer
     };
     assert_eq!(checked(path.to_str().unwrap()), checked("b"));
     assert_eq!(content(&folder.path().join("tmp")), BTreeMap::new());
     let archive = Archive::open(&path, Limits::DEFAULT).unwrap();
     let entries: Vec<_> = archive.listing().entries().collect();
-    assert!(entries.iter().any(|entry| entry.path == "run.sh" && matches!(entry.kind, Kind::File { executable: true, .. })));
+    assert!(
+        entries
+            .iter()
+            .any(|entry| entry.path == "run.sh" && matches!(entry.kind, Kind::File { executable: true, .. }))
+    );
     let to = TempDir::new().unwrap();
     let root = archive.unpack(to.path()).unwrap();
     assert_eq!(root, to.path().join("b"));
@@ -210,7 +224,11 @@ fn what_must_not_leave_is_not_packed() {
         write(&folder.path().join("b").join(name), held);
         let output = bootstrap(folder.path(), &["pack", "b", "-o", "out"]);
         assert_eq!(output.status.code(), Some(exit), "{name}");
-        assert!(text(&output.stderr).contains(says) && !text(&output.stderr).contains("abandon"), "{name}: {}", text(&output.stderr));
+        assert!(
+            text(&output.stderr).contains(says) && !text(&output.stderr).contains("abandon"),
+            "{name}: {}",
+            text(&output.stderr)
+        );
         let left = fs::read_dir(folder.path().join("out")).map_or(0, Iterator::count);
         assert_eq!((left, text(&output.stdout)), (0, String::new()), "{name}");
     }
@@ -229,7 +247,14 @@ impl Tar {
         Self(Vec::new()).folder("b")
     }
 
-    fn add(mut self, name: &[u8], kind: EntryType, link: &str, data: &[u8], change: impl Fn(&mut Header)) -> Self {
+    fn add(
+        mut self,
+        name: &[u8],
+        kind: EntryType,
+        link: &str,
+        data: &[u8],
+        change: impl Fn(&mut Header),
+    ) -> Self {
         let mut header = Header::new_ustar();
         header.as_old_mut().name[..name.len()].copy_from_slice(name);
         header.as_old_mut().linkname[..link.len()].copy_from_slice(link.as_bytes());
@@ -301,12 +326,32 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
         ("case", good().file("b/MODEL.yaml").gzip(), "unfit-entry", "case only"),
         ("case of a folder", good().file("b/a/x").file("b/A/y").gzip(), "unfit-entry", "case only"),
         ("case beyond ASCII", good().file("b/straße").file("b/STRASSE").gzip(), "unfit-entry", "case only"),
-        ("not UTF-8", good().add(b"b/\xff", EntryType::Regular, "", b"", |_| ()).gzip(), "unfit-entry", "UTF-8"),
-        ("link to a file outside", good().link("b/l", "/etc/passwd").gzip(), "unfit-entry", "leaves the bundle"),
+        (
+            "not UTF-8",
+            good().add(b"b/\xff", EntryType::Regular, "", b"", |_| ()).gzip(),
+            "unfit-entry",
+            "UTF-8",
+        ),
+        (
+            "link to a file outside",
+            good().link("b/l", "/etc/passwd").gzip(),
+            "unfit-entry",
+            "leaves the bundle",
+        ),
         ("link up", good().link("b/l", "..").gzip(), "unfit-entry", "leaves the bundle"),
-        ("link up by a link", good().link("b/a/l", "..").link("b/m", "a/l/..").gzip(), "unfit-entry", "leaves the bundle"),
+        (
+            "link up by a link",
+            good().link("b/a/l", "..").link("b/m", "a/l/..").gzip(),
+            "unfit-entry",
+            "leaves the bundle",
+        ),
         ("through a link", good().link("b/l", "src").file("b/l/x").gzip(), "unfit-entry", "no folder"),
-        ("a link in place of a folder", good().file("b/l/x").link("b/l", "src").gzip(), "unfit-entry", "twice"),
+        (
+            "a link in place of a folder",
+            good().file("b/l/x").link("b/l", "src").gzip(),
+            "unfit-entry",
+            "twice",
+        ),
         ("below a file", good().file("b/model.yaml/x").gzip(), "unfit-entry", "no folder"),
         ("hard link", good().of_type(EntryType::Link).gzip(), "unfit-entry", "hard link"),
         ("device", good().of_type(EntryType::Char).gzip(), "unfit-entry", "device"),
@@ -316,19 +361,76 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
         ("long name", good().of_type(EntryType::GNULongName).gzip(), "unfit-entry", "outside of its header"),
         ("long link", good().of_type(EntryType::GNULongLink).gzip(), "unfit-entry", "outside of its header"),
         ("unheard of", good().of_type(EntryType::new(b'V')).gzip(), "unfit-entry", "not known"),
-        ("pax path", good().records(EntryType::XHeader, "path=../x").file("b/x").gzip(), "unfit-entry", "`path`"),
-        ("pax linkpath", good().records(EntryType::XHeader, "linkpath=/x").link("b/l", "x").gzip(), "unfit-entry", "`linkpath`"),
-        ("pax size", good().records(EntryType::XHeader, "size=99999").file("b/x").gzip(), "unfit-entry", "`size`"),
-        ("pax sparse", good().records(EntryType::XHeader, "GNU.sparse.major=1").file("b/x").gzip(), "unfit-entry", "sparse"),
-        ("pax for all", good().records(EntryType::XGlobalHeader, "path=../x").file("b/x").gzip(), "unfit-entry", "`path`"),
-        ("pax twice", good().records(EntryType::XHeader, "mtime=1.5").records(EntryType::XHeader, "mtime=1.5").gzip(), "unfit-entry", "second"),
-        ("pax broken", good().add(b"b/pax", EntryType::XHeader, "", b"9999 path=x\n", |_| ()).file("b/x").gzip(), "damaged", "records"),
+        (
+            "pax path",
+            good().records(EntryType::XHeader, "path=../x").file("b/x").gzip(),
+            "unfit-entry",
+            "`path`",
+        ),
+        (
+            "pax linkpath",
+            good().records(EntryType::XHeader, "linkpath=/x").link("b/l", "x").gzip(),
+            "unfit-entry",
+            "`linkpath`",
+        ),
+        (
+            "pax size",
+            good().records(EntryType::XHeader, "size=99999").file("b/x").gzip(),
+            "unfit-entry",
+            "`size`",
+        ),
+        (
+            "pax sparse",
+            good().records(EntryType::XHeader, "GNU.sparse.major=1").file("b/x").gzip(),
+            "unfit-entry",
+            "sparse",
+        ),
+        (
+            "pax for all",
+            good().records(EntryType::XGlobalHeader, "path=../x").file("b/x").gzip(),
+            "unfit-entry",
+            "`path`",
+        ),
+        (
+            "pax twice",
+            good().records(EntryType::XHeader, "mtime=1.5").records(EntryType::XHeader, "mtime=1.5").gzip(),
+            "unfit-entry",
+            "second",
+        ),
+        (
+            "pax broken",
+            good().add(b"b/pax", EntryType::XHeader, "", b"9999 path=x\n", |_| ()).file("b/x").gzip(),
+            "damaged",
+            "records",
+        ),
         ("pax and nothing", good().records(EntryType::XHeader, "mtime=1.5").gzip(), "damaged", "header"),
-        ("link with content", good().add(b"b/l", EntryType::Symlink, "x", b"data", |_| ()).gzip(), "unfit-entry", "has content"),
-        ("binary size", good().add(b"b/x", EntryType::Regular, "", b"", |header| header.as_old_mut().size[0] = 0x80).gzip(), "unfit-entry", "no number"),
+        (
+            "link with content",
+            good().add(b"b/l", EntryType::Symlink, "x", b"data", |_| ()).gzip(),
+            "unfit-entry",
+            "has content",
+        ),
+        (
+            "binary size",
+            good()
+                .add(b"b/x", EntryType::Regular, "", b"", |header| header.as_old_mut().size[0] = 0x80)
+                .gzip(),
+            "unfit-entry",
+            "no number",
+        ),
         ("large", sized(3 << 30).gzip(), "too-large", "bytes"),
-        ("too many", (0..20_000).fold(good(), |tar, at| tar.file(&format!("b/{at}"))).gzip(), "too-large", "entries"),
-        ("too many folders", (0..500).fold(good(), |tar, at| tar.file(&format!("b/{at}{}", "/d".repeat(45)))).gzip(), "too-large", "entries"),
+        (
+            "too many",
+            (0..20_000).fold(good(), |tar, at| tar.file(&format!("b/{at}"))).gzip(),
+            "too-large",
+            "entries",
+        ),
+        (
+            "too many folders",
+            (0..500).fold(good(), |tar, at| tar.file(&format!("b/{at}{}", "/d".repeat(45)))).gzip(),
+            "too-large",
+            "entries",
+        ),
         ("a bomb of zeros", gzip(&[good().end(), vec![0; 8 << 20]].concat()), "damaged", "follows its end"),
         ("cut", whole[..whole.len() - 9].to_vec(), "damaged", "too early"),
         ("cut inside", gzip(&good().0), "damaged", "too early"),
@@ -337,8 +439,27 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
         ("hidden behind the end", gzip(&[good().end(), good().end()].concat()), "damaged", "follows its end"),
         ("trailing garbage", with(b"garbage"), "damaged", "follows its end"),
         ("a second member", with(&good().gzip()), "damaged", "follows its end"),
-        ("wrong checksum", { let mut bytes = whole.clone(); let at = bytes.len() - 8; bytes[at] ^= 1; bytes }, "damaged", ""),
-        ("broken header", { let mut tar = good().end(); tar[600] ^= 1; gzip(&tar) }, "damaged", "header"),
+        (
+            "wrong checksum",
+            {
+                let mut bytes = whole.clone();
+                let at = bytes.len() - 8;
+                bytes[at] ^= 1;
+                bytes
+            },
+            "damaged",
+            "",
+        ),
+        (
+            "broken header",
+            {
+                let mut tar = good().end();
+                tar[600] ^= 1;
+                gzip(&tar)
+            },
+            "damaged",
+            "header",
+        ),
         ("no tar", gzip(b"hello"), "damaged", "too early"),
         ("no gzip", b"hello, this is no archive".to_vec(), "damaged", "gzip"),
         ("no members", gzip(&[0; 1024]), "damaged", "empty"),
@@ -359,7 +480,10 @@ fn hostile_archives_are_refused_and_nothing_is_written() {
         let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
         let problem = &answer["problems"][0];
         let message = problem["message"].as_str().unwrap();
-        assert!(problem["code"] == code && message.contains(words) && !problem["fix"].is_null(), "{name}: {answer}");
+        assert!(
+            problem["code"] == code && message.contains(words) && !problem["fix"].is_null(),
+            "{name}: {answer}"
+        );
         assert!(content(folder.path()) == before, "{name}: something was written");
     }
 }
@@ -453,5 +577,6 @@ proptest! {
 fn name() -> impl Strategy<Value = String> {
     let part = prop::sample::select(vec!["a", "A", "l", "..", ".", "x"]);
     let path = prop::collection::vec(part, 1..4).prop_map(|parts| parts.join("/"));
-    (prop::sample::select(vec!["b/", "b/", "b/", "", "/"]), path).prop_map(|(top, path)| format!("{top}{path}"))
+    (prop::sample::select(vec!["b/", "b/", "b/", "", "/"]), path)
+        .prop_map(|(top, path)| format!("{top}{path}"))
 }

@@ -239,7 +239,8 @@ fn tried(code: &str, manifest: &str) -> Vec<(String, String, String)> {
     let text = |problem: &Value, key: &str| problem[key].as_str().unwrap_or_default().to_owned();
     assert_eq!(output.status.success(), answer["ok"] == true);
     let problems = answer["problems"].as_array().unwrap().iter();
-    problems.inspect(|problem| assert!(!problem["fix"].is_null(), "{problem}"))
+    problems
+        .inspect(|problem| assert!(!problem["fix"].is_null(), "{problem}"))
         .map(|problem| (text(problem, "severity"), text(problem, "code"), text(problem, "message")))
         .collect()
 }
@@ -248,7 +249,11 @@ fn tried(code: &str, manifest: &str) -> Vec<(String, String, String)> {
 fn the_model_is_loaded_and_asked_once() {
     let short = "runtime:\n  max_seconds: 0.5\n  load_seconds: 20\n";
     let cases = [
-        ("import nosuchmodule\ndef predict(nonce):\n    return 1\n", "not-importable", "No module named 'nosuchmodule'"),
+        (
+            "import nosuchmodule\ndef predict(nonce):\n    return 1\n",
+            "not-importable",
+            "No module named 'nosuchmodule'",
+        ),
         ("predict = 1\n", "not-importable", "predict"),
         ("def predict(nonce, context, more):\n    return 1\n", "not-importable", "requires 3 arguments"),
         ("def predict(nonce):\n    return None\n", "no-prediction", "NoneType"),
@@ -260,10 +265,17 @@ fn the_model_is_loaded_and_asked_once() {
     for (code, expected, words) in cases {
         let problems = tried(code, short);
         let [(severity, code, message)] = &problems[..] else { panic!("{expected}: {problems:?}") };
-        assert!(severity == "error" && code == expected && message.contains(words), "{expected}: {problems:?}");
+        assert!(
+            severity == "error" && code == expected && message.contains(words),
+            "{expected}: {problems:?}"
+        );
     }
-    let problems = tried("import bootstrap_host\ndef predict(nonce):\n    raise bootstrap_host.Skip('not today')\n", "");
-    assert!(matches!(&problems[..], [(severity, code, message)] if severity == "warning" && code == "skipped" && message.contains("not today")), "{problems:?}");
+    let problems =
+        tried("import bootstrap_host\ndef predict(nonce):\n    raise bootstrap_host.Skip('not today')\n", "");
+    assert!(
+        matches!(&problems[..], [(severity, code, message)] if severity == "warning" && code == "skipped" && message.contains("not today")),
+        "{problems:?}"
+    );
 }
 
 #[test]
@@ -278,11 +290,24 @@ fn what_is_not_installed_is_named_with_the_command_that_installs_it() {
     // Whether it could be imported with its packages is not known, so it is no error.
     assert_eq!((output.status.code(), problems.len()), (Some(0), 2), "{answer}");
     for (problem, code) in problems.iter().zip(["not-installed", "not-importable"]) {
-        assert!(problem["code"] == code && problem["fix"].as_str().unwrap().contains("bootstrap install "), "{problem}");
+        assert!(
+            problem["code"] == code && problem["fix"].as_str().unwrap().contains("bootstrap install "),
+            "{problem}"
+        );
     }
-    let output = Command::cargo_bin("bootstrap").unwrap().args(["predict", "b"]).current_dir(folder.path()).output().unwrap();
+    let output = Command::cargo_bin("bootstrap")
+        .unwrap()
+        .args(["predict", "b"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(told.contains("no-such-package==1.0") && told.contains("bootstrap install ") && !told.contains("other"), "{told}");
+    assert!(
+        told.contains("no-such-package==1.0")
+            && told.contains("bootstrap install ")
+            && !told.contains("other"),
+        "{told}"
+    );
 }
 
 #[test]

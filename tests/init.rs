@@ -27,7 +27,12 @@ fn works(template: &str, topic_id: u64) {
     let folder = TempDir::new().unwrap();
     let run = |arguments: &[&str]| {
         let output = bootstrap(folder.path(), arguments);
-        assert!(output.status.success(), "{template}: {arguments:?}: {}{}", text(&output.stdout), text(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{template}: {arguments:?}: {}{}",
+            text(&output.stdout),
+            text(&output.stderr)
+        );
         text(&output.stdout)
     };
     assert_eq!(run(&["init", "2nd.Try", "--template", template]), "2nd.Try\n");
@@ -37,13 +42,18 @@ fn works(template: &str, topic_id: u64) {
     // As pytest calls them, which not every machine has.
     let tests = "import tests.test_runner as t\nfor name in dir(t):\n    if name.startswith('test_'): getattr(t, name)(); print(name)";
     let python = std::env::var_os("ALLORA_PYTHON").unwrap_or_else(|| "python3".into());
-    let output = Command::new(python).args(["-c", tests]).current_dir(folder.path().join("2nd.Try")).output().unwrap();
+    let output =
+        Command::new(python).args(["-c", tests]).current_dir(folder.path().join("2nd.Try")).output().unwrap();
     assert!(output.status.success() && !output.stdout.is_empty(), "{template}: {}", text(&output.stderr));
     run(&["pack", "2nd.Try"]);
     run(&["check", "2nd.Try/dist/2nd.Try-0.1.0.tar.gz"]);
     run(&["run", "2nd.Try", "--windows", "1"]);
     let rounds: Value = serde_json::from_str(&run(&["journal", "list", "--json"])).unwrap();
-    assert_eq!((&rounds[0]["state"], &rounds[0]["topic_id"]), (&"admitted".into(), &topic_id.into()), "{template}: {rounds}");
+    assert_eq!(
+        (&rounds[0]["state"], &rounds[0]["topic_id"]),
+        (&"admitted".into(), &topic_id.into()),
+        "{template}: {rounds}"
+    );
 }
 
 /// The one with packages is run by `.ci/run`, which installs them.
@@ -59,7 +69,9 @@ fn each_template_without_packages_works_as_it_is() {
 #[test]
 fn the_template_with_packages_is_a_bundle() {
     let folder = TempDir::new().unwrap();
-    assert!(bootstrap(folder.path(), &["init", "b", "--name", "ridge", "--template", "sklearn"]).status.success());
+    assert!(
+        bootstrap(folder.path(), &["init", "b", "--name", "ridge", "--template", "sklearn"]).status.success()
+    );
     let manifest = fs::read_to_string(folder.path().join("b/model.yaml")).unwrap();
     assert!(manifest.contains("name: ridge") && manifest.contains("src.ridge.runner"), "{manifest}");
     let left: Vec<_> = ["model.yaml", "train.py", "src/ridge/runner.py", "tests/test_runner.py"]
@@ -67,7 +79,8 @@ fn the_template_with_packages_is_a_bundle() {
         .filter(|name| fs::read_to_string(folder.path().join("b").join(name)).unwrap().contains("my_model"))
         .collect();
     assert_eq!(left, Vec::<&str>::new());
-    let checked: Value = serde_json::from_slice(&bootstrap(folder.path(), &["check", "b", "--json"]).stdout).unwrap();
+    let checked: Value =
+        serde_json::from_slice(&bootstrap(folder.path(), &["check", "b", "--json"]).stdout).unwrap();
     assert_eq!(checked["ok"], true, "{checked}");
 }
 
@@ -77,12 +90,18 @@ fn nothing_is_written_over_and_names_are_checked() {
     fs::create_dir(folder.path().join("full")).unwrap();
     fs::write(folder.path().join("full/notes"), "mine").unwrap();
     fs::write(folder.path().join("file"), "mine").unwrap();
-    for arguments in [&["init", "full"][..], &["init", "file"], &["init", "new", "--name", "my model"], &["init", "new name"]] {
+    for arguments in [
+        &["init", "full"][..],
+        &["init", "file"],
+        &["init", "new", "--name", "my model"],
+        &["init", "new name"],
+    ] {
         let output = bootstrap(folder.path(), arguments);
         assert_eq!(output.status.code(), Some(64), "{arguments:?}: {}", text(&output.stderr));
         assert!(text(&output.stderr).contains("hint: "), "{}", text(&output.stderr));
     }
-    let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut left: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["file", "full"]);
     assert_eq!(fs::read_dir(folder.path().join("full")).unwrap().count(), 1);

@@ -47,7 +47,8 @@ impl Bench {
         let wheels = folder.path().join("wheels");
         fs::create_dir(&wheels).unwrap();
         for version in ["1.0", "2.0"] {
-            let made = Command::new("python3").args(["-c", WHEEL]).arg(&wheels).arg(version).status().unwrap();
+            let made =
+                Command::new("python3").args(["-c", WHEEL]).arg(&wheels).arg(version).status().unwrap();
             assert!(made.success());
         }
         let own = std::env::var_os("PATH").unwrap();
@@ -116,7 +117,11 @@ fn life(bench: &Bench, installer: &str) {
     let report = bench.report();
     let packages = report["packages"].as_array().unwrap();
     let tool = packages.iter().find(|package| package["name"] == "tool").unwrap();
-    assert_eq!((&tool["version"], tool["sha256"].as_str().map(str::len)), (&"1.0".into(), Some(64)), "{report}");
+    assert_eq!(
+        (&tool["version"], tool["sha256"].as_str().map(str::len)),
+        (&"1.0".into(), Some(64)),
+        "{report}"
+    );
     assert!(report["python"]["version"].as_str().unwrap().starts_with("3."), "{report}");
     let told = succeeds(&bench.bootstrap(&["predict", "b"]).output().unwrap());
     assert!(!told.contains("not installed"), "{told}");
@@ -124,7 +129,10 @@ fn life(bench: &Bench, installer: &str) {
     let made = fs::metadata(bench.root().join(".venv")).unwrap().created().ok();
     fs::remove_file(bench.root().join(".venv.lock.json")).unwrap();
     assert!(succeeds(&bench.install()).contains("nothing to do"));
-    assert_eq!((bench.report(), fs::metadata(bench.root().join(".venv")).unwrap().created().ok()), (report.clone(), made));
+    assert_eq!(
+        (bench.report(), fs::metadata(bench.root().join(".venv")).unwrap().created().ok()),
+        (report.clone(), made)
+    );
 
     bench.require("tool==9.0\n");
     let output = bench.install();
@@ -149,12 +157,18 @@ fn life(bench: &Bench, installer: &str) {
         assert!(one.wait().unwrap().success());
     }
     assert_eq!(bench.tool(), "tool 2.0\n");
-    let mut left: Vec<_> =
-        fs::read_dir(bench.root()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut left: Vec<_> = fs::read_dir(bench.root())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     left.retain(|name| name.starts_with(".venv"));
     left.sort();
     assert_eq!(left, [".venv", ".venv.lock.json"]);
-    let moved = Command::new("grep").args(["-rIl", ".venv.new", "--include=*"]).arg(bench.root().join(".venv/bin")).output().unwrap();
+    let moved = Command::new("grep")
+        .args(["-rIl", ".venv.new", "--include=*"])
+        .arg(bench.root().join(".venv/bin"))
+        .output()
+        .unwrap();
     assert_eq!(text(&moved.stdout), "");
 }
 

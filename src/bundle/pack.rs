@@ -139,6 +139,9 @@ fn header(top: &str, path: &str, kind: &Kind) -> Result<Header, PackError> {
     header.set_entry_type(entry_type);
     header.set_mode(mode);
     header.set_size(bytes);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
     header.set_cksum();
     Ok(header)
 }

@@ -137,7 +137,8 @@ fn lines<'t>(file: &Path, text: &'t str) -> Vec<Line<'t>> {
         let code = whole.split(" #").next().unwrap_or(whole);
         let was_continued = std::mem::replace(&mut continues, code.trim_end().ends_with('\\'));
         let code = code.trim_end().trim_end_matches('\\').trim();
-        let hashes = code.split_whitespace().filter_map(|word| word.strip_prefix("--hash=")).map(str::to_owned);
+        let hashes =
+            code.split_whitespace().filter_map(|word| word.strip_prefix("--hash=")).map(str::to_owned);
         if was_continued {
             if let Some(Line::Project(last)) = found.last_mut() {
                 last.hashes.extend(hashes);
@@ -216,7 +217,9 @@ mod tests {
 
     fn projects(text: &str) -> Vec<Requirement> {
         let lines = lines(Path::new("requirements.txt"), text).into_iter();
-        lines.filter_map(|line| if let Line::Project(requirement) = line { Some(requirement) } else { None }).collect()
+        lines
+            .filter_map(|line| if let Line::Project(requirement) = line { Some(requirement) } else { None })
+            .collect()
     }
 
     #[test]
@@ -260,8 +263,11 @@ a==1,<2
         write("more/b.txt", "b\n--requirement=../requirements.txt\nc>=2\n");
         write("limits.txt", "B==3\n");
         let read = Requirements::read(folder.path(), Path::new("requirements.txt"), None);
-        let found: Vec<_> =
-            read.listed.iter().map(|line| (line.project(), read.version_of(line).map(str::to_owned))).collect();
+        let found: Vec<_> = read
+            .listed
+            .iter()
+            .map(|line| (line.project(), read.version_of(line).map(str::to_owned)))
+            .collect();
         let expected = [("a", Some("1")), ("b", Some("3")), ("c", None)];
         assert_eq!(found, expected.map(|(name, version)| (name.to_owned(), version.map(str::to_owned))));
     }

@@ -153,14 +153,18 @@ fn package(name: &str) -> String {
     let good = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
     let package: String = name.chars().map(good).collect();
     let is_keyword = KEYWORDS.contains(&package.as_str());
-    if package.starts_with(|c: char| c.is_ascii_digit()) || is_keyword { format!("_{package}") } else { package }
+    if package.starts_with(|c: char| c.is_ascii_digit()) || is_keyword {
+        format!("_{package}")
+    } else {
+        package
+    }
 }
 
 /// Python's words in lower case that are no names.
 const KEYWORDS: [&str; 32] = [
-    "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else", "except",
-    "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise",
-    "return", "try", "while", "with", "yield",
+    "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else",
+    "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal", "not",
+    "or", "pass", "raise", "return", "try", "while", "with", "yield",
 ];
 
 #[cfg(test)]
@@ -169,7 +173,9 @@ mod tests {
 
     #[test]
     fn packages_can_be_imported_whatever_the_bundle_is_called() {
-        for (name, expected) in [("My-Model.2", "my_model_2"), ("2nd", "_2nd"), ("class", "_class"), ("_x", "_x")] {
+        for (name, expected) in
+            [("My-Model.2", "my_model_2"), ("2nd", "_2nd"), ("class", "_class"), ("_x", "_x")]
+        {
             assert_eq!(package(name), expected);
         }
     }

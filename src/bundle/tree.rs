@@ -102,9 +102,14 @@ fn entry(root: &Path, found: &DirEntry) -> Result<Option<Entry>, Problem> {
     if shown.is_empty() {
         return Ok(None);
     }
-    let problem = |code, message: &str, fix: &str| Problem::error(code, Place::file(shown.clone()), message).fix(fix);
+    let problem =
+        |code, message: &str, fix: &str| Problem::error(code, Place::file(shown.clone()), message).fix(fix);
     let Some(path) = below.to_str() else {
-        return Err(problem(Code::UnfitEntry, "the name is not UTF-8, and other systems would read another one", "rename it"));
+        return Err(problem(
+            Code::UnfitEntry,
+            "the name is not UTF-8, and other systems would read another one",
+            "rename it",
+        ));
     };
     let metadata = found.metadata().map_err(|error| unreadable(root, &error))?;
     let kind = kind(found.path(), &metadata).ok_or_else(|| {
@@ -128,15 +133,24 @@ fn kind(path: &Path, metadata: &Metadata) -> Option<Kind> {
 
 fn unfit(path: &str, misfit: &Misfit) -> Problem {
     let (code, fix) = match misfit {
-        Misfit::LeadsOut => (Code::OutsideBundle, "copy what it names into the bundle, or link to it by a relative path"),
+        Misfit::LeadsOut => {
+            (Code::OutsideBundle, "copy what it names into the bundle, or link to it by a relative path")
+        }
         _ => (Code::UnfitEntry, "rename one of the two"),
     };
     Problem::error(code, Place::file(path), misfit.to_string()).fix(fix)
 }
 
 fn unreadable(root: &Path, error: &ignore::Error) -> Problem {
-    Problem::error(Code::Unreadable, Place::file("."), format!("not all of it can be read: {}", error.to_string().replace(&format!("{}/", root.display()), "")))
-        .fix("let this user read it, or list it in .bundleignore")
+    Problem::error(
+        Code::Unreadable,
+        Place::file("."),
+        format!(
+            "not all of it can be read: {}",
+            error.to_string().replace(&format!("{}/", root.display()), "")
+        ),
+    )
+    .fix("let this user read it, or list it in .bundleignore")
 }
 
 /// The problem, with the largest of the files seen so far.
@@ -147,7 +161,10 @@ fn too_large(exceeded: &Exceeded, entries: &[Entry]) -> Problem {
     };
     let fix = match (exceeded, entries.iter().max_by_key(|entry| size(entry))) {
         (Exceeded::Bytes(_), Some(largest)) => {
-            format!("list what the model does not need in {IGNORE_FILE}; the largest file is {}", quoted(&largest.path))
+            format!(
+                "list what the model does not need in {IGNORE_FILE}; the largest file is {}",
+                quoted(&largest.path)
+            )
         }
         _ => format!("list what the model does not need in {IGNORE_FILE}"),
     };

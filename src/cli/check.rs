@@ -131,21 +131,31 @@ fn failed(manifest: &Manifest, failure: Failure, install: Option<&String>) -> Pr
             let message = format!("the model cannot be imported: {message}");
             return Problem::warning(Code::NotImportable, place, message).fix(install);
         }
-        (FailureKind::Import, None) => {
-            (Code::NotImportable, "the model cannot be imported", "mend the code; a package that it lacks belongs into the requirements")
-        }
-        (FailureKind::Timeout, _) => {
-            (Code::NoPrediction, "a trial call took too long", "make it faster, or raise runtime.max_seconds or runtime.load_seconds")
-        }
-        (FailureKind::Memory, _) => {
-            (Code::NoPrediction, "a trial call took too much memory", "make it smaller, or raise runtime.memory_mb")
-        }
-        (FailureKind::BadValue, _) => {
-            (Code::NoPrediction, "a trial call gave no prediction", "return one number, or a number for each label")
-        }
-        (FailureKind::Exception | FailureKind::Crash, _) => {
-            (Code::NoPrediction, "a trial call failed", "mend the code; `bootstrap predict` makes the same call")
-        }
+        (FailureKind::Import, None) => (
+            Code::NotImportable,
+            "the model cannot be imported",
+            "mend the code; a package that it lacks belongs into the requirements",
+        ),
+        (FailureKind::Timeout, _) => (
+            Code::NoPrediction,
+            "a trial call took too long",
+            "make it faster, or raise runtime.max_seconds or runtime.load_seconds",
+        ),
+        (FailureKind::Memory, _) => (
+            Code::NoPrediction,
+            "a trial call took too much memory",
+            "make it smaller, or raise runtime.memory_mb",
+        ),
+        (FailureKind::BadValue, _) => (
+            Code::NoPrediction,
+            "a trial call gave no prediction",
+            "return one number, or a number for each label",
+        ),
+        (FailureKind::Exception | FailureKind::Crash, _) => (
+            Code::NoPrediction,
+            "a trial call failed",
+            "mend the code; `bootstrap predict` makes the same call",
+        ),
     };
     Problem::error(code, place, format!("{what}: {message}")).fix(fix)
 }
@@ -154,7 +164,10 @@ fn failed(manifest: &Manifest, failure: Failure, install: Option<&String>) -> Pr
 enum Subject {
     Folder(PathBuf),
     /// An archive that was found fit, in a folder that goes when this does.
-    Unpacked { root: PathBuf, _folder: TempDir },
+    Unpacked {
+        root: PathBuf,
+        _folder: TempDir,
+    },
     /// An archive of which nothing was written.
     Refused(Problem),
 }

@@ -23,7 +23,8 @@ impl Args {
         }
         let settings = Settings::resolve(Some(&manifest), &self.flags, environment())?;
         let named = settings.python.as_deref();
-        let plan = Plan::new(&manifest, named, || eprintln!("waiting for another `bootstrap install` to end"))?;
+        let plan =
+            Plan::new(&manifest, named, || eprintln!("waiting for another `bootstrap install` to end"))?;
         let folder = root.join(".venv");
         if plan.is_done()? {
             eprintln!("nothing to do");

@@ -24,7 +24,8 @@ impl Args {
         for warning in &bundle.warnings {
             eprintln!("warning: {warning}");
         }
-        let Packed { archive, .. } = bundle::pack(&bundle, &self.output.unwrap_or_else(|| root.join("dist")))?;
+        let Packed { archive, .. } =
+            bundle::pack(&bundle, &self.output.unwrap_or_else(|| root.join("dist")))?;
         println!("{}", archive.display());
         Ok(Exit::Done)
     }
@@ -35,8 +36,12 @@ impl From<PackError> for Report {
         let (exit, hint) = match &error {
             PackError::TooLong(_) => (Exit::BadBundle, "use shorter names, or list it in .bundleignore"),
             PackError::Changed(_) => (Exit::BadBundle, "stop what writes to the bundle, and pack it again"),
-            PackError::Unreadable { .. } => (Exit::BadBundle, "let this user read it, or list it in .bundleignore"),
-            PackError::Unwritable { .. } => (Exit::Config, "give a folder with room that can be written: -o DIR"),
+            PackError::Unreadable { .. } => {
+                (Exit::BadBundle, "let this user read it, or list it in .bundleignore")
+            }
+            PackError::Unwritable { .. } => {
+                (Exit::Config, "give a folder with room that can be written: -o DIR")
+            }
         };
         Self::new(exit, error).hint(hint)
     }

@@ -279,7 +279,8 @@ impl Chain {
         // Such a chain ends with its process. What an earlier one did would stand beside what this one does.
         journal::discard(&settings.state_dir, devnet::Options::is_of_a_free_port);
         // Topic 1 takes one number, topic 2 one for each label, so that either kind of model has one to answer.
-        let options = devnet::Options { topics: 2, topic_of_any_labels: Some(2), ..devnet::Options::on_free_port() };
+        let options =
+            devnet::Options { topics: 2, topic_of_any_labels: Some(2), ..devnet::Options::on_free_port() };
         let devnet = Devnet::start(options).map_err(CannotRun::Devnet)?;
         tracing::info!(
             rpc = devnet.rpc_url(),

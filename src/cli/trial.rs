@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use super::progress::{self, Loading};
 use super::{Exit, Report};
 use crate::chain::decimal::Decimal;
-use crate::model::{Answer, Call, Failure, FailureKind, Model, ModelSpec, ModelState, Prediction, adopt_orphans};
+use crate::model::{
+    Answer, Call, Failure, FailureKind, Model, ModelSpec, ModelState, Prediction, adopt_orphans,
+};
 use crate::settings::Settings;
 
 /// What one call came to.

@@ -236,7 +236,8 @@ impl Options {
     }
 
     fn output(&self, id: u64) -> TopicOutput {
-        let multi = |labels: Vec<String>, max_labels| TopicOutput::Multi { labels, max_labels, require_unity: false };
+        let multi =
+            |labels: Vec<String>, max_labels| TopicOutput::Multi { labels, max_labels, require_unity: false };
         if self.topic_of_any_labels == Some(id) {
             multi(Vec::new(), MAX_LABELS)
         } else if id == 1 && !self.labels.is_empty() {

@@ -160,11 +160,7 @@ impl Interpreter {
     ///
     /// # Errors
     /// [`InterpreterError`].
-    pub fn base(
-        named: Option<&Path>,
-        wanted: PythonVersion,
-        path: &OsStr,
-    ) -> Result<Self, InterpreterError> {
+    pub fn base(named: Option<&Path>, wanted: PythonVersion, path: &OsStr) -> Result<Self, InterpreterError> {
         let folders: Vec<PathBuf> =
             std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect();
         if let Some(named) = named {

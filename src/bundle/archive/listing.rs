@@ -24,7 +24,9 @@ impl Listing {
         let mut listing = Self { top: String::new(), members: Vec::new() };
         let (mut paths, mut total) = (Paths::default(), 0_u64);
         while let Some(member) = stream.next()? {
-            listing.admit(&member, &mut paths).map_err(|why| ArchiveError::Unfit { entry: member.name.clone(), why })?;
+            listing
+                .admit(&member, &mut paths)
+                .map_err(|why| ArchiveError::Unfit { entry: member.name.clone(), why })?;
             if let Kind::File { bytes, .. } = member.kind {
                 total = total.saturating_add(bytes);
             }
@@ -70,7 +72,9 @@ impl Listing {
         match self.path_of(&member.name) {
             Some(path) => Ok(paths.take(&Entry { path: path.to_owned(), kind: member.kind.clone() })?),
             None if plain(&member.name) != self.top || member.kind != Kind::Folder => Err(Unfit::BesideTop),
-            None if self.members.iter().any(|other| plain(&other.name) == self.top) => Err(Misfit::Twice.into()),
+            None if self.members.iter().any(|other| plain(&other.name) == self.top) => {
+                Err(Misfit::Twice.into())
+            }
             None => Ok(()),
         }
     }

@@ -85,10 +85,14 @@ impl ArchiveError {
     #[must_use]
     pub fn problem(&self, file: impl Into<String>) -> Problem {
         let (code, fix) = match self {
-            Self::Unreadable(_) | Self::Changed | Self::Unwritable { .. } => (Code::Unreadable, "see why, and check it again"),
+            Self::Unreadable(_) | Self::Changed | Self::Unwritable { .. } => {
+                (Code::Unreadable, "see why, and check it again")
+            }
             Self::Damaged(_) => (Code::Damaged, "get it again, or make it with `bootstrap pack`"),
             Self::Unfit { .. } => (Code::UnfitEntry, "do not unpack it; make it with `bootstrap pack`"),
-            Self::TooLarge(_) => (Code::TooLarge, "when it is as large as it should be, raise --max-entries or --max-bytes"),
+            Self::TooLarge(_) => {
+                (Code::TooLarge, "when it is as large as it should be, raise --max-entries or --max-bytes")
+            }
         };
         let causes = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
         let message = causes.fold(self.to_string(), |message, cause| format!("{message}: {cause}"));

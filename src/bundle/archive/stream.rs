@@ -100,7 +100,8 @@ impl<R: BufRead> Stream<R> {
         while !rest.is_empty() {
             let blank = rest.iter().position(|byte| *byte == b' ').ok_or_else(broken)?;
             let length = std::str::from_utf8(&rest[..blank]).ok().and_then(|digits| digits.parse().ok());
-            let length = length.filter(|length| (blank + 2..=rest.len()).contains(length)).ok_or_else(broken)?;
+            let length =
+                length.filter(|length| (blank + 2..=rest.len()).contains(length)).ok_or_else(broken)?;
             let (record, after) = rest.split_at(length);
             let record = record[blank + 1..].strip_suffix(b"\n").ok_or_else(broken)?;
             let end = record.iter().position(|byte| *byte == b'=').ok_or_else(broken)?;
@@ -171,14 +172,19 @@ fn name(header: &Header) -> Result<String, ArchiveError> {
 fn size(header: &Header, name: &str) -> Result<u64, ArchiveError> {
     let is_binary = header.as_old().size[0] & 0x80 != 0;
     let size = header.entry_size().ok().filter(|_| !is_binary);
-    size.ok_or_else(|| ArchiveError::Unfit { entry: name.to_owned(), why: Unfit::Type("of a size that is no number") })
+    size.ok_or_else(|| ArchiveError::Unfit {
+        entry: name.to_owned(),
+        why: Unfit::Type("of a size that is no number"),
+    })
 }
 
 fn kind(header: &Header, entry_type: EntryType, size: u64) -> Result<Kind, Unfit> {
     let mode = header.mode().unwrap_or_default();
     match entry_type {
         EntryType::Regular => Ok(Kind::File { bytes: size, executable: mode & 0o111 != 0 }),
-        EntryType::Directory | EntryType::Symlink if size != 0 => Err(Unfit::Type("no file and yet has content")),
+        EntryType::Directory | EntryType::Symlink if size != 0 => {
+            Err(Unfit::Type("no file and yet has content"))
+        }
         EntryType::Directory => Ok(Kind::Folder),
         EntryType::Symlink => {
             let target = header.link_name_bytes().unwrap_or_default();

@@ -78,7 +78,11 @@ impl<'m> Plan<'m> {
     ///
     /// # Errors
     /// When the bundle's folder cannot be locked.
-    pub fn new(manifest: &'m Manifest, named: Option<&Path>, wait: impl FnOnce()) -> Result<Self, InstallError> {
+    pub fn new(
+        manifest: &'m Manifest,
+        named: Option<&Path>,
+        wait: impl FnOnce(),
+    ) -> Result<Self, InstallError> {
         let unwritable = |source| InstallError::Unwritable { path: manifest.root.clone(), source };
         let folder = File::open(&manifest.root).map_err(unwritable)?;
         let lock = Flock::lock(folder, FlockArg::LockExclusiveNonblock).or_else(|(folder, _)| {
@@ -131,8 +135,10 @@ impl<'m> Plan<'m> {
         let (folder, new) = (self.folder(), self.manifest.root.join(NEW));
         remove(&new)?;
         let made = self.make(&new, base, installer).and_then(|report| {
-            relocate(&new, &folder).map_err(|source| InstallError::Unwritable { path: new.clone(), source })?;
-            swap(&new, &folder).map_err(|source| InstallError::Unwritable { path: folder.clone(), source })?;
+            relocate(&new, &folder)
+                .map_err(|source| InstallError::Unwritable { path: new.clone(), source })?;
+            swap(&new, &folder)
+                .map_err(|source| InstallError::Unwritable { path: folder.clone(), source })?;
             Ok(report)
         });
         // What was not made, or what it has replaced.
@@ -148,7 +154,9 @@ impl<'m> Plan<'m> {
             installer.install(new, environment)?;
         }
         let report = Report::new(&self.stamp, base, installer, new);
-        report.write(&Report::path(new)).map_err(|source| InstallError::Unwritable { path: new.to_owned(), source })?;
+        report
+            .write(&Report::path(new))
+            .map_err(|source| InstallError::Unwritable { path: new.to_owned(), source })?;
         Ok(report)
     }
 

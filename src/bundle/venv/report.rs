@@ -80,7 +80,8 @@ impl Report {
         }
         let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         let folder = path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::Builder::new().prefix(".venv.").permissions(everybody).tempfile_in(folder)?;
+        let mut file =
+            tempfile::Builder::new().prefix(".venv.").permissions(everybody).tempfile_in(folder)?;
         file.write_all(&text)?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
