@@ -108,7 +108,7 @@ fn half_a_gigabyte_of_output_costs_no_memory_and_little_log() {
 #[test]
 fn a_model_that_speaks_at_length_in_place_of_our_module_is_cut_short() {
     let cage = Cage::new(ANIMALS, "max_seconds: 20");
-    cage.fails("answers_at_length", "crash", "its prediction is too long");
+    cage.fails("answers_at_length", "crash", "its prediction is too large");
     cage.fails("fails_at_length", "exception", "TTTT");
     let longest = cage.bench.log().lines().map(str::len).max().unwrap();
     assert!(longest < 64 * 1024, "a line of {longest} bytes");
