@@ -60,7 +60,7 @@ pub fn measure(table: &mut Table) -> Result<()> {
     let mut pushes = Vec::with_capacity(LINES);
     for number in 0..LINES {
         thread::sleep((PACE * number as u32).saturating_sub(begun.elapsed()));
-        let line = format!("{number:<8} {} ", begun.elapsed().as_nanos());
+        let line = format!("{number:08} {} ", begun.elapsed().as_nanos());
         let line = format!("{line:x<width$}\n", width = LINE - 1);
         let pushed = Instant::now();
         queue.write_all(line.as_bytes())?;
