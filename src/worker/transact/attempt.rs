@@ -109,9 +109,8 @@ impl Transaction<'_> {
     /// for, but not for ever, and not in the last block that is left.
     async fn behind_others(&self, sequence: &mut Sequence, simulated: Account) -> Option<Step> {
         let height = self.context.clock.head().height;
-        if let Ok(account) = self.account().await {
-            sequence.committed(account);
-        }
+        // Where the account cannot be had, the next question decides.
+        sequence.committed(self.account().await.ok()?);
         let why = "a transaction of another program with this key waits".to_owned();
         if !sequence.is_behind_others() || sequence.next() != Some(simulated) {
             return Some(Step::Again { why, when: When::AtOnce });
