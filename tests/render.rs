@@ -1,5 +1,5 @@
 //! `bootstrap render` through the real binary, judged by the programs that read what it writes.
-#![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // helpers fail and speak as tests do
 
 mod support;
 

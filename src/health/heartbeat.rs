@@ -4,9 +4,11 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::probe::{self, Probe};
 use super::{Instant, file};
 use crate::journal::Timestamp;
 use crate::model::Isolation;
@@ -197,6 +199,9 @@ impl Heartbeat {
     }
 }
 
+/// How long a disk may take to give a heartbeat.
+const READ_LIMIT: Duration = Duration::from_secs(1);
+
 /// The heartbeat could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("the heartbeat {} cannot be written", .path.display())]
@@ -243,6 +248,15 @@ impl HeartbeatFile {
             Ok(())
         };
         check().map_err(|source| HeartbeatError { path: self.path.clone(), source })
+    }
+
+    /// The worker that writes here and lives, if it is not this process.
+    pub async fn other_writer(&self) -> Option<u32> {
+        let path = self.path.clone();
+        let read = tokio::task::spawn_blocking(move || probe::read(&path).ok());
+        let found = tokio::time::timeout(READ_LIMIT, read).await.ok()?.ok()??;
+        let is_other = found.pid != std::process::id();
+        (is_other && Probe::Live.judge(&found, &Instant::now()).is_yes()).then_some(found.pid)
     }
 
     /// [Replaces](file::replace) the file, stamped with this moment.

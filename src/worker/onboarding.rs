@@ -126,7 +126,7 @@ pub async fn open_journal(
         }
         pause.again();
     };
-    reporter.beat().journal = Some(journal.path().to_owned());
+    reporter.opened(journal.path().to_owned()).await;
     JournalHandle::spawn(journal).map(Some).map_err(WorkerError::Thread)
 }
 

@@ -1,5 +1,6 @@
 //! What the loop says of itself: the heartbeat, written when a turn is completed.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -35,6 +36,9 @@ pub struct Reporter {
     pulse: Pulse,
     written: Option<(Instant, Phase, bool)>,
     failed: bool,
+    /// Whether this worker is the one to speak of. Until it has the journal another may be: that one's heartbeat
+    /// is left alone.
+    has_journal: bool,
 }
 
 impl Reporter {
@@ -52,6 +56,7 @@ impl Reporter {
             pulse: Pulse::new(),
             written: None,
             failed: false,
+            has_journal: false,
         }
     }
 
@@ -80,6 +85,19 @@ impl Reporter {
         if let Some(at) = last_success {
             self.metrics.last_success(at);
             self.pulse.last_success = Some(at);
+        }
+    }
+
+    /// The journal is open, at this path.
+    pub async fn opened(&mut self, journal: PathBuf) {
+        self.beat.journal = Some(journal);
+        self.has_journal = true;
+        if let Some(pid) = self.file.other_writer().await {
+            tracing::warn!(
+                pid,
+                "another worker writes the same heartbeat file {}: give each its own with --heartbeat-file",
+                self.file.path().display()
+            );
         }
     }
 
@@ -226,7 +244,9 @@ impl Reporter {
         if self.written.as_ref().is_some_and(same) {
             return;
         }
-        match self.file.write(&self.beat).await {
+        let is_left_alone = !self.has_journal && self.file.other_writer().await.is_some();
+        let written = if is_left_alone { Ok(()) } else { self.file.write(&self.beat).await };
+        match written {
             Ok(()) => self.failed = false,
             // Once, not with each turn: a probe sees the stale file by itself.
             Err(error) if !self.failed => {

@@ -92,6 +92,7 @@ fn a_second_worker_with_the_same_wallet_is_refused() {
     let text = String::from_utf8_lossy(&second.stderr);
     assert_eq!(second.status.code(), Some(78), "{text}");
     assert!(text.contains(&worker.pid().to_string()), "it names the first one: {text}");
+    assert_eq!(bench.heartbeat()["pid"], worker.pid().as_raw(), "it leaves the first one's heartbeat alone");
     assert_eq!(worker.stop(), Some(0));
 }
 
