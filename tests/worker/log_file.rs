@@ -58,7 +58,7 @@ fn text(path: &Path) -> String {
 /// plain one was removed.
 fn lines(folder: &Path) -> Vec<Value> {
     let paths = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
-    let is_done = |path: &Path| path.with_added_extension("gz").exists();
+    let is_done = |path: &Path| folder.join(format!("{}.gz", path.file_name().unwrap().display())).exists();
     let logs = paths
         .filter(|path| path.extension().is_none_or(|end| end != "lock" && end != "part") && !is_done(path));
     logs.flat_map(|path| {

@@ -1,4 +1,5 @@
 //! What Prometheus and node_exporter read of a running worker.
+#![allow(clippy::float_cmp)] // counts are exact in a double
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -77,7 +77,6 @@ impl Server {
 
     /// Answers until the handle is dropped. Probes are answered from the heartbeat at `heartbeat`, as
     /// `bootstrap probe` answers them.
-    #[must_use]
     pub fn serve(self, metrics: Metrics, heartbeat: PathBuf) -> AbortOnDropHandle<()> {
         let sources = Sources { metrics, heartbeat: heartbeat.into() };
         let router = Router::new()

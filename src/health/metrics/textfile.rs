@@ -1,7 +1,7 @@
 //! A file of metrics for the textfile collector of node_exporter.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -71,11 +71,11 @@ fn report(written: Result<(), TextfileError>) {
     }
 }
 
-async fn write(path: &PathBuf, metrics: &Metrics) -> Result<(), TextfileError> {
+async fn write(path: &Path, metrics: &Metrics) -> Result<(), TextfileError> {
     let text = metrics.text().map_err(io::Error::other);
     let written = match text {
-        Ok(text) => file::replace(path.clone(), text.into_bytes()).await,
+        Ok(text) => file::replace(path.to_owned(), text.into_bytes()).await,
         Err(error) => Err(error),
     };
-    written.map_err(|source| TextfileError { path: path.clone(), source })
+    written.map_err(|source| TextfileError { path: path.to_owned(), source })
 }

@@ -111,7 +111,7 @@ impl MainLoop {
                 tracing::warn!(%error, "predictions are not compared with those of other inferers");
             }
             Done::Funded(funded) => self.funded(funded),
-            Done::Round(Ok(round::Ended::Finished(finished))) => self.finished(finished, work, reporter),
+            Done::Round(Ok(round::Ended::Finished(finished))) => self.finished(*finished, work, reporter),
             Done::Round(Ok(round::Ended::Interrupted)) => {}
             Done::Round(Err(error)) => self.not_written(error, work)?,
             Done::Witnessed { nonce, answered: Ok(false) } => {

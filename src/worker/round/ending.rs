@@ -60,7 +60,7 @@ pub(super) async fn finish(context: &Context, key: RoundKey, end: End) -> Result
         }
     };
     let value = value.map(|value| value.to_string());
-    Ok(Ended::Finished(Finished { nonce: key.nonce, state, reason, value, obstacle, row }))
+    Ok(Ended::Finished(Box::new(Finished { nonce: key.nonce, state, reason, value, obstacle, row })))
 }
 
 pub(super) fn judged(admission: Admission) -> Answered {

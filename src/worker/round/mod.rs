@@ -100,7 +100,7 @@ impl Finished {
 #[derive(Debug)]
 pub enum Ended {
     /// A terminal state, in the journal.
-    Finished(Finished),
+    Finished(Box<Finished>),
     /// The worker stops; the journal knows how to go on.
     Interrupted,
 }
@@ -129,14 +129,14 @@ impl Round {
             Begin::Fresh => (None, None, None),
             Begin::Finished(row) => {
                 let (nonce, state) = (row.nonce, row.state);
-                return Ok(Ended::Finished(Finished {
+                return Ok(Ended::Finished(Box::new(Finished {
                     nonce,
                     state,
                     reason: row.reason,
                     value: row.value,
                     obstacle: None,
                     row: None,
-                }));
+                })));
             }
             Begin::Resume(round) => {
                 tracing::info!(state = %round.row.state, "going on with a round of an earlier life");
