@@ -63,6 +63,29 @@ async fn with_nothing_else_a_resting_endpoint_is_asked_all_the_same() {
 }
 
 #[tokio::test]
+async fn what_rests_is_woken_when_it_is_well_and_did_not_ask_to_be_left_alone() {
+    let well_again = |sick: &'static str, headers: &'static [&'static str]| {
+        Server::start(move |request| match request.connection {
+            0 => answer(sick, headers, ""),
+            _ => status(1, "chain", 7),
+        })
+    };
+    let good = Server::start(|_| status(2, "chain", 7)).await;
+    for (sick, headers, is_woken) in [
+        ("503 Down", &["connection: close"] as &[_], true),
+        ("429 Too Many", &["connection: close", "retry-after: 60"], false),
+    ] {
+        let sick = well_again(sick, headers).await;
+        let pool = pool(&[&sick, &good]);
+        assert!(!pool.wake(LIMIT).await, "nobody rests");
+        assert_eq!(height(&pool, LIMIT).await.unwrap(), 7);
+        assert_eq!(pool.wake(LIMIT).await, is_woken);
+        let standing = if is_woken { Standing::Fresh } else { Standing::Resting };
+        assert_eq!(pool.report()[0].standing, standing);
+    }
+}
+
+#[tokio::test]
 async fn what_the_application_says_moves_nobody() {
     let refusing = Server::start(|_| json(&capture("tx.missing")["response"])).await;
     let other = Server::start(|_| status(2, "chain", 7)).await;

@@ -63,6 +63,8 @@ struct Measured {
     /// Faults, less half of them with each answer.
     faults: u32,
     resting_until: Option<Instant>,
+    /// It asked for that pause itself.
+    asked_to_rest: bool,
     /// When the head was first seen.
     seen: Option<Instant>,
     /// Faults since the start, by kind.
@@ -98,6 +100,11 @@ impl Member {
         }
     }
 
+    /// Whether it rests because it failed, and did not ask to be left alone.
+    pub fn may_be_woken(&self) -> bool {
+        self.standing() == Standing::Resting && !self.measured().asked_to_rest
+    }
+
     pub fn head(&self) -> Option<Head> {
         self.measured().head
     }
@@ -128,6 +135,7 @@ impl Member {
             RpcError::HttpStatus { retry_after: Some(pause), .. } => (*pause).min(MAX_RETRY_AFTER),
             _ => FIRST_PAUSE.saturating_mul(1 << measured.faults.min(6)).min(MAX_PAUSE),
         };
+        measured.asked_to_rest = matches!(error, RpcError::HttpStatus { retry_after: Some(_), .. });
         measured.faults = measured.faults.saturating_add(1);
         *measured.errors.entry(error.kind()).or_default() += 1;
         measured.resting_until = Some(Instant::now() + pause);

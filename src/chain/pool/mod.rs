@@ -228,6 +228,25 @@ impl Pool {
         best.cloned().ok_or_else(|| self.unusable(faults))
     }
 
+    /// Asks the endpoints that rest, because they failed lately, whether they are well again; those that asked to
+    /// be left alone are. True when there is a fresh one more.
+    pub async fn wake(&self, limit: Duration) -> bool {
+        let resting: Vec<_> = self.members.iter().filter(|member| member.may_be_woken()).collect();
+        let answers = join_all(resting.iter().map(|member| member.endpoint.status(limit))).await;
+        let best = self.members.iter().filter_map(|member| member.head()).max_by_key(|head| head.height);
+        let mut is_one_more = false;
+        for (member, answer) in resting.into_iter().zip(answers) {
+            // One that is not well rests no longer for having been asked.
+            let Ok(status) = answer else { continue };
+            if Some(status.chain_id.as_str()) == self.chain_id() {
+                member.answered();
+                member.measure(&status, best);
+                is_one_more |= member.standing() == Standing::Fresh;
+            }
+        }
+        is_one_more
+    }
+
     /// The endpoint turned out to be on another chain: it is not used any more.
     pub fn is_on_other_chain(&self, endpoint: &Endpoint, chain_id: &str) {
         let named = endpoint.to_string();

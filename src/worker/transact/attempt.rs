@@ -268,6 +268,10 @@ impl Transaction<'_> {
             Obstacle::Chain(Verdict::NodeRestarted | Verdict::MempoolFull | Verdict::NotYet) => {
                 (refusal.text, When::NextBlock)
             }
+            // Only the fresh nodes were given the bytes, and one of them may be the only one that refuses them.
+            _ if refusal.code.is_some() && self.context.client().pool().wake(self.call_limit()).await => {
+                (refusal.text, When::AtOnce)
+            }
             _ => return Step::Done(Transacted::Refused(refusal)),
         };
         Step::Again { why, when }
