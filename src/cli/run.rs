@@ -23,7 +23,7 @@ use crate::devnet::{self, Devnet};
 use crate::health::alerts::{self, Alerts};
 use crate::health::metrics::{self, Identity, Metrics, Textfile};
 use crate::health::{Heartbeat, HeartbeatFile};
-use crate::journal;
+use crate::journal::{self, Journal};
 use crate::logs::{LogFile, LogFileError};
 use crate::model::{Model, ModelSpec, adopt_orphans};
 use crate::settings::{self, Flags, Settings, Worker};
@@ -93,7 +93,7 @@ impl From<CannotRun> for Report {
                 "set ALLORA_METRICS_ADDR to a free port of this machine, or leave it out"
             }
             CannotRun::Alerts(_) => {
-                "it is beside ALLORA_LOG_FILE, or else in ALLORA_STATE_DIR: let it be written there"
+                "it is beside the log file (--log-file), or else in the state folder (--state-dir): let it be written there"
             }
             CannotRun::MetricsFile(_) => "set ALLORA_METRICS_FILE to a file in a folder that can be written",
             CannotRun::Endpoint(_) => return Self::new(Exit::Config, error),
@@ -172,12 +172,13 @@ impl Args {
         };
         let metrics = Metrics::new(&identity).map_err(|error| Report::new(Exit::Internal, error))?;
         let places = alerts::Places {
-            folder: alerts::folder(settings.log.file.as_deref(), &settings.state_dir),
+            file: settings.alert_log(),
             webhook: settings.alert_webhook.clone(),
             state_dir: settings.state_dir.clone(),
             log_file: settings.log.file.clone(),
             worker: &identity,
         };
+        Journal::make_folder(&settings.state_dir).map_err(WorkerError::Open)?;
         let alerts = Alerts::start(places, metrics.clone()).map_err(CannotRun::from)?;
         // As long as this function, too.
         let _server = match &settings.metrics_addr {

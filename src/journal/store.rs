@@ -49,7 +49,7 @@ impl Journal {
     pub fn open(state_dir: &Path, chain_id: &str, address: &str) -> Result<Self, OpenError> {
         let path = Self::path_of(state_dir, chain_id, address);
         let folder = |source| OpenError::Folder { path: state_dir.to_owned(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(folder)?;
+        Self::make_folder(state_dir)?;
         if !path.try_exists().map_err(folder)? {
             // SQLite would read it into the new journal.
             let log = reader::log_of(&path);
@@ -77,6 +77,15 @@ impl Journal {
         )
         .map_err(unusable)?;
         Ok(Self { reader: Reader::over(db), path, durability: Durability::Flushed, lock })
+    }
+
+    /// Makes the folder of journals where it is not there.
+    ///
+    /// # Errors
+    /// [`OpenError::Folder`].
+    pub fn make_folder(state_dir: &Path) -> Result<(), OpenError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(state_dir);
+        made.map_err(|source| OpenError::Folder { path: state_dir.to_owned(), source })
     }
 
     /// Where the journal of `address` on `chain_id` is, whether it is there or not.

@@ -15,7 +15,7 @@ mod table;
 mod webhook_url;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -215,8 +215,16 @@ impl Settings {
         key.into_iter()
             .chain([self.state_dir.clone()])
             .chain(self.log.file.clone())
+            .chain([self.alert_log()])
             .chain(self.env_file(true))
             .collect()
+    }
+
+    /// The file of alerts: beside the log file, or else in the state folder.
+    #[must_use]
+    pub fn alert_log(&self) -> PathBuf {
+        let folder = self.log.file.as_deref().and_then(Path::parent);
+        folder.unwrap_or(&self.state_dir).join("alerts.log")
     }
 
     /// Files that no code of a bundle may write: the heartbeat, an environment file.

@@ -198,3 +198,16 @@ fn help_of_the_flags() {
     let mut command = Flags::<Worker>::augment_args(clap::Command::new("run")).term_width(100);
     insta::assert_snapshot!(command.render_help());
 }
+
+#[test]
+fn alerts_are_beside_the_log_file_and_kept_from_the_model() {
+    for (flags, file) in [
+        (&["--state-dir", "/state"] as &[_], "/state/alerts.log"),
+        (&["--state-dir", "/state", "--log-file", "/var/log/worker.log"], "/var/log/alerts.log"),
+        (&["--log-file", "worker.log"], "alerts.log"),
+    ] {
+        let settings = resolve(flags, &[]).unwrap();
+        assert_eq!(settings.alert_log(), PathBuf::from(file));
+        assert!(settings.private_paths().contains(&PathBuf::from(file)));
+    }
+}

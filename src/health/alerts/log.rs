@@ -1,16 +1,14 @@
 //! `alerts.log`: one line for each condition when it begins and when it ends.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Alert, Condition, Transition};
 use crate::journal::Timestamp;
 
-/// Name of the file, beside the log file or in the state folder.
-pub const NAME: &str = "alerts.log";
 /// Lines that are kept.
 const LINES: usize = 1_000;
 /// Characters of a line's detail that are kept.
@@ -35,18 +33,16 @@ pub struct AlertLog {
 }
 
 impl AlertLog {
-    /// A file in a folder, which is made where it is not there. Gives what had begun and not ended in an earlier
-    /// life of this worker.
+    /// A file in a folder that is there. Gives what had begun and not ended in an earlier life of this worker.
     ///
     /// # Errors
-    /// The folder or the file cannot be written.
+    /// It cannot be written.
     pub fn open(
-        folder: &Path,
+        path: PathBuf,
         worker: String,
     ) -> Result<(Self, BTreeMap<Condition, Timestamp>), AlertLogError> {
-        let log = Self { path: folder.join(NAME), worker };
+        let log = Self { path, worker };
         let failed = |source| AlertLogError { path: log.path.clone(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
         append(&log.path).map_err(failed)?;
         let text = read(&log.path).map_err(failed)?;
         let begun = log.begun(&text);
@@ -138,7 +134,8 @@ mod tests {
     #[test]
     fn a_thousand_lines_are_kept_and_what_goes_on_is_not_forgotten() {
         let folder = tempfile::tempdir().unwrap();
-        let open = |worker: &str| AlertLog::open(folder.path(), worker.to_owned()).unwrap();
+        let open =
+            |worker: &str| AlertLog::open(folder.path().join("alerts.log"), worker.to_owned()).unwrap();
         let (ours, begun) = open("allo1a/1");
         assert!(begun.is_empty());
         ours.add(&alert(Condition::Disk, Transition::Begin)).unwrap();

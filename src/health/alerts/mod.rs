@@ -13,7 +13,7 @@ mod log;
 mod webhook;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ use crate::journal::Timestamp;
 use crate::settings::WebhookUrl;
 
 pub use condition::{Balance, Condition, DiskUse, Observations, Reading, WINDOWS};
-pub use log::{AlertLogError, NAME};
+pub use log::AlertLogError;
 
 /// Alerts that wait for the disk. There are few: more means that it hangs.
 const QUEUE: usize = 64;
@@ -76,8 +76,8 @@ pub struct Alert {
 /// Where alerts go, and what they are made from.
 #[derive(Debug)]
 pub struct Places<'a> {
-    /// The folder of `alerts.log`.
-    pub folder: PathBuf,
+    /// The file of alerts, `alerts.log`, in a folder that is there.
+    pub file: PathBuf,
     /// Where they are posted.
     pub webhook: Option<WebhookUrl>,
     /// The state folder, whose size is watched.
@@ -86,17 +86,6 @@ pub struct Places<'a> {
     pub log_file: Option<PathBuf>,
     /// Whose alerts they are.
     pub worker: &'a Identity,
-}
-
-/// The folder of `alerts.log`: that of the log file, or else the state folder.
-#[must_use]
-pub fn folder(log_file: Option<&Path>, state_dir: &Path) -> PathBuf {
-    let beside = log_file.map(|file| file.parent().unwrap_or(Path::new("")));
-    match beside {
-        Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
-        Some(folder) => folder.to_owned(),
-        None => state_dir.to_owned(),
-    }
 }
 
 /// Judges observations and tells of what changed. Telling never waits: the disk and the network have tasks of
@@ -152,8 +141,8 @@ impl Alerts {
     /// # Errors
     /// The file cannot be written.
     pub fn start(places: Places<'_>, metrics: Metrics) -> Result<Self, AlertLogError> {
-        let Places { folder, webhook, state_dir, log_file, worker } = places;
-        let (log, begun) = AlertLog::open(&folder, format!("{}/{}", worker.address, worker.topic_id))?;
+        let Places { file, webhook, state_dir, log_file, worker } = places;
+        let (log, begun) = AlertLog::open(file, format!("{}/{}", worker.address, worker.topic_id))?;
         let state = |condition| State { begun: begun.get(&condition).copied(), contradicted: None };
         let (queue, alerts) = mpsc::channel(QUEUE);
         let states: BTreeMap<_, _> =
@@ -195,7 +184,7 @@ impl Alerts {
             webhook.post(alert.clone());
         }
         if self.queue.try_send(alert).is_err() {
-            tracing::error!(condition, "the disk hangs: an alert is not in {NAME}");
+            tracing::error!(condition, "the disk hangs: an alert is not in its file");
         }
     }
 
@@ -217,7 +206,7 @@ async fn write(log: Arc<AlertLog>, mut alerts: mpsc::Receiver<Alert>) {
         let log = Arc::clone(&log);
         let added = tokio::task::spawn_blocking(move || log.add(&alert)).await;
         if let Err(error) = added.unwrap_or_else(|error| Err(error.into())) {
-            tracing::error!(%error, "an alert is not in {NAME}");
+            tracing::error!(%error, "an alert is not in its file");
         }
     }
 }
@@ -242,13 +231,5 @@ mod tests {
         assert_eq!([at(13, Reading::Good), at(14, bad()), at(15, Reading::Good)], [None; 3]);
         assert_eq!([at(19, Reading::Unclear), at(20, Reading::Good), at(24, Reading::Good)], [None; 3]);
         assert_eq!([at(25, Reading::Good), at(90, Reading::Good)], [Some(Transition::End), None]);
-    }
-
-    #[test]
-    fn alerts_are_beside_the_log_file() {
-        let of = |log: Option<&str>| folder(log.map(Path::new), Path::new("/state"));
-        assert_eq!(of(None), Path::new("/state"));
-        assert_eq!(of(Some("/var/log/worker.log")), Path::new("/var/log"));
-        assert_eq!(of(Some("worker.log")), Path::new("."));
     }
 }
