@@ -15,7 +15,7 @@ const MAX_BLOCKS: u64 = 1_000;
 
 impl Client {
     /// Reads the blocks of these heights until one holds the transaction with this hash. The first endpoint
-    /// that has them all, and is past them, decides.
+    /// that has them all decides.
     ///
     /// # Errors
     /// [`PoolError::Unusable`] when nobody has them: pruned, not made yet, or too many.
@@ -46,7 +46,7 @@ impl Client {
     ) -> Result<Option<Located>, RpcError> {
         let limit = self.limit();
         let Some(status) = self.status_of(endpoint).await? else { return Ok(None) };
-        if status.catching_up || status.height <= *heights.end() {
+        if status.catching_up || status.height < *heights.end() {
             return Ok(None);
         }
         for height in heights {

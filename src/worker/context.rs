@@ -164,18 +164,6 @@ impl Context {
         Ok(())
     }
 
-    /// A node gave the answer of one that is behind: asks which of them is ahead. Whether another one is asked
-    /// first from now on.
-    pub async fn rank_again(&self, limit: Duration) -> bool {
-        let client = self.client();
-        let best = || client.pool().ranked().first().map(ToString::to_string);
-        let before = best();
-        if let Err(error) = client.pool().refresh(limit).await {
-            tracing::debug!(%error, "the endpoints cannot be ranked anew");
-        }
-        before != best()
-    }
-
     /// The price of gas to offer: the last that the chain named, otherwise the network's own minimum. Too
     /// low a one costs nothing: CheckTx names the right fee.
     #[must_use]

@@ -63,7 +63,7 @@ async fn with_nothing_else_a_resting_endpoint_is_asked_all_the_same() {
 }
 
 #[tokio::test]
-async fn what_rests_is_woken_when_it_is_well_and_did_not_ask_to_be_left_alone() {
+async fn what_rests_is_asked_when_another_is_needed_and_it_did_not_ask_to_be_left_alone() {
     let well_again = |sick: &'static str, headers: &'static [&'static str]| {
         Server::start(move |request| match request.connection {
             0 => answer(sick, headers, ""),
@@ -77,9 +77,8 @@ async fn what_rests_is_woken_when_it_is_well_and_did_not_ask_to_be_left_alone() 
     ] {
         let sick = well_again(sick, headers).await;
         let pool = pool(&[&sick, &good]);
-        assert!(!pool.wake(LIMIT).await, "nobody rests");
         assert_eq!(height(&pool, LIMIT).await.unwrap(), 7);
-        assert_eq!(pool.wake(LIMIT).await, is_woken);
+        assert_eq!(pool.look_again(LIMIT).await, is_woken);
         let standing = if is_woken { Standing::Fresh } else { Standing::Resting };
         assert_eq!(pool.report()[0].standing, standing);
     }

@@ -69,6 +69,8 @@ const SEEDS: &[(u64, &str)] = &[
     (696_279_834, "no node could say that another machine had answered, and its window was paid for again"),
     (46_011_250, "a transaction waited for one that was never taken, and died with it"),
     (89_286_191, "a node whose every answer was an internal error was asked again and again, and no other"),
+    (10_895_408, "a node some quick blocks behind a halted chain was taken for a fresh one"),
+    (794_996_171, "that another program had used a sequence was proven a block later than it could be"),
     (
         323_304_968,
         "a node that was some quick blocks behind hid a window of two blocks from a worker that was started in it",

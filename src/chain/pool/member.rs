@@ -46,6 +46,15 @@ impl fmt::Display for Standing {
     }
 }
 
+/// Which lag puts an endpoint behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lag {
+    /// One that is more than the time between two answers.
+    Lasting,
+    /// Even of one block: one of the nodes gave an answer of old state.
+    Any,
+}
+
 /// The newest block that a node has, as far as it told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
@@ -150,7 +159,7 @@ impl Member {
     }
 
     /// Holds its status against the `best` head of the same poll.
-    pub fn measure(&self, status: &NodeStatus, best: Option<Head>) {
+    pub fn measure(&self, status: &NodeStatus, best: Option<Head>, lag: Lag) {
         let mut measured = self.measured();
         let head = Head { height: status.height, time: status.time };
         let behind_best = best.map_or(0, |best| best.height.saturating_sub(head.height));
@@ -158,9 +167,12 @@ impl Member {
         let blocks = behind_best.max(behind_itself);
         let seconds = best.map_or(time::Duration::ZERO, |best| best.time - head.time);
         measured.is_behind = status.catching_up
-            || match measured.is_behind {
-                true => blocks > CAUGHT_UP_BLOCKS,
-                false => blocks > LAG_BLOCKS && (seconds > LAG_TIME || behind_itself > LAG_BLOCKS),
+            || match (lag, measured.is_behind) {
+                (Lag::Any, _) => blocks > 0,
+                (Lag::Lasting, true) => blocks > CAUGHT_UP_BLOCKS,
+                (Lag::Lasting, false) => {
+                    blocks > LAG_BLOCKS && (seconds > LAG_TIME || behind_itself > LAG_BLOCKS)
+                }
             };
         measured.highest = measured.highest.max(head.height);
         if measured.head.is_none_or(|known| known.height != head.height) {
@@ -198,7 +210,7 @@ mod tests {
     }
 
     fn standing(member: &Member, height: u64, best: u64) -> Standing {
-        member.measure(&status(height, false), Some(head(best)));
+        member.measure(&status(height, false), Some(head(best)), Lag::Lasting);
         member.standing()
     }
 
@@ -217,8 +229,10 @@ mod tests {
         let member = member();
         let mut best = head(110);
         best.time = head(100).time + Duration::from_millis(900);
-        member.measure(&status(100, false), Some(best));
+        member.measure(&status(100, false), Some(best), Lag::Lasting);
         assert_eq!(member.standing(), Standing::Fresh);
+        member.measure(&status(100, false), Some(best), Lag::Any);
+        assert_eq!(member.standing(), Standing::Behind, "where some node is");
     }
 
     #[test]
@@ -227,7 +241,7 @@ mod tests {
         assert_eq!(standing(&member, 100, 100), Standing::Fresh);
         assert_eq!(standing(&member, 50, 50), Standing::Behind, "though it is the best that answers");
         assert_eq!(standing(&member, 99, 99), Standing::Fresh);
-        member.measure(&status(100, true), None);
+        member.measure(&status(100, true), None, Lag::Lasting);
         assert_eq!(member.standing(), Standing::Behind);
     }
 

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 pub use self::member::{LAG_BLOCKS, LAG_TIME, Standing};
 use self::{
     alias::Aliases,
-    member::{Head, Member},
+    member::{Head, Lag, Member},
 };
 use super::outcome::Verdict;
 use super::rpc::{CheckTxAnswer, Endpoint, NodeStatus, RpcError};
@@ -190,12 +190,36 @@ impl Pool {
     /// # Errors
     /// When no endpoint of this chain answered.
     pub async fn refresh(&self, limit: Duration) -> Result<NodeStatus, PoolError> {
-        let awake = |member: &&Arc<Member>| member.standing() < Standing::Resting;
-        let mut asked: Vec<_> = self.members.iter().filter(awake).collect();
+        self.rank(limit, Lag::Lasting).await
+    }
+
+    /// Asks again how the endpoints are, where one gave an answer of old state, or refuses what another may take:
+    /// the least lag counts, and those that rest after a fault are asked too, unless they asked to be left alone.
+    /// True when another is to be asked first, or one more at once.
+    pub async fn look_again(&self, limit: Duration) -> bool {
+        let fresh = || {
+            let members = self.order().into_iter().filter(|member| member.standing() == Standing::Fresh);
+            members.map(|member| member.endpoint.to_string()).collect::<Vec<_>>()
+        };
+        let before = fresh();
+        if let Err(error) = self.rank(limit, Lag::Any).await {
+            tracing::debug!(%error, "the endpoints cannot be ranked anew");
+        }
+        let after = fresh();
+        after.first() != before.first() || after.iter().any(|endpoint| !before.contains(endpoint))
+    }
+
+    async fn rank(&self, limit: Duration, lag: Lag) -> Result<NodeStatus, PoolError> {
+        let is_asked = |member: &&Arc<Member>| {
+            member.standing() < Standing::Resting || (lag == Lag::Any && member.may_be_woken())
+        };
+        let mut asked: Vec<_> = self.members.iter().filter(is_asked).collect();
         if asked.is_empty() {
             asked = self.order();
         }
-        let answers = join_all(asked.iter().map(|member| member.endpoint.status(limit))).await;
+        // Who rests may be silent still, and is not waited for long.
+        let limit_of = |member: &Member| if member.may_be_woken() { limit.min(PATIENCE) } else { limit };
+        let answers = join_all(asked.iter().map(|member| member.endpoint.status(limit_of(member)))).await;
         // In the user's order, so that the first endpoint that answers decides on the chain id.
         for status in answers.iter().flatten() {
             self.chain_id.get_or_init(|| status.chain_id.clone());
@@ -211,7 +235,10 @@ impl Pool {
                     statuses.push((member, status));
                 }
                 Err(error) => {
-                    member.failed(&error);
+                    // Who rests does not rest longer for having been asked.
+                    if member.standing() < Standing::Resting {
+                        member.failed(&error);
+                    }
                     faults.push(error);
                 }
             }
@@ -223,28 +250,9 @@ impl Pool {
             .max_by_key(|status| (!status.catching_up, status.height));
         let best_head = best.map(|best| Head { height: best.height, time: best.time });
         for (member, status) in &statuses {
-            member.measure(status, best_head);
+            member.measure(status, best_head, lag);
         }
         best.cloned().ok_or_else(|| self.unusable(faults))
-    }
-
-    /// Asks the endpoints that rest, because they failed lately, whether they are well again; those that asked to
-    /// be left alone are. True when there is a fresh one more.
-    pub async fn wake(&self, limit: Duration) -> bool {
-        let resting: Vec<_> = self.members.iter().filter(|member| member.may_be_woken()).collect();
-        let answers = join_all(resting.iter().map(|member| member.endpoint.status(limit))).await;
-        let best = self.members.iter().filter_map(|member| member.head()).max_by_key(|head| head.height);
-        let mut is_one_more = false;
-        for (member, answer) in resting.into_iter().zip(answers) {
-            // One that is not well rests no longer for having been asked.
-            let Ok(status) = answer else { continue };
-            if Some(status.chain_id.as_str()) == self.chain_id() {
-                member.answered();
-                member.measure(&status, best);
-                is_one_more |= member.standing() == Standing::Fresh;
-            }
-        }
-        is_one_more
     }
 
     /// The endpoint turned out to be on another chain: it is not used any more.

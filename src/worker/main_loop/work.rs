@@ -356,7 +356,11 @@ async fn look(context: &Context) -> Result<WindowStatus, QueryError> {
     let known = context.clock.head().height;
     let status = look_once(context).await?;
     let is_behind = i64::try_from(status.height).is_ok_and(|height| height < known);
-    if is_behind && context.rank_again(RANK_LIMIT).await { look_once(context).await } else { Ok(status) }
+    if is_behind && context.client().pool().look_again(RANK_LIMIT).await {
+        look_once(context).await
+    } else {
+        Ok(status)
+    }
 }
 
 /// A chain that was upgraded meanwhile speaks another version: it is found out and asked again.

@@ -124,7 +124,11 @@ impl Round {
                 // By our own clock it may be open: a node that is behind says so too.
                 _ => {
                     // An endpoint that says nothing must leave time for the others.
-                    self.context.rank_again((self.left() / 4).clamp(RESERVE.0, RESERVE.1)).await;
+                    self.context
+                        .client()
+                        .pool()
+                        .look_again((self.left() / 4).clamp(RESERVE.0, RESERVE.1))
+                        .await;
                     again(text)
                 }
             },

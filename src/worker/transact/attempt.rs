@@ -250,7 +250,7 @@ impl Transaction<'_> {
                 let when = match sequence.mismatch(expected, account.sequence) {
                     Mismatch::Advance => self.after_foreign(sequence, expected).await,
                     Mismatch::AskChain => When::AtOnce,
-                    Mismatch::NodeBehind if self.context.rank_again(self.call_limit()).await => When::AtOnce,
+                    Mismatch::NodeBehind if self.look_again().await => When::AtOnce,
                     Mismatch::NodeBehind => When::NextBlock,
                 };
                 (refusal.text, when)
@@ -269,12 +269,15 @@ impl Transaction<'_> {
                 (refusal.text, When::NextBlock)
             }
             // Only the fresh nodes were given the bytes, and one of them may be the only one that refuses them.
-            _ if refusal.code.is_some() && self.context.client().pool().wake(self.call_limit()).await => {
-                (refusal.text, When::AtOnce)
-            }
+            _ if refusal.code.is_some() && self.look_again().await => (refusal.text, When::AtOnce),
             _ => return Step::Done(Transacted::Refused(refusal)),
         };
         Step::Again { why, when }
+    }
+
+    /// Whether there is another node to be asked, on a closer look.
+    async fn look_again(&self) -> bool {
+        self.context.client().pool().look_again(self.call_limit()).await
     }
 
     /// Another program used our sequence. While its transaction waits in a mempool, it may be the answer of

@@ -208,7 +208,9 @@ struct Transaction<'a> {
 struct SequenceUsed {
     /// The account's next sequence.
     committed: u64,
-    /// Height at which it was seen.
+    /// Height of the state that said so.
+    height: u64,
+    /// No block up to this height was unknown to whoever saw it.
     seen_at: u64,
 }
 

@@ -18,6 +18,8 @@ use crate::journal::{Death, DeathError, Inclusion, JournalError, Prepared, Times
 const LOOK_UP_AFTER: i64 = 2;
 /// Blocks between two looks for a transaction of which nobody can say what became of it, doubling up to this.
 const MAX_REST: u32 = 8;
+/// Blocks that are read for one look at most.
+const FEW_BLOCKS: u64 = 10;
 
 impl Transaction<'_> {
     /// Waits until the transaction is in a block, or can never be in one. The same bytes are sent again
@@ -127,14 +129,14 @@ impl Transaction<'_> {
         };
         if refusals.iter().any(|(verdict, _)| is_taken(verdict)) {
             self.suspect_used(tx, absent_at).await;
-            return Ok(None);
+            return self.look_for_user(tx, hash).await;
         }
         let old_version = refusals.iter().find(|(verdict, _)| *verdict == Verdict::WrongEmissionsVersion);
         if let Some((verdict, check)) = old_version {
             // Such bytes are not even read as far as their sequence.
             self.suspect_used(tx, absent_at).await;
             if self.sequence_used.is_some() {
-                return Ok(None);
+                return self.look_for_user(tx, hash).await;
             }
             // The chain was upgraded meanwhile: other bytes are needed. These stay live, since an endpoint that
             // cannot be reached now may have them from an earlier broadcast. To wait for it would lose the window:
@@ -175,9 +177,34 @@ impl Transaction<'_> {
             // A node that is behind the one that answered may not have the block that used it: by our clock
             // alone it would be taken for one that has.
             let seen_at = height.max(head).max(absent_at);
-            self.sequence_used.get_or_insert(SequenceUsed { committed: account.sequence, seen_at });
+            let committed = account.sequence;
+            self.sequence_used.get_or_insert(SequenceUsed { committed, height, seen_at });
             self.context.sequence.lock().await.committed(account);
         }
+    }
+
+    /// Who has used the sequence stands in the blocks: they tell at once what an index tells a block later. In a
+    /// window of many blocks there is time for that.
+    async fn look_for_user(&self, tx: &Prepared, hash: TxHash) -> Result<Option<Step>, JournalError> {
+        let Some(SequenceUsed { committed, height, .. }) = self.sequence_used else { return Ok(None) };
+        let first = self.first_block(tx);
+        if height.saturating_sub(first) >= FEW_BLOCKS {
+            return Ok(None);
+        }
+        let client = self.context.client().within(self.call_limit());
+        match client.locate_in_blocks(hash, first..=height).await {
+            Ok(Located::Found(found)) => self.delivered(tx.hash(), tx.cost(), *found).await.map(Some),
+            Ok(Located::Absent { .. }) => self.dead(tx, Death::SequenceUsed { committed }).await.map(Some),
+            Err(error) => {
+                tracing::debug!(%error, %hash, "no node has the blocks that have used a sequence");
+                Ok(None)
+            }
+        }
+    }
+
+    /// The first block that could hold it.
+    pub(super) fn first_block(&self, tx: &Prepared) -> u64 {
+        tx.timeout_height().saturating_sub(self.intent.blocks.saturating_sub(1)).max(1)
     }
 
     /// What would be taken in the place of bytes that are refused as they are; `None` when no more than

@@ -21,10 +21,12 @@ impl Transaction<'_> {
             return self.dead(tx, Death::TimedOut { head: height }).await.map(Some);
         }
         let last = tx.timeout_height();
-        let first = last.saturating_sub(self.intent.blocks.saturating_sub(1)).max(1);
-        match client.locate_in_blocks(hash, first..=last).await {
+        match client.locate_in_blocks(hash, self.first_block(tx)..=last).await {
             Ok(Located::Found(found)) => return self.delivered(tx.hash(), tx.cost(), *found).await.map(Some),
-            Ok(Located::Absent { head }) => return self.dead(tx, Death::TimedOut { head }).await.map(Some),
+            Ok(Located::Absent { head }) if head > last => {
+                return self.dead(tx, Death::TimedOut { head }).await.map(Some);
+            }
+            Ok(Located::Absent { .. }) => {}
             Err(error) => {
                 tracing::debug!(%error, %hash, "no node has the blocks that may hold a transaction")
             }
