@@ -290,7 +290,14 @@ impl Chain {
         );
         let wallet = match (&settings.key, devnet.accounts().first()) {
             (None, Some(account)) => Wallet::from_mnemonic(&account.mnemonic).map_err(anyhow::Error::new)?,
-            _ => wallet(settings)?,
+            // Nobody else could fund it on a chain that ends with this process.
+            _ => {
+                let wallet = wallet(settings)?;
+                let address = wallet.address().to_string();
+                devnet.set_balance(&address, devnet::INITIAL_BALANCE).map_err(anyhow::Error::new)?;
+                tracing::info!(address, "the configured wallet is funded on the devnet");
+                wallet
+            }
         };
         Ok(Self {
             urls: vec![devnet.rpc_url().parse().map_err(anyhow::Error::new)?],

@@ -43,7 +43,7 @@ pub use self::{
         submit_as::{SubmitError, Submitted},
         thread::Stopped,
     },
-    options::{BlockTime, CHAIN_ID, InvalidBlockTime, InvalidOptions, Options},
+    options::{BlockTime, CHAIN_ID, INITIAL_BALANCE, InvalidBlockTime, InvalidOptions, Options},
 };
 use self::{
     app::App,

@@ -19,7 +19,7 @@ use crate::chain::gas_price::GasPrice;
 pub const CHAIN_ID: &str = "localnet";
 
 /// What each account starts with: 1,000 ALLO, in uallo.
-const INITIAL_BALANCE: u128 = 1_000 * 10_u128.pow(18);
+pub const INITIAL_BALANCE: u128 = 1_000 * 10_u128.pow(18);
 
 /// Inferers that one nonce takes; the value of the public networks.
 const MAX_TOP_INFERERS: u64 = 32;
