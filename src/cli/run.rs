@@ -140,6 +140,7 @@ impl Args {
         let (turns, heard) = watch::channel(None);
         let loading = Loading::within(manifest.runtime.load_seconds);
         let line = progress::show(&settings, progress::of_worker(heard, loading));
+        Journal::make_folder(&settings.state_dir).map_err(WorkerError::Open)?;
         let spec = model::spec(&manifest, &settings)?;
         let ended = runtime.block_on(self.work(&manifest, settings, spec, turns, stopping));
         drop(line);
@@ -178,7 +179,6 @@ impl Args {
             log_file: settings.log.file.clone(),
             worker: &identity,
         };
-        Journal::make_folder(&settings.state_dir).map_err(WorkerError::Open)?;
         let alerts = Alerts::start(places, metrics.clone()).map_err(CannotRun::from)?;
         // As long as this function, too.
         let _server = match &settings.metrics_addr {

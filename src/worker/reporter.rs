@@ -169,19 +169,18 @@ impl Reporter {
     /// How the last round ended.
     pub fn finished(&mut self, finished: &Finished) {
         let Finished { nonce, state, reason, row, .. } = finished;
-        let failed = matches!(state, RoundState::Refused | RoundState::Expired);
-        self.beat.consecutive_failures = if failed { self.beat.consecutive_failures + 1 } else { 0 };
         self.beat.last_result =
             Some(LastResult { nonce: *nonce, state: state.to_string(), reason: reason.clone() });
+        // One that an earlier life ended was counted then.
+        let Some(row) = row else { return };
+        let failed = matches!(state, RoundState::Refused | RoundState::Expired);
+        self.beat.consecutive_failures = if failed { self.beat.consecutive_failures + 1 } else { 0 };
         self.seen.failures = Some((self.beat.consecutive_failures, reason.clone().unwrap_or_default()));
         self.seen.windows.push(*state != RoundState::Expired);
         let too_many = self.seen.windows.len().saturating_sub(WINDOWS);
         self.seen.windows.drain(..too_many);
-        // One that an earlier life ended was counted then.
-        if let Some(row) = row {
-            self.metrics.round(row, finished.reason_word());
-            self.pulse.count(row);
-        }
+        self.metrics.round(row, finished.reason_word());
+        self.pulse.count(row);
     }
 
     /// What the wallet has.

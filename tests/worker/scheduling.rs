@@ -77,6 +77,20 @@ fn a_model_that_skips_has_nothing_submitted_this_time() {
 }
 
 #[test]
+fn a_window_that_an_earlier_run_ended_is_counted_once() {
+    let bench = open(ONE);
+    let refused = FaultKind::CheckCode { code: 6, codespace: "emissions".to_owned() };
+    bench.devnet.fault(Fault::new(refused).on("broadcast_tx_sync")).unwrap();
+    for _ in 0..2 {
+        let run = output(&bench, &["--once", "--wait", "1"]);
+        assert_ne!(run.status.code(), Some(0), "{}", String::from_utf8_lossy(&run.stderr));
+    }
+    let rounds = bench.rounds();
+    assert_eq!((rounds.len(), &rounds[0]["state"]), (1, &"refused".into()), "{rounds:?}");
+    assert_eq!(bench.heartbeat()["consecutive_failures"], 1);
+}
+
+#[test]
 fn a_chain_that_never_says_whether_a_window_is_open_is_no_endpoint() {
     let bench = open(ONE);
     let path = "/emissions.v10.QueryService/GetWorkerSubmissionWindowStatus";
