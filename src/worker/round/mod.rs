@@ -125,8 +125,8 @@ impl Round {
     /// # Errors
     /// When the journal cannot be written: nothing is sent that is not in it.
     pub async fn run(self) -> Result<Ended, JournalError> {
-        let (mut value, live, delivered) = match self.context.begin(self.key(), self.window).await? {
-            Begin::Fresh => (None, None, None),
+        let (mut value, live, delivered, failure) = match self.context.begin(self.key(), self.window).await? {
+            Begin::Fresh => (None, None, None, None),
             Begin::Finished(row) => {
                 let (nonce, state) = (row.nonce, row.state);
                 return Ok(Ended::Finished(Box::new(Finished {
@@ -144,12 +144,12 @@ impl Round {
                 let value = value
                     .inspect_err(|error| tracing::warn!(%error, "the model is asked again"))
                     .unwrap_or(None);
-                (value, round.live.into_iter().next(), round.delivered)
+                (value, round.live.into_iter().next(), round.delivered, round.row.reason)
             }
         };
         let answered = match delivered.and_then(|hash| hash.parse().ok()) {
             Some(hash) => self.recall(hash).await,
-            None => self.answer(&mut value, live).await?,
+            None => self.answer(&mut value, live, failure).await?,
         };
         match answered {
             Some((ending, note, obstacle)) => {
@@ -187,13 +187,15 @@ impl Round {
         }
     }
 
-    /// `None` when the worker stops.
+    /// `None` when the worker stops. `failure` is that of an attempt in an earlier life.
     async fn answer(
         &self,
         value: &mut Option<Values>,
         mut live: Option<Prepared>,
+        failure: Option<String>,
     ) -> Result<Option<Answered>, JournalError> {
-        let mut end: Answered = expired("the window was over before the model was asked".to_owned(), None);
+        let why = failure.unwrap_or_else(|| "the window was over before the model was asked".to_owned());
+        let mut end: Answered = expired(why, None);
         let mut back_off = BACK_OFF.0;
         let mut patience = 1;
         loop {
