@@ -210,22 +210,23 @@ impl Pool {
     }
 
     async fn rank(&self, limit: Duration, lag: Lag) -> Result<NodeStatus, PoolError> {
-        let is_asked = |member: &&Arc<Member>| {
-            member.standing() < Standing::Resting || (lag == Lag::Any && member.may_be_woken())
-        };
-        let mut asked: Vec<_> = self.members.iter().filter(is_asked).collect();
-        if asked.is_empty() {
-            asked = self.order();
+        let awake = self.members.iter().filter(|member| member.standing() < Standing::Resting);
+        let mut asked: Vec<_> = awake.map(|member| (member, limit)).collect();
+        if lag == Lag::Any {
+            // Who rests may be silent still, and is not waited for long.
+            let woken = self.members.iter().filter(|member| member.may_be_woken());
+            asked.extend(woken.map(|member| (member, limit.min(PATIENCE))));
         }
-        // Who rests may be silent still, and is not waited for long.
-        let limit_of = |member: &Member| if member.may_be_woken() { limit.min(PATIENCE) } else { limit };
-        let answers = join_all(asked.iter().map(|member| member.endpoint.status(limit_of(member)))).await;
+        if asked.is_empty() {
+            asked = self.order().into_iter().map(|member| (member, limit)).collect();
+        }
+        let answers = join_all(asked.iter().map(|(member, limit)| member.endpoint.status(*limit))).await;
         // In the user's order, so that the first endpoint that answers decides on the chain id.
         for status in answers.iter().flatten() {
             self.chain_id.get_or_init(|| status.chain_id.clone());
         }
         let (mut statuses, mut faults) = (Vec::new(), Vec::new());
-        for (member, answer) in asked.into_iter().zip(answers) {
+        for ((member, _), answer) in asked.into_iter().zip(answers) {
             match answer {
                 Ok(status) if Some(status.chain_id.as_str()) != self.chain_id() => {
                     self.exclude(member, &status.chain_id);
@@ -235,8 +236,8 @@ impl Pool {
                     statuses.push((member, status));
                 }
                 Err(error) => {
-                    // Who rests does not rest longer for having been asked.
-                    if member.standing() < Standing::Resting {
+                    // Who is woken in vain does not rest longer for it.
+                    if lag == Lag::Lasting || !member.may_be_woken() {
                         member.failed(&error);
                     }
                     faults.push(error);
