@@ -253,7 +253,7 @@ fn beside_a_running_worker() {
     assert_eq!(said.code, 0);
     // It still has its journal, and answers.
     bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     bench.until_a_round_is("admitted");
     assert_eq!(worker.stop(), Some(0), "{}", bench.log());

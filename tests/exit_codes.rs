@@ -34,7 +34,7 @@ fn stopped_by_force(signal: Signal) -> Option<i32> {
     let worker = bench.run(&[]);
     bench.until_ready();
     bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     worker.signal(signal);
     bench.until("the stop", |bench| bench.log().contains("a second signal stops at once").then_some(()));
     worker.signal(signal);

@@ -142,7 +142,7 @@ impl Siege {
 
     /// The window is answered, and the worker is as well as before.
     pub fn outlive(self) {
-        self.bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+        self.bench.until_sent();
         self.bench.devnet.mine(1).unwrap();
         self.bench.until_a_round_is("admitted");
         assert_eq!(self.status()["live"], true);

@@ -190,6 +190,11 @@ impl Bench {
         }
     }
 
+    /// Waits until a transaction is in the mempool.
+    pub fn until_sent(&self) {
+        self.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    }
+
     /// Waits until the worker says that it is ready.
     pub fn until_ready(&self) {
         self.until("ready", |bench| (bench.heartbeat()["ready"] == true).then_some(()));

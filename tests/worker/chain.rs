@@ -14,7 +14,7 @@ const ONE: &str = "def predict(nonce):\n    return nonce / 8\n";
 /// The next window is answered once.
 fn answers_the_next(bench: &Bench) {
     let nonce = bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     bench.until("an answer", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
     assert_eq!(bench.inferences(nonce), 1);
@@ -69,7 +69,7 @@ fn a_transaction_does_not_wait_for_one_that_was_never_taken() {
     let next = bench.mine_to_opening();
     signed(next);
     bench.devnet.clear_faults();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     bench.until("an answer", |bench| bench.round(next).filter(|round| round["state"] == "admitted"));
     assert_eq!((bench.inferences(never), bench.inferences(next), bench.paid().len()), (0, 1, 2));
@@ -118,7 +118,7 @@ fn a_chain_that_halts_within_windows_and_blocks_of_another_pace() {
     bench.until_a_round_is("admitted");
     bench.devnet.set_block_time(BlockTime::Manual).unwrap();
     let taken = bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     std::thread::sleep(HALT);
     assert_eq!((bench.probe("live"), bench.mempool()), (Some(0), 1), "the same bytes again, and no others");
     bench.devnet.mine(1).unwrap();
@@ -129,7 +129,7 @@ fn a_chain_that_halts_within_windows_and_blocks_of_another_pace() {
     std::thread::sleep(HALT);
     assert_eq!(bench.mempool(), 0);
     bench.devnet.clear_faults();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     bench.until("an answer", |bench| bench.round(refused).filter(|round| round["state"] == "admitted"));
     assert_eq!((bench.inferences(taken), bench.inferences(refused)), (1, 1));
@@ -206,7 +206,7 @@ fn bytes_that_an_unreachable_node_may_have_are_outlived_by_such_with_the_same_se
     bench.devnet.fault(Fault::new(FaultKind::DropRequest).on("broadcast_tx_sync")).unwrap();
     second.fault(Fault::new(FaultKind::DropReply).on("broadcast_tx_sync")).unwrap();
     let nonce = bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     second.close().unwrap();
     bench.devnet.upgrade(EmissionsVersion::V10).unwrap();
     bench.devnet.clear_faults();
@@ -240,7 +240,7 @@ fn a_window_that_came_and_went_while_the_worker_stood_still_is_in_the_journal() 
     bench.devnet.set_topic_active(1, true).unwrap();
     let open = bench.mine_to_opening();
     worker.signal(Signal::SIGCONT);
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     bench.until("an answer", |bench| bench.round(open).filter(|round| round["state"] == "admitted"));
     let round = bench.until("the missed one", |bench| bench.round(missed));
@@ -257,7 +257,7 @@ fn an_answer_that_is_not_known_is_counted_once() {
     bench.until_ready();
     bench.devnet.fault(Fault::new(FaultKind::Error).on("broadcast_tx_sync").times(1)).unwrap();
     let nonce = bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     bench.until("an end", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
     bench.until("a turn", |bench| (bench.heartbeat()["unknown_answers"] == 1).then_some(()));

@@ -11,7 +11,7 @@ fn killed_in_flight(bench: &Bench) -> i64 {
     let worker = bench.run(&[]);
     bench.until_ready();
     let nonce = bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     worker.kill();
     nonce
 }
@@ -58,7 +58,7 @@ fn before_the_prediction_the_window_is_still_answered() {
     bench.until("a round", |bench| bench.round(nonce));
     worker.kill();
     let worker = bench.run(&[]);
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     assert_answered_once(&bench, nonce);
     worker.stop();

@@ -24,7 +24,7 @@ fn a_disk_that_is_full_for_a_while() {
     assert_eq!(bench.mempool(), 0, "nothing leaves that is not in the journal");
 
     worker.set_disk_full(false);
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     bench.until_a_round_is("admitted");
     assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
@@ -37,7 +37,7 @@ fn a_disk_that_fills_up_while_a_transaction_is_on_its_way() {
     let worker = bench.run(&[]);
     bench.until_ready();
     let nonce = bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     worker.set_disk_full(true);
     bench.devnet.mine(1).unwrap();
     bench.until_why("the journal cannot be written");
@@ -55,7 +55,7 @@ fn a_disk_that_is_full_at_the_start_is_waited_for() {
     assert_eq!((bench.probe("live"), bench.probe("ready")), (Some(0), Some(1)));
     let nonce = bench.mine_to_opening();
     worker.set_disk_full(false);
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     bench.until_a_round_is("admitted");
     assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));

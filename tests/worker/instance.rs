@@ -24,7 +24,7 @@ fn a_second_machine_stands_by_and_takes_over() {
     second.until_ready();
     // Both see it open; the chain takes one, and nothing is paid for the other.
     let nonce = first.mine_to_opening();
-    first.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    first.until_sent();
     let standing_by = first.until("one that stands by", |bench| {
         bench.devnet.mine(1).unwrap();
         [&first, &second].into_iter().find(|bench| bench.heartbeat()["phase"] == "standby")
@@ -38,7 +38,7 @@ fn a_second_machine_stands_by_and_takes_over() {
     first.devnet.mine(11).unwrap();
     standing_by.until("taking over", |bench| (bench.heartbeat()["phase"] != "standby").then_some(()));
     let nonce = first.mine_to_opening();
-    first.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    first.until_sent();
     first.devnet.mine(1).unwrap();
     standing_by.until("an answer", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
     assert_eq!((first.inferences(unanswered), first.inferences(nonce), first.paid().len()), (0, 1, 2));

@@ -57,7 +57,7 @@ fn a_scrape_tells_what_the_worker_did() {
     });
     bench.until_ready();
     let nonce = bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     let text = bench.until("the round and the balance", |_| {
         let text = scrape(&address);

@@ -22,7 +22,7 @@ fn a_wallet_that_runs_dry_says_how_much_is_missing_between_windows_too() {
     bench.until("a try", |bench| (bench.heartbeat()["phase"] == "blocked").then_some(()));
     bench.devnet.set_balance(&bench.address(), 1_000_000_000_000).unwrap();
     bench.devnet.mine(1).unwrap();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     bench.until_a_round_is("admitted");
     assert_eq!(bench.inferences(nonce), 1);
@@ -37,7 +37,7 @@ fn the_days_limit_is_hard_and_ends_with_the_day() {
     let worker = bench.run(&[]);
     bench.until_ready();
     bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     bench.until_a_round_is("admitted");
     let second = bench.mine_to_opening();
@@ -49,7 +49,7 @@ fn the_days_limit_is_hard_and_ends_with_the_day() {
     let journal = bench.journal();
     journal.execute("UPDATE spend SET day = '2001-01-01'", []).unwrap();
     bench.devnet.mine(1).unwrap();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     bench.until("an answer", |bench| (bench.inferences(second) == 1).then_some(()));
     assert_eq!(worker.stop(), Some(0));
@@ -62,7 +62,7 @@ fn a_price_that_jumps_is_paid_up_to_the_limit() {
     bench.until_ready();
     let nonce = bench.mine_to_opening();
     // The price was asked for before the window opened: CheckTx names the new one.
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     bench.until_a_round_is("admitted");
     bench.devnet.set_gas_price("100".parse().unwrap()).unwrap();
@@ -71,7 +71,7 @@ fn a_price_that_jumps_is_paid_up_to_the_limit() {
     assert!(why.contains("more than the 1000000"), "{why}");
     bench.devnet.set_gas_price("5".parse().unwrap()).unwrap();
     bench.devnet.mine(1).unwrap();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     bench.until("an answer", |bench| (bench.inferences(dear) == 1).then_some(()));
     assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 2));
@@ -128,14 +128,14 @@ fn what_runs_out_of_gas_in_a_block_is_sent_again_with_more() {
     let worker = bench.run(&[]);
     bench.until_ready();
     bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     bench.until_a_round_is("admitted");
     // By what is known the next one needs less than it does.
     bench.journal().execute("UPDATE transactions SET gas_used = gas_used * 8 / 10", []).unwrap();
     let nonce = bench.mine_to_opening();
     for _ in 0..2 {
-        bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+        bench.until_sent();
         bench.devnet.mine(1).unwrap();
     }
     let round =

@@ -37,7 +37,7 @@ fn two_runs_at_a_time_do_no_harm() {
         (heartbeat["pid"] == first.pid().as_raw() && heartbeat["ready"] == true).then_some(())
     });
     let nonce = bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     assert_eq!(first.exit().code(), Some(0), "{}", bench.log());
     assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
@@ -47,7 +47,7 @@ fn two_runs_at_a_time_do_no_harm() {
 fn a_window_that_is_answered_is_answered_once_however_often_cron_asks() {
     let bench = open(ONE);
     let worker = bench.run(&["--once", "--wait", "0"]);
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     assert_eq!(worker.exit().code(), Some(0), "{}", bench.log());
     for arguments in [&["--once"][..], &["--once", "--dry-run"], &["--windows", "1"]] {

@@ -45,7 +45,7 @@ fn no_line_of_any_level_and_no_command_shows_one() {
     let worker = bench.run(&[]);
     bench.until_ready();
     bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     bench.until_a_round_is("admitted");
     for arguments in [

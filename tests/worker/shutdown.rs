@@ -209,7 +209,7 @@ fn broadcasting(bench: &Bench, kind: FaultKind) -> (Worker, Option<i64>) {
 fn in_mempool(bench: &Bench) -> (Worker, i64) {
     let worker = ready(bench);
     let nonce = bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     (worker, nonce)
 }
 

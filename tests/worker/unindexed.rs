@@ -29,7 +29,7 @@ fn rounds_end_by_the_blocks_the_account_and_the_inferences() {
     bench.until_ready();
 
     let nonce = bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     let height = bench.devnet.mine(1).unwrap();
     let round = end_of(&bench, nonce);
     let paid = bench.devnet.payments(&bench.address()).unwrap().pop().unwrap();
@@ -49,7 +49,7 @@ fn rounds_end_by_the_blocks_the_account_and_the_inferences() {
     silent(&bench);
     bench.devnet.fault(Fault::new(FaultKind::Error).on("block")).unwrap();
     let nonce = bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     let round = end_of(&bench, nonce);
     assert_eq!((&round["state"], &round["height"]), (&"admitted".into(), &Value::Null), "{round}");
@@ -71,7 +71,7 @@ fn where_nothing_is_told_at_all_the_next_window_is_answered_all_the_same() {
     bench.until_ready();
     for _ in 0..10 {
         let nonce = bench.mine_to_opening();
-        bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+        bench.until_sent();
         bench.devnet.mine(1).unwrap();
         assert_eq!(bench.inferences(nonce), 1);
     }

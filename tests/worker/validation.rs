@@ -75,7 +75,7 @@ fn every_verdict_is_in_the_journal_and_in_the_log_with_its_limits() {
         assert_eq!(judged, *wanted, "{value}: {}", bench.log());
         let is_rejected = wanted[0] == "rejected";
         if !is_rejected {
-            bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+            bench.until_sent();
         }
         let round = ended(&bench, nonce);
         assert_eq!(round["state"], if is_rejected { "expired" } else { "admitted" }, "{round}");
@@ -102,7 +102,7 @@ fn a_rejected_value_is_asked_for_again_in_the_same_window() {
     let worker = bench.run(&[]);
     bench.until_ready();
     let nonce = bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     let round = ended(&bench, nonce);
     assert_eq!(
         (&round["state"], &round["value"], &round["attempts"], &round["verdict"]),
@@ -121,7 +121,7 @@ fn repeats_are_counted_from_life_to_life() {
         let (nonce, judged) = judged(&bench);
         assert_eq!(judged[0], verdict, "{}", bench.log());
         if state == "admitted" {
-            bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+            bench.until_sent();
         }
         let round = ended(&bench, nonce);
         assert_eq!(round["state"], state, "{round}");
@@ -142,7 +142,7 @@ fn what_is_far_from_three_other_inferers_is_rejected_unless_nobody_can_say_what_
         bench.until_ready();
         let (nonce, verdict) = judged(&bench);
         assert_eq!(verdict, json!(["accepted", []]), "{}", bench.log());
-        bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+        bench.until_sent();
         assert_eq!(ended(&bench, nonce)["state"], "admitted");
         assert_eq!(worker.stop(), Some(0));
 
@@ -171,7 +171,7 @@ fn a_look_up_that_fails_or_hangs_holds_no_prediction_back() {
         bench.until_ready();
         let (nonce, verdict) = judged(&bench);
         assert_eq!(verdict, json!(["accepted", []]));
-        bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+        bench.until_sent();
         assert_eq!(ended(&bench, nonce)["state"], "admitted");
         assert_eq!(worker.stop(), Some(0));
     }
@@ -190,7 +190,7 @@ fn each_of_several_outputs_is_compared_with_its_own_kind() {
     let (nonce, verdict) = judged(&bench);
     // `down` alone is beyond; 0.5 is within three deviations of 10 from 20.
     assert_eq!(verdict, json!(["warned", ["validation.warn_below"]]), "{}", bench.log());
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     assert_eq!(ended(&bench, nonce)["state"], "admitted");
     assert_eq!(worker.stop(), Some(0));
 

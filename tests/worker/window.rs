@@ -164,7 +164,7 @@ fn a_foreign_transaction_takes_our_sequence() {
     let sequence = 1;
     bench.devnet.set_sequence(&bench.address(), sequence).unwrap();
     let nonce = bench.mine_to_opening();
-    bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+    bench.until_sent();
     bench.devnet.mine(1).unwrap();
     bench.until_a_round_is("admitted");
     assert_eq!(bench.inferences(nonce), 1);

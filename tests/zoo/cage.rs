@@ -180,7 +180,7 @@ impl Cage {
 
     /// The transaction that is on its way is admitted, with this value.
     pub fn admits(&self, nonce: i64, value: &str) {
-        self.bench.until("a transaction", |bench| (bench.mempool() > 0).then_some(()));
+        self.bench.until_sent();
         self.bench.devnet.mine(1).unwrap();
         let round = self.bench.until("the end of the round", |bench| {
             bench.round(nonce).filter(|round| !round["finished_at"].is_null())
