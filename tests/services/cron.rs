@@ -6,7 +6,8 @@ use crate::engine::Engine;
 use crate::machine::Machine;
 use crate::until;
 
-const ONE: &str = "def predict(nonce):\n    return nonce / 8\n";
+/// Slow enough that a run is still there when the second one of the same minute starts.
+const SLOW: &str = "import time\n\ndef predict(nonce):\n    time.sleep(2)\n    return nonce / 8\n";
 const HOSTILE: &str = "it's 100%n \"my\" $HOME ${x} #1; model";
 
 #[test]
@@ -14,7 +15,7 @@ const HOSTILE: &str = "it's 100%n \"my\" $HOME ${x} #1; model";
 fn two_runs_at_once_answer_a_window_once() {
     let Some(engine) = Engine::get() else { return };
     let machine = Machine::start(engine, "exec cron -f");
-    let bundle = machine.bundle(HOSTILE, ONE, "", 0);
+    let bundle = machine.bundle(HOSTILE, SLOW, "", 0);
     let output = machine.bootstrap("render cron -o /world/cron", &bundle);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     machine.must(
@@ -32,17 +33,15 @@ fn two_runs_at_once_answer_a_window_once() {
     std::fs::write(machine.file("lines"), format!("{}\n{lines}", head.join("\n"))).unwrap();
     machine.must("install -m 644 /world/lines /etc/cron.d/bootstrap-test");
 
-    let mut answered = 0;
-    let log = "cat /var/lib/bootstrap/test/log/$(date +%Y%m%d).log";
-    until("two answers", || {
-        answered = machine.submissions();
-        (answered >= 2).then_some(())
+    let log = "cat /var/lib/bootstrap/test/log/20*.log";
+    until("two answers, and a run that met another one", || {
+        let met = machine.submissions() >= 2 && machine.must(log).contains("in use");
+        met.then_some(())
     });
     machine.must("rm /etc/cron.d/bootstrap-test");
     until("no run", || {
         (!machine.exec("ls /proc/[0-9]*/exe -l | grep -q bootstrap").status.success()).then_some(())
     });
-    assert!(machine.must(log).contains("in use"), "no run met another one");
     machine.must("test ! -e /var/lib/bootstrap/test/log/old.log");
     // No mail while all is well.
     let variables: String = head.iter().skip(1).map(|line| format!("{}\n", exported(line))).collect();
