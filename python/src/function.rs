@@ -55,15 +55,28 @@ impl Function {
     ) -> PyResult<Bound<'py, PyAny>> {
         // An earlier call may have left it.
         std::env::set_current_dir(&self.load.workdir)?;
-        let context = Bound::new(py, RunContext::new(nonce, context, &self.load))?.into_any();
-        let given = self.arguments.iter().map(|argument| match argument {
-            Argument::Nonce => Ok(nonce.into_pyobject(py)?.into_any()),
-            Argument::Context => Ok(context.clone()),
-        });
-        let given = PyTuple::new(py, given.collect::<PyResult<Vec<_>>>()?)?;
-        let result = self.callable.bind(py).call1(given)?;
-        if is_awaitable(&result) { event_loop.run(&result) } else { Ok(result) }
+        let context = Bound::new(py, RunContext::new(nonce, context, &self.load))?;
+        call(self.callable.bind(py), &self.arguments, event_loop, nonce, context.as_any())
     }
+}
+
+/// Calls what can be called with the arguments that it takes, and waits for the result when that can
+/// be awaited.
+pub fn call<'py>(
+    callable: &Bound<'py, PyAny>,
+    arguments: &[Argument],
+    event_loop: &mut EventLoop,
+    nonce: i64,
+    context: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = callable.py();
+    let given = arguments.iter().map(|argument| match argument {
+        Argument::Nonce => Ok(nonce.into_pyobject(py)?.into_any()),
+        Argument::Context => Ok(context.clone()),
+    });
+    let given = PyTuple::new(py, given.collect::<PyResult<Vec<_>>>()?)?;
+    let result = callable.call1(given)?;
+    if is_awaitable(&result) { event_loop.run(&result) } else { Ok(result) }
 }
 
 fn find<'py>(py: Python<'py>, load: &Load) -> PyResult<Bound<'py, PyAny>> {

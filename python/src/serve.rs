@@ -89,15 +89,7 @@ fn predict(
     };
     match value::prediction(&result) {
         Ok(prediction) => FromHost::Done { id, prediction },
-        Err(refused) => FromHost::Failed {
-            id,
-            fault: Fault::BadValue {
-                class: refused.class,
-                shape: refused.shape,
-                problem: refused.problem,
-                fix: refused.fix,
-            },
-        },
+        Err(bad) => FromHost::Failed { id, fault: Fault::BadValue(bad) },
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use bootstrap_frames::{Prediction, cut};
+use bootstrap_frames::{BadValue, Prediction, cut};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyMapping, PyString, PyTuple};
 
@@ -20,23 +20,10 @@ const MAX_LABELS: usize = 1024;
 /// Longest label, in bytes.
 const MAX_LABEL: usize = 1024;
 
-/// Why a result is no prediction.
-#[derive(Debug)]
-pub struct Refused {
-    /// Name of its class.
-    pub class: String,
-    /// Its shape or length, where it has one.
-    pub shape: Option<String>,
-    /// What is wrong.
-    pub problem: String,
-    /// What to write instead.
-    pub fix: String,
-}
-
 const ONE_NUMBER: &str = "return one number (int, float, Decimal, or its text), or for a topic with several outputs a mapping of label to number";
 
 /// One number, or a mapping of labels to numbers.
-pub fn prediction(result: &Bound<'_, PyAny>) -> Result<Prediction, Refused> {
+pub fn prediction(result: &Bound<'_, PyAny>) -> Result<Prediction, BadValue> {
     if let Ok(labelled) = result.cast::<PyDict>() {
         return many(result, labelled.as_any());
     }
@@ -49,7 +36,7 @@ pub fn prediction(result: &Bound<'_, PyAny>) -> Result<Prediction, Refused> {
     }
 }
 
-fn many(result: &Bound<'_, PyAny>, labelled: &Bound<'_, PyAny>) -> Result<Prediction, Refused> {
+fn many(result: &Bound<'_, PyAny>, labelled: &Bound<'_, PyAny>) -> Result<Prediction, BadValue> {
     let unreadable = |error: PyErr| {
         let problem = format!("its items cannot be read: {error}");
         refuse(result, problem, "return a plain dict of label to number")
@@ -78,7 +65,7 @@ fn many(result: &Bound<'_, PyAny>, labelled: &Bound<'_, PyAny>) -> Result<Predic
         if values.iter().any(|(known, _)| *known == label) {
             return Err(refuse(result, format!("label {label:?} occurs twice"), "name each output once"));
         }
-        let number = one(&value).map_err(|refused| Refused {
+        let number = one(&value).map_err(|refused| BadValue {
             problem: format!("label {label:?}: {}", refused.problem),
             ..refused
         })?;
@@ -88,7 +75,7 @@ fn many(result: &Bound<'_, PyAny>, labelled: &Bound<'_, PyAny>) -> Result<Predic
 }
 
 /// One number as text.
-fn one(value: &Bound<'_, PyAny>) -> Result<String, Refused> {
+fn one(value: &Bound<'_, PyAny>) -> Result<String, BadValue> {
     if is_scalar(value) {
         return scalar(value, value);
     }
@@ -140,7 +127,7 @@ fn is_scalar(value: &Bound<'_, PyAny>) -> bool {
 }
 
 /// The text of a scalar `number`; `value` is what the user returned.
-fn scalar(value: &Bound<'_, PyAny>, number: &Bound<'_, PyAny>) -> Result<String, Refused> {
+fn scalar(value: &Bound<'_, PyAny>, number: &Bound<'_, PyAny>) -> Result<String, BadValue> {
     let py = value.py();
     let unreadable = |error: PyErr| refuse(value, format!("its value cannot be read: {error}"), ONE_NUMBER);
     if number.is_instance_of::<PyBool>() {
@@ -228,7 +215,7 @@ fn is_decimal_text(text: &str) -> bool {
 }
 
 /// The refusal of a type that is not listed.
-fn unlisted(value: &Bound<'_, PyAny>) -> Refused {
+fn unlisted(value: &Bound<'_, PyAny>) -> BadValue {
     let (problem, fix) = match &*class(value) {
         "NoneType" => ("the function returned nothing", "end it with `return`, or raise Skip(\"why\")"),
         "list" | "tuple" => ("a sequence is no number", "return one element of it, for example result[-1]"),
@@ -240,8 +227,8 @@ fn unlisted(value: &Bound<'_, PyAny>) -> Refused {
     refuse(value, problem, fix)
 }
 
-fn refuse(value: &Bound<'_, PyAny>, problem: impl Into<String>, fix: impl Into<String>) -> Refused {
-    Refused { class: class(value), shape: shape(value), problem: problem.into(), fix: fix.into() }
+fn refuse(value: &Bound<'_, PyAny>, problem: impl Into<String>, fix: impl Into<String>) -> BadValue {
+    BadValue { class: class(value), shape: shape(value), problem: problem.into(), fix: fix.into() }
 }
 
 /// `float`, `numpy.float32`.

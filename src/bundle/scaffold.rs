@@ -58,6 +58,7 @@ const COMMON: &[File] = &[
     ("requirements-dev.txt", include_str!("scaffold/common/requirements-dev.txt")),
     ("src/__init__.py", ""),
     ("src/my_model/__init__.py", ""),
+    ("tests/test_contract.py", include_str!("scaffold/common/tests/test_contract.py")),
 ];
 
 impl Template {

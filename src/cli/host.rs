@@ -1,11 +1,18 @@
 //! `bootstrap host PLAN`: the model process. The worker starts it; it is no command for people.
+//! `bootstrap host --module` writes the module that the process gives to Python, for tests of bundles.
+
+use std::io::Write;
 
 use super::{Exit, Outcome, Report};
 use crate::model::host;
 
-/// Becomes the bundle's interpreter.
-pub fn run(plan: &str) -> Outcome {
-    match host::run(plan).map_err(|error| Report::new(Exit::Internal, error))? {
+/// Becomes the bundle's interpreter, or writes the module for it to stdout.
+pub fn run(argument: &str) -> Outcome {
+    if argument == "--module" {
+        let written = std::io::stdout().write_all(host::CDYLIB);
+        return written.map(|()| Exit::Done).map_err(|error| Report::new(Exit::Internal, error));
+    }
+    match host::run(argument).map_err(|error| Report::new(Exit::Internal, error))? {
         0 => Ok(Exit::Done),
         _ => Ok(Exit::No),
     }

@@ -24,8 +24,8 @@ use super::footprint::release_program;
 use super::keeper::fork_under_keeper;
 use super::sandbox::{Sandbox, prefer_as_victim};
 
-/// Our module for Python.
-static CDYLIB: &[u8] = include_bytes!(env!("PYTHON_CDYLIB"));
+/// Our module for Python: a shared library for the stable ABI of CPython 3.9.
+pub static CDYLIB: &[u8] = include_bytes!(env!("PYTHON_CDYLIB"));
 
 /// Its name, and what Python does with it.
 const MODULE: &std::ffi::CStr = c"bootstrap_host";

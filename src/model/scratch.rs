@@ -15,9 +15,8 @@ const ATTEMPTS: usize = 8;
 
 /// Our module's names for the processes that a model starts. The module itself exists in the memory
 /// of the model process only, and forks share it; a spawned child imports the bundle afresh, which
-/// needs the names but not what speaks with the worker. Exceptions and annotations are all that a
-/// child can use of them.
-const MODULE: &str = include_str!("../../python/child/bootstrap_host.py");
+/// needs the names but not what speaks with the worker. They are those of the package that tests import.
+const MODULE: &str = include_str!("../../python/bootstrap_host/__init__.py");
 
 /// A scratch folder, removed when this is dropped. A lock on the folder itself says that it is in
 /// use: the kernel takes it off with the worker, however that ends.

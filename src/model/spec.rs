@@ -229,13 +229,7 @@ impl From<Fault> for Failure {
                 let message = if message.is_empty() { class } else { format!("{class}: {message}") };
                 Self::new(FailureKind::Exception, message).with_traceback(traceback)
             }
-            Fault::BadValue { class, shape, problem, fix } => {
-                let shape = shape.map(|shape| format!(" of shape {shape}")).unwrap_or_default();
-                Self::new(
-                    FailureKind::BadValue,
-                    format!("the model returned {class}{shape}: {problem}; {fix}"),
-                )
-            }
+            Fault::BadValue(bad) => Self::new(FailureKind::BadValue, bad.to_string()),
         }
     }
 }

@@ -9,7 +9,7 @@ mod messages;
 mod text;
 
 pub use codec::{Decoder, FrameError, MAX_FRAME, encode};
-pub use messages::{Confinement, Context, Fault, FromHost, Load, Prediction, ToHost};
+pub use messages::{BadValue, Confinement, Context, Fault, FromHost, Load, Prediction, ToHost};
 pub use text::cut;
 
 /// Number of this set of messages. The interpreter names it in its first frame; the

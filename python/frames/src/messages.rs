@@ -1,5 +1,7 @@
 //! What the two sides say to each other.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// From the model process to the worker.
@@ -159,17 +161,32 @@ pub enum Fault {
         traceback: Option<String>,
     },
     /// The function returned something that is no prediction.
-    BadValue {
-        /// Name of the class of what it returned.
-        #[serde(rename = "type")]
-        class: String,
-        /// Its shape or length, where it has one.
-        shape: Option<String>,
-        /// What is wrong with it.
-        problem: String,
-        /// What to write instead.
-        fix: String,
-    },
+    BadValue(BadValue),
+}
+
+/// Why what a function returned is no prediction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BadValue {
+    /// Name of its class.
+    #[serde(rename = "type")]
+    pub class: String,
+    /// Its shape or length, where it has one.
+    pub shape: Option<String>,
+    /// What is wrong with it.
+    pub problem: String,
+    /// What to write instead.
+    pub fix: String,
+}
+
+impl fmt::Display for BadValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { class, shape, problem, fix } = self;
+        write!(f, "the model returned {class}")?;
+        if let Some(shape) = shape {
+            write!(f, " of shape {shape}")?;
+        }
+        write!(f, ": {problem}; {fix}")
+    }
 }
 
 #[cfg(test)]
@@ -205,12 +222,12 @@ mod tests {
             FromHost::Failed { id: 9, fault: raised },
             FromHost::Failed {
                 id: 10,
-                fault: Fault::BadValue {
+                fault: Fault::BadValue(BadValue {
                     class: "list".into(),
                     shape: Some("(3,)".into()),
                     problem: "a list is no number".into(),
                     fix: "return one number".into(),
-                },
+                }),
             },
             FromHost::Skipped { id: 11, why: "market closed".into() },
             FromHost::Pong,
