@@ -3,10 +3,14 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use bootstrap::bundle::yaml;
+use serde_json::{Value, json};
 use support::BOOTSTRAP;
 use tempfile::TempDir;
 
@@ -132,4 +136,195 @@ fn what_cannot_be_deployed_is_named() {
     let output = deployed.render(&["systemd"]);
     assert_eq!(output.status.code(), Some(78));
     assert!(text(&output.stderr).contains("cannot stand in a service file"), "{}", text(&output.stderr));
+}
+
+/// A YAML document without its places.
+fn document(text: &str) -> Value {
+    fn json(node: &yaml::Node) -> Value {
+        match &node.value {
+            yaml::Value::Scalar { text, style: yaml::Style::Plain } => {
+                serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str()))
+            }
+            yaml::Value::Scalar { text, .. } => Value::from(text.as_str()),
+            yaml::Value::Sequence(nodes) => nodes.iter().map(json).collect(),
+            yaml::Value::Mapping(entries) => {
+                entries.iter().map(|(key, node)| (key.text.clone(), json(node))).collect()
+            }
+        }
+    }
+    let (node, problems) = yaml::read("rendered", text.as_bytes()).unwrap();
+    assert!(problems.is_empty(), "{problems:?}");
+    json(&node)
+}
+
+/// The objects of Kubernetes, by their kinds.
+fn objects(text: &str) -> BTreeMap<String, Value> {
+    let documents = text.split("\n---\n").skip(1).map(document);
+    documents.map(|object| (object["kind"].as_str().unwrap().to_owned(), object)).collect()
+}
+
+fn printed(deployed: &Deployed, kind: &str, settings: &[(&str, &str)]) -> String {
+    let output = deployed.render_with(&[kind], settings);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    text(&output.stdout).to_owned()
+}
+
+/// A rendered text without what differs from run to run.
+fn stable(deployed: &Deployed, rendered: &str) -> String {
+    let folder = deployed.bundle.parent().unwrap().canonicalize().unwrap();
+    let checksum =
+        rendered.split_once("checksum/bundle: ").map_or("", |(_, rest)| rest.lines().next().unwrap());
+    let text = rendered.replace(folder.to_str().unwrap(), "FOLDER");
+    if checksum.is_empty() { text } else { text.replace(checksum, "CHECKSUM") }
+}
+
+/// What a worker of a real bundle has.
+const MANIFEST: &str =
+    "runtime: {memory_mb: 500, cpu_cores: 1.5, load_seconds: 120, writable: [cache, /dev/shm]}\n";
+const SETTINGS: [(&str, &str); 5] = [
+    ("ALLORA_MNEMONIC_FILE", "/keys/mnemonic"),
+    ("ALLORA_NETWORK", "testnet"),
+    ("ALLORA_METRICS_ADDR", "127.0.0.1:9090"),
+    ("ALLORA_LOG_FILE", "/var/log/model/worker.log"),
+    ("BUNDLE_ID", "100% \"mine\" $HOME"),
+];
+
+#[test]
+fn objects_of_kubernetes() {
+    let deployed = Deployed::new("model", MANIFEST);
+    insta::assert_snapshot!(stable(&deployed, &printed(&deployed, "kubernetes", &SETTINGS)));
+}
+
+#[test]
+fn a_service_of_compose() {
+    let deployed = Deployed::new("model", MANIFEST);
+    let folder = deployed.bundle.parent().unwrap().canonicalize().unwrap();
+    let metrics = folder.join("node exporter/worker.prom");
+    let settings = SETTINGS
+        .into_iter()
+        .chain([("ALLORA_METRICS_FILE", metrics.to_str().unwrap()), ("ALLORA_STATE_DIR", "/srv/state")]);
+    insta::assert_snapshot!(stable(&deployed, &printed(&deployed, "compose", &settings.collect::<Vec<_>>())));
+}
+
+#[test]
+fn no_value_breaks_out_of_yaml() {
+    let evil = "x\"}]\\n---\\nkind: Pod # {{name}} $(HOME) 'y' &a *a !!b";
+    let manifest = "runtime: {writable: [\"c\\\"a: }{$X\"]}\n";
+    let settings = [
+        ("ALLORA_PRIVATE_KEY_FILE", "/keys/it's \"mine\" ${x}"),
+        ("ALLORA_NETWORK", "https://node.example,http://10.1.2.3:26657,http://[2001:db8::7]:26657"),
+        ("BUNDLE_ID", evil),
+    ];
+    let deployed = Deployed::new(HOSTILE, manifest);
+    let objects = objects(&printed(&deployed, "kubernetes", &settings));
+    let kinds: Vec<_> = objects.keys().map(String::as_str).collect();
+    assert_eq!(kinds, ["Deployment", "NetworkPolicy", "PersistentVolumeClaim", "PodDisruptionBudget"]);
+    let container = &objects["Deployment"]["spec"]["template"]["spec"]["containers"][0];
+    let of = |list: &str, name: &str| {
+        let found = container[list].as_array().unwrap().iter().find(|item| item["name"] == name);
+        found.unwrap().clone()
+    };
+    assert_eq!(of("env", "BUNDLE_ID")["value"], evil.replace('$', "$$"));
+    assert_eq!(of("env", "ALLORA_PRIVATE_KEY_FILE")["value"], "/run/secrets/key");
+    assert_eq!(of("volumeMounts", "empty-1")["mountPath"], "/workspace/bundle/c\"a: }{$X");
+
+    // A name stands for any address, an address for itself.
+    let tcp = |port: u16| json!([{"protocol": "TCP", "port": port}]);
+    let to = |cidr: &str| json!([{"ipBlock": {"cidr": cidr}}]);
+    let egress = objects["NetworkPolicy"]["spec"]["egress"].as_array().unwrap();
+    assert_eq!(
+        egress[1..],
+        [
+            json!({"ports": tcp(443)}),
+            json!({"to": to("10.1.2.3/32"), "ports": tcp(26657)}),
+            json!({"to": to("2001:db8::7/128"), "ports": tcp(26657)}),
+        ]
+    );
+    assert_eq!(objects["NetworkPolicy"]["spec"]["ingress"], json!([]));
+
+    let compose = document(&printed(&deployed, "compose", &settings));
+    let service = &compose["services"]["test"];
+    assert_eq!(service["environment"]["BUNDLE_ID"], evil.replace('$', "$$"));
+    assert_eq!(compose["secrets"]["key"]["file"], settings[0].1.replace('$', "$$"));
+}
+
+#[test]
+fn a_bundle_that_changed_rolls_and_another_place_does_not() {
+    let checksum = |deployed: &Deployed| {
+        let objects = objects(&printed(deployed, "kubernetes", &[]));
+        let metadata = objects["Deployment"]["spec"]["template"]["metadata"].clone();
+        metadata["annotations"]["checksum/bundle"].as_str().unwrap().to_owned()
+    };
+    let [first, second] = ["one", "two"].map(|name| Deployed::new(name, ""));
+    assert_eq!(checksum(&first), checksum(&second));
+    fs::write(second.bundle.join("model.py"), "def predict(nonce):\n    return 2\n").unwrap();
+    assert_ne!(checksum(&first), checksum(&second));
+}
+
+#[test]
+fn files_that_settings_name_can_be_written_under_systemd() {
+    let deployed = Deployed::new("model", "");
+    let settings = [("ALLORA_METRICS_FILE", "metrics/worker.prom"), ("ALLORA_LOG_FILE", "/logs/worker.log")];
+    let unit = printed(&deployed, "systemd", &settings);
+    let here = std::env::current_dir().unwrap().join("metrics");
+    assert!(unit.contains(&format!("ALLORA_METRICS_FILE={}/worker.prom\"", here.display())), "{unit}");
+    // A user's manager closes nothing.
+    if unit.contains("ProtectSystem=strict") {
+        for folder in [here.to_str().unwrap(), "/logs"] {
+            assert!(unit.contains(&format!("ReadWritePaths=-'{folder}'\n")), "{unit}");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_the_container_cannot_read_is_refused() {
+    let deployed = Deployed::new("model", "");
+    let key = deployed.bundle.with_file_name("key");
+    fs::write(&key, "00").unwrap();
+    let compose = |mode| {
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+        deployed.render_with(&["compose"], &[("ALLORA_PRIVATE_KEY_FILE", key.to_str().unwrap())])
+    };
+    assert_eq!(compose(0o444).status.code(), Some(0));
+    let output = compose(0o000);
+    assert_eq!(output.status.code(), Some(78));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("is closed to the worker in its container") && said.contains("`chown 1000 "),
+        "{said}"
+    );
+}
+
+#[test]
+fn every_kind_has_a_file_of_its_own() {
+    let deployed = Deployed::new("model", "");
+    let out = deployed.out();
+    for kind in
+        ["systemd", "supervisord", "cron", "logrotate", "compose", "kubernetes", "prometheus", "grafana"]
+    {
+        let output = deployed.render(&[kind, "-o", out.to_str().unwrap()]);
+        assert!(text(&output.stderr).starts_with("written: "), "{kind}: {}", text(&output.stderr));
+    }
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 8);
+}
+
+#[test]
+fn logrotate_is_content_where_no_process_can_be_told() {
+    if !has("logrotate") {
+        return;
+    }
+    let deployed = Deployed::new("model", "");
+    let log = deployed.bundle.with_file_name("worker.log");
+    fs::write(&log, "a line\n").unwrap();
+    fs::set_permissions(log.parent().unwrap(), fs::Permissions::from_mode(0o755)).unwrap();
+    let settings = [("ALLORA_LOG_FILE", log.to_str().unwrap())];
+    let config = written(&deployed, "logrotate", &settings, "bootstrap-test.logrotate");
+    let output = Command::new("logrotate")
+        .args(["--force", "--state"])
+        .arg(deployed.bundle.with_file_name("rotations"))
+        .arg(&config)
+        .output()
+        .unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
+    assert!(!log.exists());
 }

@@ -1,5 +1,6 @@
 //! Processes of the bench, and what the kernel knows of them.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -32,6 +33,12 @@ impl Process {
         let _ = self.0.kill();
     }
 
+    /// Asks it to end.
+    pub fn ask_to_end(&self) {
+        // It may be gone already.
+        let _ = kill(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGTERM);
+    }
+
     /// Its number.
     pub fn pid(&self) -> u32 {
         self.0.id()
@@ -40,8 +47,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may be gone already; then there is nothing to do.
-        let _ = kill(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGTERM);
+        self.ask_to_end();
         let deadline = Instant::now() + PATIENCE;
         while matches!(self.0.try_wait(), Ok(None)) {
             if Instant::now() > deadline {
@@ -93,6 +99,25 @@ pub fn memory(pid: u32) -> Result<Memory> {
         Ok(kibibytes * 1024)
     };
     Ok(Memory { rss: bytes("Rss")?, pss: bytes("Pss")? })
+}
+
+/// These processes and all that they have started.
+pub fn families(of: impl IntoIterator<Item = u32>) -> Result<Vec<u32>> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        // It may have ended meanwhile.
+        if let Ok(parent) = parent(pid) {
+            children.entry(parent).or_default().push(pid);
+        }
+    }
+    let mut found: Vec<u32> = of.into_iter().collect();
+    let mut next = 0;
+    while let Some(pid) = found.get(next) {
+        found.extend(children.remove(pid).unwrap_or_default());
+        next += 1;
+    }
+    Ok(found)
 }
 
 /// The parent of a process.

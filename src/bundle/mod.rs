@@ -1,6 +1,7 @@
 //! `model.yaml` and what belongs to it.
 
 pub mod archive;
+mod checksum;
 mod entry;
 mod entrypoint;
 mod fee_tier;
@@ -27,6 +28,7 @@ pub mod value;
 pub mod venv;
 pub mod yaml;
 
+pub use checksum::checksum;
 pub use entry::{Entry, Kind, Misfit};
 pub use fee_tier::FeeTier;
 pub use inspect::{Inspected, check, inspect};

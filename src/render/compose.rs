@@ -2,56 +2,64 @@
 
 use serde_json::json;
 
-use super::deployment::Deployment;
+use super::container;
+use super::deployment::{Deployment, RenderError};
 use super::file::File;
 use super::template::fill;
 
 const COMPOSE: &str = include_str!("templates/compose.yaml");
-/// Where the key is mounted in the container.
-const KEY: &str = "/run/secrets/key";
 
-/// Where the image has the bundle.
-const BUNDLE: &str = "/workspace/bundle";
-
-/// The service of a worker. Paths of this machine stay out of the container, but for the key's.
-pub fn render(deployment: &Deployment) -> File {
-    let here = ["ALLORA_PYTHON", "ALLORA_LOG_FILE"];
-    let settings = deployment.settings.iter().filter(|(name, _)| !here.contains(name));
-    let settings = settings.map(|(name, value)| (*name, value.as_str()));
-    let key = deployment.key.iter().map(|key| (key.variable, KEY));
-    let variables: Vec<_> =
-        key.chain(settings).map(|(name, value)| format!("      {name}: {}", scalar(value))).collect();
+/// The service of a worker. Of this machine it has the key, the folders of files that settings name, and the state
+/// folder where one was asked for.
+///
+/// # Errors
+/// [`RenderError::Closed`].
+pub fn render(deployment: &Deployment) -> Result<File, RenderError> {
+    container::check_access(deployment)?;
+    let variables: Vec<_> = container::variables(deployment)
+        .iter()
+        .map(|(name, value)| format!("      {name}: {}", scalar(value)))
+        .collect();
     let environment =
         if variables.is_empty() { String::new() } else { format!("environment:\n{}", variables.join("\n")) };
     let key = deployment.key.as_ref();
-    let secrets = key.map(|key| format!("secrets:\n  key:\n    file: {}", scalar(&key.path)));
+    let secrets = key.map(|key| format!("secrets:\n  {}:\n    file: {}", container::KEY, scalar(&key.path)));
     let limits = [
         deployment.memory_mib.map(|mib| format!("mem_limit: {mib}m")),
         deployment.cpu_cores.map(|cores| format!("cpus: {cores}")),
     ];
+    let volume = format!("{}-state", deployment.name);
+    let state = match &deployment.state_dir {
+        Some(folder) => bind(folder, container::STATE),
+        None => format!("- {volume}:{}", container::STATE),
+    };
+    let own_volume =
+        if deployment.state_dir.is_some() { String::new() } else { format!("volumes:\n  {volume}:") };
+    let folders = container::folders(deployment).map(|folder| bind(folder.outside, folder.inside));
+    let volumes: Vec<_> = [state].into_iter().chain(folders).collect();
+    let empty: Vec<_> = container::empty_at_start(deployment).iter().map(|path| scalar(path)).collect();
     let text = fill(
         COMPOSE,
         &[
             ("marker", &deployment.marker()),
             ("name", &scalar(&deployment.name)),
-            ("volume", &format!("{}-state", deployment.name)),
-            ("image", &scalar(&format!("{}:{}", deployment.name.to_ascii_lowercase(), deployment.version))),
-            ("tmpfs", &empty_at_start(deployment)),
+            ("image", &scalar(&deployment.image())),
+            ("volumes", &volumes.join("\n      ")),
+            ("own_volume", &own_volume),
+            ("tmpfs", &empty.join(", ")),
             ("environment", &environment),
-            ("uses_key", if key.is_some() { "secrets: [key]" } else { "" }),
+            ("uses_key", &key.map_or(String::new(), |_| format!("secrets: [{}]", container::KEY))),
             ("limits", &limits.into_iter().flatten().collect::<Vec<_>>().join("\n    ")),
             ("start_period", &deployment.load_limit.as_secs().to_string()),
             ("secrets", &secrets.unwrap_or_default()),
         ],
     );
-    File { name: "compose.yaml".to_owned(), text }
+    Ok(File { name: "compose.yaml".to_owned(), text })
 }
 
-/// The folders that the model may write to, where the image has them.
-fn empty_at_start(deployment: &Deployment) -> String {
-    let inner = deployment.writable.iter().filter_map(|path| path.strip_prefix(&deployment.bundle));
-    let inner = inner.map(|path| scalar(&format!("{BUNDLE}{path}")));
-    ["/tmp".to_owned()].into_iter().chain(inner).collect::<Vec<_>>().join(", ")
+/// A folder of this machine, which has to be there.
+fn bind(outside: &str, inside: &str) -> String {
+    format!("- {{type: bind, source: {}, target: {inside}}}", scalar(outside))
 }
 
 /// A text as YAML takes it from JSON; `$` begins a variable of compose unless it is doubled.

@@ -1,17 +1,24 @@
 //! What is deployed, and with which settings.
 
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::unistd::{Uid, User};
+use url::Host;
 
-use crate::bundle::{Manifest, Network, value};
+use super::container;
+use crate::bundle::{Manifest, Network, SensitiveUrl, value};
+use crate::chain::networks::{KnownNetwork, Remote};
 use crate::settings::{KeySource, Origin, Setting, Settings, Source, TABLE, Visibility};
+
+/// Variables of settings that name a file which the worker writes, beside those that have a place of their own.
+pub(super) const FILES: [&str; 2] = ["ALLORA_LOG_FILE", "ALLORA_METRICS_FILE"];
 
 /// Memory that the worker needs beside its model, in MiB: its own, the journal's pages, and what a model can
 /// take between two looks at it.
-const WORKER_MIB: u64 = 128;
+pub(super) const WORKER_MIB: u64 = 128;
 
 /// Most bytes of a path or value; cron takes a thousand with its name.
 const LONGEST: usize = 900;
@@ -39,6 +46,8 @@ pub struct Deployment {
     pub states: String,
     /// Further settings, by their variables.
     pub settings: Vec<(&'static str, String)>,
+    /// Where the worker connects to, each place once.
+    pub endpoints: Vec<Endpoint>,
     /// Who deploys it.
     pub uid: Uid,
     /// Whom the worker should be: the owner of what the model writes to, or else of the bundle. `None` for
@@ -48,6 +57,15 @@ pub struct Deployment {
     pub load_limit: Duration,
     /// Processors that the model may use.
     pub cpu_cores: Option<f64>,
+}
+
+/// A host and a port of TCP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// A name or an address.
+    pub host: Host,
+    /// The port.
+    pub port: u16,
 }
 
 /// A file with a key.
@@ -71,20 +89,39 @@ pub enum RenderError {
     /// There is no key to run with.
     #[error("no file with a key is set for {0}")]
     NoKey(String),
+    /// The user of the image can do nothing with a file or folder of this machine.
+    #[error("{} is closed to the worker in its container", .0.display())]
+    Closed(PathBuf),
+    /// What belongs to the bundle cannot be read.
+    #[error("{} cannot be read", .path.display())]
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 impl RenderError {
     /// What the user should do.
     #[must_use]
-    pub const fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> String {
         match self {
             Self::Text(_) => {
-                "use text without control characters, blanks around it, a quote before and a backslash behind it"
+                "use text without control characters, blanks around it, a quote before and a backslash behind it".into()
             }
             Self::Secret(_) => {
-                "unset it; give keys in files, by ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE"
+                "unset it; give keys in files, by ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE".into()
             }
-            Self::NoKey(_) => "set ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE to the file that holds it",
+            Self::NoKey(_) => {
+                "set ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE to the file that holds it".into()
+            }
+            Self::Closed(path) => format!(
+                "the image's user has the number {0}: `chown {0} {1}`",
+                container::USER,
+                path.display()
+            ),
+            Self::Unreadable { .. } => "`bootstrap check` looks at the whole bundle".into(),
         }
     }
 }
@@ -119,11 +156,18 @@ impl Deployment {
             state_dir: is_state_dir_given.then(|| one_line(&settings.state_dir)).transpose()?,
             states: one_line(home.as_ref().unwrap_or(&settings.state_dir))?,
             settings: given(settings, source)?,
+            endpoints: endpoints(settings),
             uid,
             owner: owner.map(|owner| owner.name),
             load_limit: runtime.load_seconds,
             cpu_cores: runtime.cpu_cores,
         })
+    }
+
+    /// Name and tag of the bundle's image.
+    #[must_use]
+    pub fn image(&self) -> String {
+        format!("{}:{}", self.name.to_ascii_lowercase(), self.version)
     }
 
     /// Name of the service.
@@ -138,9 +182,14 @@ impl Deployment {
         marker(&self.bundle)
     }
 
-    /// The file for its log, where it was asked for.
-    pub(super) fn log_file(&self) -> Option<&str> {
-        self.settings.iter().find(|(name, _)| *name == "ALLORA_LOG_FILE").map(|(_, path)| path.as_str())
+    /// A setting that was asked for.
+    pub(super) fn setting(&self, variable: &str) -> Option<&str> {
+        self.settings.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.as_str())
+    }
+
+    /// The folders of the files that settings name, where the worker makes new files.
+    pub(super) fn folders_of_files(&self) -> impl Iterator<Item = &str> {
+        FILES.iter().filter_map(|variable| Path::new(self.setting(variable)?).parent()?.to_str())
     }
 
     /// The folder for its state, where no manager gives it one.
@@ -205,11 +254,28 @@ fn given(settings: &Settings, source: &dyn Source) -> Result<Vec<(&'static str, 
         }
         let text = source.get(variable).unwrap_or_default();
         // The service has another working directory.
-        let is_path = matches!(row.setting, Setting::Python | Setting::LogFile);
+        let is_path = row.setting == Setting::Python || FILES.contains(&row.env);
         let value = if is_path { one_line(Path::new(text))? } else { line(Path::new(text))? };
         given.push((row.env, value));
     }
     Ok(given)
+}
+
+/// The nodes of the chain, and the faucet where the chain has one.
+fn endpoints(settings: &Settings) -> Vec<Endpoint> {
+    let chain_id = settings.chain_id.as_deref();
+    let nodes = Remote::of(&settings.network, chain_id).map(|remote| remote.urls).unwrap_or_default();
+    let known = KnownNetwork::named(&settings.network).or_else(|| KnownNetwork::of_chain(chain_id?));
+    let faucet = known.and_then(|network| network.faucet?.parse().ok());
+    let mut endpoints = Vec::new();
+    for url in nodes.iter().chain(&faucet).map(SensitiveUrl::expose) {
+        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else { continue };
+        let endpoint = Endpoint { host: host.to_owned(), port };
+        if !endpoints.contains(&endpoint) {
+            endpoints.push(endpoint);
+        }
+    }
+    endpoints
 }
 
 fn has_credentials(network: &Network) -> bool {
@@ -236,6 +302,8 @@ fn line(text: &Path) -> Result<String, RenderError> {
     let bad = || RenderError::Text(text.to_owned());
     let text = text.to_str().filter(|text| text.len() <= LONGEST).ok_or_else(bad)?;
     let is_bad = text.contains(char::is_control)
+        // Ends of lines to YAML.
+        || text.contains(['\u{2028}', '\u{2029}'])
         || text.trim() != text
         || text.starts_with(['"', '\''])
         || text.ends_with('\\');

@@ -9,7 +9,7 @@ const ROTATION: &str = include_str!("templates/logrotate.conf");
 /// The rotation of a worker's log.
 pub fn render(deployment: &Deployment) -> File {
     let default = || format!("/var/log/bootstrap/{}/worker.log", deployment.name);
-    let log_file = deployment.log_file().map_or_else(default, str::to_owned);
+    let log_file = deployment.setting("ALLORA_LOG_FILE").map_or_else(default, str::to_owned);
     let text = fill(
         ROTATION,
         &[
@@ -18,7 +18,8 @@ pub fn render(deployment: &Deployment) -> File {
             ("service", &deployment.service()),
         ],
     );
-    File { name: deployment.service(), text }
+    // cron's lines are in a file of the plain name, and cron passes over names with dots, as logrotate does not.
+    File { name: format!("{}.logrotate", deployment.service()), text }
 }
 
 /// A path between quotes, none of whose letters stands for others.

@@ -3,6 +3,7 @@
 //! | file | noun |
 //! |---|---|
 //! | `deployment` | what is deployed, and with which settings |
+//! | `container` | the inside of the image's container |
 //! | `file` | a rendered file, and how it gets to the disk |
 //! | `monitoring` | what Prometheus and Grafana load |
 //! | `template` | texts with places to fill |
@@ -12,16 +13,18 @@
 //! for one, so each kind quotes it by the rules of its format.
 
 mod compose;
+mod container;
 mod cron;
 mod deployment;
 mod file;
+mod kubernetes;
 mod logrotate;
 mod monitoring;
-mod supervisord;
-mod systemd;
+pub mod supervisord;
+pub mod systemd;
 mod template;
 
-pub use deployment::{Deployment, Key, RenderError, heartbeat_file, marker};
+pub use deployment::{Deployment, Endpoint, Key, RenderError, heartbeat_file, marker};
 pub use file::{File, WriteError, Written};
 
 /// What can be rendered.
@@ -37,6 +40,8 @@ pub enum Kind {
     Logrotate,
     /// A service of Docker Compose, from the bundle's image
     Compose,
+    /// Objects of Kubernetes, from the bundle's image
+    Kubernetes,
     /// Alert rules for Prometheus
     Prometheus,
     /// A dashboard for Grafana
@@ -47,14 +52,18 @@ impl Kind {
     /// Its files. `deployment` is asked for only by kinds that are of one bundle.
     ///
     /// # Errors
-    /// What `deployment` says.
-    pub fn render<E>(self, deployment: impl FnOnce() -> Result<Deployment, E>) -> Result<Vec<File>, E> {
+    /// What `deployment` says, and [`RenderError`].
+    pub fn render<E: From<RenderError>>(
+        self,
+        deployment: impl FnOnce() -> Result<Deployment, E>,
+    ) -> Result<Vec<File>, E> {
         Ok(match self {
             Self::Systemd => vec![systemd::render(&deployment()?)],
             Self::Supervisord => vec![supervisord::render(&deployment()?)],
             Self::Cron => vec![cron::render(&deployment()?)],
             Self::Logrotate => vec![logrotate::render(&deployment()?)],
-            Self::Compose => vec![compose::render(&deployment()?)],
+            Self::Compose => vec![compose::render(&deployment()?)?],
+            Self::Kubernetes => vec![kubernetes::render(&deployment()?)?],
             Self::Prometheus => vec![monitoring::prometheus()],
             Self::Grafana => vec![monitoring::grafana()],
         })

@@ -1,7 +1,5 @@
 //! A systemd unit: of the system for root, otherwise of the user.
 
-use std::path::Path;
-
 use super::deployment::{Deployment, Key};
 use super::file::File;
 use super::template::fill;
@@ -80,8 +78,8 @@ fn user(deployment: &Deployment) -> String {
 fn system(deployment: &Deployment) -> String {
     let (devices, folders): (Vec<_>, Vec<_>) =
         deployment.writable.iter().partition(|path| path.starts_with("/dev/"));
-    let log = deployment.log_file().and_then(|path| Path::new(path).parent()?.to_str());
-    let folders = folders.into_iter().chain(&deployment.state_dir).map(String::as_str).chain(log);
+    let folders = folders.into_iter().chain(&deployment.state_dir).map(String::as_str);
+    let folders = folders.chain(deployment.folders_of_files());
     let writable: Vec<_> = folders.map(|path| format!("ReadWritePaths=-{}", path_word(path))).collect();
     let devices = if devices.is_empty() {
         "PrivateDevices=yes".to_owned()

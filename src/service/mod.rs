@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::render::{Deployment, File, Kind, WriteError, Written, marker};
+use crate::render::{Deployment, File, WriteError, Written, marker};
 use program::ProgramError;
 use supervisord::Supervisord;
 use systemd::Systemd;
@@ -27,8 +27,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(60);
 
 /// A manager of services.
 trait Manager {
-    /// What it reads.
-    fn kind(&self) -> Kind;
+    /// What it reads of a worker.
+    fn render(&self, deployment: &Deployment) -> File;
     /// Where it reads it.
     fn folder(&self) -> &Path;
     /// The name of the file of a service.
@@ -138,17 +138,14 @@ impl Service {
     pub fn install(deployment: &Deployment) -> Result<(Self, Written), ServiceError> {
         let manager = manager()?;
         let name = deployment.service();
-        let Ok(files) = manager.kind().render(|| Ok::<_, std::convert::Infallible>(deployment.clone()));
-        let mut written = Written::Unchanged;
         let path = manager.folder().join(manager.file_name(&name));
-        for file in files {
-            if let Some(line) = first_line(&path)?
-                && line != deployment.marker()
-            {
-                return Err(ServiceError::Foreign { path, source: Origin(line) });
-            }
-            written = File { name: manager.file_name(&name), ..file }.write_to(manager.folder())?;
+        if let Some(line) = first_line(&path)?
+            && line != deployment.marker()
+        {
+            return Err(ServiceError::Foreign { path, source: Origin(line) });
         }
+        let file = File { name: manager.file_name(&name), ..manager.render(deployment) };
+        let written = file.write_to(manager.folder())?;
         manager.installed(&name)?;
         Ok((Self { manager, name, path }, written))
     }

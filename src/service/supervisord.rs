@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::program::{ProgramError, run};
 use super::{Manager, START_LIMIT, STOP_LIMIT, ServiceError, Started};
-use crate::render::{Kind, heartbeat_file};
+use crate::render::{self, Deployment, File, heartbeat_file};
 
 const PROGRAM: &str = "supervisorctl";
 
@@ -84,8 +84,8 @@ fn included(config: &str) -> Option<&str> {
 }
 
 impl Manager for Supervisord {
-    fn kind(&self) -> Kind {
-        Kind::Supervisord
+    fn render(&self, deployment: &Deployment) -> File {
+        render::supervisord::render(deployment)
     }
 
     fn folder(&self) -> &Path {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::program::{ProgramError, run};
 use super::{Manager, START_LIMIT, STOP_LIMIT, Started};
-use crate::render::Kind;
+use crate::render::{self, Deployment, File};
 
 /// A manager of systemd.
 pub struct Systemd {
@@ -41,8 +41,8 @@ impl Systemd {
 }
 
 impl Manager for Systemd {
-    fn kind(&self) -> Kind {
-        Kind::Systemd
+    fn render(&self, deployment: &Deployment) -> File {
+        render::systemd::render(deployment)
     }
 
     fn folder(&self) -> &Path {

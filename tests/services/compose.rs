@@ -1,6 +1,7 @@
 //! A worker under Docker Compose, in its bundle's image.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
 
 use bootstrap::devnet::Devnet;
@@ -73,10 +74,15 @@ fn a_worker_has_its_limits_its_health_and_its_volume() {
     let inner = |name: &str| project.folder.path().join(name);
     write_bundle(&inner("bundle"), CODE, "runtime: {memory_mb: 200, writable: [cache]}\n");
     fs::write(inner("key"), &devnet.accounts()[0].private_key).unwrap();
+    let files = inner("files");
+    fs::create_dir(&files).unwrap();
+    fs::set_permissions(&files, fs::Permissions::from_mode(0o777)).unwrap();
     let rendered = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
         .args(["render", "compose", "-o", ".", "bundle"])
         .env("ALLORA_NETWORK", devnet.rpc_url())
         .env("ALLORA_PRIVATE_KEY_FILE", "key")
+        .env("ALLORA_LOG_FILE", "files/worker.log")
+        .env("ALLORA_METRICS_FILE", "files/worker.prom")
         .env("BUNDLE_ID", "100% \"mine\" $HOME")
         .current_dir(&project.folder)
         .output()
@@ -105,6 +111,9 @@ fn a_worker_has_its_limits_its_health_and_its_volume() {
     until_answered();
     assert_eq!(project.inspect(".HostConfig.Memory"), ((200 + 128) << 20).to_string());
     assert_eq!(project.inspect(".HostConfig.ReadonlyRootfs"), "true");
+    for file in ["worker.log", "worker.prom"] {
+        until(file, || files.join(file).exists().then_some(()));
+    }
     assert!(project.inspect(".Config.Env").contains("BUNDLE_ID=100% \"mine\" $HOME"));
     until("a healthy container", || (project.inspect(".State.Health.Status") == "healthy").then_some(()));
 

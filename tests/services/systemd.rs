@@ -140,18 +140,22 @@ fn no_line_is_lost_when_logrotate_takes_the_log() {
     let Some(engine) = Engine::get() else { return };
     let machine = Machine::with_systemd(engine);
     let bundle = machine.bundle("model", ONE, "", 0);
-    let log = "ALLORA_LOG_FILE=/var/log/bootstrap/test/worker.log ALLORA_LOG_MAX_BYTES=1GiB ALLORA_LOG_LEVEL=trace \
-               ALLORA_LOG_FORMAT=json";
+    machine.must("install -d -m 1777 /srv/metrics");
+    let settings = "ALLORA_LOG_FILE=/var/log/bootstrap/test/worker.log ALLORA_LOG_MAX_BYTES=1GiB ALLORA_LOG_LEVEL=trace \
+                    ALLORA_LOG_FORMAT=json ALLORA_METRICS_FILE=/srv/metrics/worker.prom";
     for command in ["service install", "service start", "render logrotate -o /etc/logrotate.d"] {
-        let output = machine.bootstrap_with(log, command, &bundle);
+        let output = machine.bootstrap_with(settings, command, &bundle);
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     }
     for _ in 0..3 {
         machine.until_answered();
         // Two files of the same second would have the same name.
-        machine.must("sleep 1 && logrotate --force --state /tmp/logrotate /etc/logrotate.d/bootstrap-test");
+        machine.must(
+            "sleep 1 && logrotate --force --state /tmp/logrotate /etc/logrotate.d/bootstrap-test.logrotate",
+        );
     }
     machine.until_answered();
+    machine.must("test -s /srv/metrics/worker.prom");
     machine.service("stop", &bundle);
     // The two copies of a line differ in their times.
     let lines = |command: &str| {

@@ -161,7 +161,10 @@ fn a_file_for_node_exporter_is_left_by_a_worker_that_ends_by_itself() {
     assert_eq!(worker.exit().code(), Some(0));
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(value(&text, "bootstrap_rounds_total", &["outcome=\"admitted\""]), Some(1.0));
-    assert_eq!(value(&text, "bootstrap_ready", &[]), Some(0.0), "it has stopped");
+    for of_one_that_runs in ["bootstrap_ready", "bootstrap_turn_timestamp_seconds", "bootstrap_model_up"] {
+        assert_eq!(value(&text, of_one_that_runs, &[]), None, "it has stopped");
+    }
+    assert!(value(&text, "bootstrap_last_success_timestamp_seconds", &[]).is_some());
     let names = fs::read_dir(bench.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
     assert!(names.into_iter().all(|name| !name.to_string_lossy().starts_with(".bootstrap-")));
 

@@ -215,6 +215,14 @@ impl Metrics {
         }
     }
 
+    /// The worker has ended: what is true of one that runs is no longer told.
+    pub(super) fn ended(&self) {
+        let Instruments { ready, endpoint_fresh, model_up, turn, .. } = &self.instruments;
+        for gauge in [ready, endpoint_fresh, model_up, turn] {
+            gauge.reset();
+        }
+    }
+
     /// All of it in Prometheus' text format, version 0.0.4.
     ///
     /// # Errors

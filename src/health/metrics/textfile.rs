@@ -42,11 +42,13 @@ impl Textfile {
         Ok(Self { path, metrics, closing, task: AbortOnDropHandle::new(task) })
     }
 
-    /// Writes it for the last time: what a worker that ends by itself did is read afterwards.
+    /// Writes it for the last time: what a worker that ends by itself did is read afterwards. What only one that runs
+    /// can say is in it no more, so that nothing takes a worker between two runs of cron for one that hangs.
     pub async fn close(self) {
         self.closing.cancel();
         // It panicked, or has ended: either way nobody writes any more.
         let _ = self.task.await;
+        self.metrics.ended();
         report(write(&self.path, &self.metrics).await);
     }
 }

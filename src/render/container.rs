@@ -1,0 +1,98 @@
+//! The container of a bundle's image, from inside: where it has what a deployment names by paths of this machine.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use super::deployment::{Deployment, FILES, RenderError};
+
+/// User and group of the image.
+pub const USER: u32 = 1000;
+/// Where the state is.
+pub const STATE: &str = "/var/lib/bootstrap";
+/// The folder of the key, and the key in it.
+pub const KEYS: &str = "/run/secrets";
+/// Name of the key's file there.
+pub const KEY: &str = "key";
+/// Where the heartbeat and temporary files are.
+const TMP: &str = "/tmp";
+/// Where the image has the bundle.
+const BUNDLE: &str = "/workspace/bundle";
+/// The folders of [`FILES`], in that order.
+const FOLDERS: [&str; 2] = ["/var/log/bootstrap", "/var/lib/node_exporter"];
+
+/// A folder of this machine, and where it is in the container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Folder<'d> {
+    /// On this machine.
+    pub outside: &'d str,
+    /// In the container.
+    pub inside: &'static str,
+}
+
+/// The variables of the worker: the key, and the settings, whose files are in [`folders`]. The interpreter is the
+/// image's own.
+pub fn variables(deployment: &Deployment) -> Vec<(&'static str, String)> {
+    let key = deployment.key.iter().map(|key| (key.variable, format!("{KEYS}/{KEY}")));
+    let settings = deployment.settings.iter().filter(|(name, _)| *name != "ALLORA_PYTHON");
+    let inside = |name: &str, value: &str| {
+        let folder = FILES.iter().zip(FOLDERS).find(|(file, _)| **file == name).map(|(_, folder)| folder);
+        let file = Path::new(value).file_name().unwrap_or_default().display();
+        folder.map_or_else(|| value.to_owned(), |folder| format!("{folder}/{file}"))
+    };
+    key.chain(settings.map(|(name, value)| (*name, inside(name, value)))).collect()
+}
+
+/// The folders of the files that settings name.
+pub fn folders(deployment: &Deployment) -> impl Iterator<Item = Folder<'_>> {
+    let folder = |(file, inside): (&&str, &'static str)| {
+        let outside = Path::new(deployment.setting(file)?).parent()?.to_str()?;
+        Some(Folder { outside, inside })
+    };
+    FILES.iter().zip(FOLDERS).filter_map(folder)
+}
+
+/// Folders that are empty at each start: for temporary files, and what the model may write to. The devices that it may
+/// write to are in every container.
+pub fn empty_at_start(deployment: &Deployment) -> Vec<String> {
+    let inside = |path: &String| {
+        let path = Path::new(path);
+        match path.strip_prefix(&deployment.bundle) {
+            // An empty folder in the bundle's place would hide it.
+            Ok(below) if below.as_os_str().is_empty() => None,
+            Ok(below) => Some(format!("{BUNDLE}/{}", below.display())),
+            Err(_) if path.starts_with("/dev") || path.starts_with(TMP) => None,
+            Err(_) => Some(path.display().to_string()),
+        }
+    };
+    [TMP.to_owned()].into_iter().chain(deployment.writable.iter().filter_map(inside)).collect()
+}
+
+/// Sees to it that the image's user can read the key and write to folders of this machine. What is not there yet is
+/// not looked at.
+///
+/// # Errors
+/// [`RenderError::Closed`].
+pub fn check_access(deployment: &Deployment) -> Result<(), RenderError> {
+    const READ: u32 = 0o4;
+    const WRITE: u32 = 0o3;
+    let key = deployment.key.iter().map(|key| (key.path.as_str(), READ));
+    let folders = folders(deployment).map(|folder| folder.outside);
+    let folders = folders.chain(deployment.state_dir.as_deref()).map(|folder| (folder, WRITE));
+    let closed = key.chain(folders).find(|(path, right)| {
+        Path::new(path).metadata().is_ok_and(|metadata| rights(&metadata) & right != *right)
+    });
+    closed.map_or(Ok(()), |(path, _)| Err(RenderError::Closed(path.into())))
+}
+
+/// What the image's user may do with a file: bits of one digit of its mode.
+fn rights(metadata: &Metadata) -> u32 {
+    let mode = metadata.mode();
+    if metadata.uid() == USER {
+        mode >> 6
+    } else if metadata.gid() == USER {
+        mode >> 3
+    } else {
+        mode
+    }
+}
