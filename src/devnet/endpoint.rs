@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    CallError, Fault, FaultKind, Stopped,
+    CallError, Fault, Stopped,
     node::rpc::{
         faults::Faults,
         server::{Done, Order},
@@ -51,11 +51,12 @@ impl Endpoint {
         format!("ws://{}/websocket", self.address)
     }
 
-    /// Lets something go wrong with the next calls; [`FaultKind::Restart`] happens at once.
+    /// Lets something go wrong with the next calls; those that end the node happen at
+    /// once.
     pub fn fault(&self, fault: Fault) -> Result<(), CallError> {
-        match fault.kind {
-            FaultKind::Restart => self.order(Order::RestartNode),
-            _ => Ok(self.faults.arm(fault)?),
+        match fault.kind.ending() {
+            Some(ending) => self.order(|done| Order::RestartNode(ending, done)),
+            None => Ok(self.faults.arm(fault)?),
         }
     }
 

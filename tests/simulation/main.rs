@@ -43,6 +43,8 @@
 
 #[path = "../support/bench.rs"]
 mod bench;
+#[path = "../support/payload.rs"]
+mod payload;
 mod play;
 mod record;
 mod script;

@@ -1,32 +1,11 @@
 //! What the chain has of the worker: the truth that the journal is held against.
 
 use base64::Engine as _;
-use bootstrap::chain::messages::InsertWorkerPayloadRequest;
-use prost::Message as _;
 use serde_json::Value;
 
 use crate::bench::http_get;
+use crate::payload::Payload;
 use crate::stage::Stage;
-
-/// Which window a transaction is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Payload {
-    pub topic: u64,
-    pub nonce: i64,
-}
-
-impl Payload {
-    /// `None` for a transaction with another message.
-    pub fn of_tx(bytes: &[u8]) -> Option<Self> {
-        let tx = cosmrs::Tx::from_bytes(bytes).ok()?;
-        let message = tx.body.messages.first()?;
-        if !message.type_url.ends_with(".InsertWorkerPayloadRequest") {
-            return None;
-        }
-        let bundle = InsertWorkerPayloadRequest::decode(&*message.value).ok()?.worker_data_bundle?;
-        Some(Self { topic: bundle.topic_id, nonce: bundle.nonce?.block_height })
-    }
-}
 
 /// A transaction that took something from the worker's account.
 #[derive(Debug, Clone)]

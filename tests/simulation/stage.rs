@@ -12,7 +12,7 @@ use bootstrap::journal::{self, RoundRow};
 use nix::sys::signal::Signal;
 
 use crate::bench::{Bench, Worker};
-use crate::record::Payload;
+use crate::payload::Payload;
 use crate::script::Script;
 use crate::trouble::{self, ModelFailure, Trouble};
 

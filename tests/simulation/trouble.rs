@@ -263,6 +263,8 @@ fn kind_of_fault(fault: &Fault) -> &'static str {
         FaultKind::Lag { .. } => "lag",
         FaultKind::WrongChainId => "wrong chain id",
         FaultKind::CatchingUp => "catching up",
+        FaultKind::NoGrpc => "no gRPC",
         FaultKind::Restart => "node restarted",
+        FaultKind::Crash => "node killed",
     }
 }

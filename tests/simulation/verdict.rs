@@ -6,8 +6,9 @@ use std::fmt;
 use bootstrap::devnet::Submission;
 use bootstrap::journal::{RoundRow, RoundState};
 
+use crate::payload::Payload;
 use crate::play::{Played, Window};
-use crate::record::{self, Paid, Payload};
+use crate::record::{self, Paid};
 use crate::script::Script;
 use crate::stage::TOPIC;
 use crate::trouble::Trouble;

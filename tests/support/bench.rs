@@ -147,16 +147,9 @@ impl Bench {
 
     /// Starts a worker whose standard error is something else.
     pub fn start_on(&self, stderr: impl Into<Stdio>, command: &mut Command) -> Worker {
-        // Where a file may not grow, the write fails as on a full disk. What is ignored here is so in the worker.
-        // SAFETY: no handler of ours is involved.
-        unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.unwrap();
         let accounts = self.devnet.accounts().iter();
-        let of_accounts =
-            accounts.flat_map(|account| [account.mnemonic.clone(), account.private_key.clone()]);
-        let secrets = secrets::of(command).into_iter().chain(of_accounts).collect();
-        let written = ["log", "logs", "heartbeat", "state"].map(|name| self.folder.path().join(name)).into();
-        let child = command.stdin(Stdio::null()).stderr(stderr).spawn().unwrap();
-        Worker { child, log: self.folder.path().join("log"), secrets, written }
+        let secrets = accounts.flat_map(|account| [account.mnemonic.clone(), account.private_key.clone()]);
+        Worker::start(self.folder.path(), stderr, command, secrets)
     }
 
     pub fn log(&self) -> String {
@@ -323,6 +316,23 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// Starts a worker that writes into `folder`, where it must leave neither the secrets of its environment nor
+    /// these.
+    pub fn start(
+        folder: &Path,
+        stderr: impl Into<Stdio>,
+        command: &mut Command,
+        secrets: impl Iterator<Item = String>,
+    ) -> Self {
+        // Where a file may not grow, the write fails as on a full disk. What is ignored here is so in the worker.
+        // SAFETY: no handler of ours is involved.
+        unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.unwrap();
+        let secrets = secrets::of(command).into_iter().chain(secrets).collect();
+        let written = ["log", "logs", "heartbeat", "state"].map(|name| folder.join(name)).into();
+        let child = command.stdin(Stdio::null()).stderr(stderr).spawn().unwrap();
+        Self { child, log: folder.join("log"), secrets, written }
+    }
+
     pub fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id().cast_signed())
     }

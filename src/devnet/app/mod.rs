@@ -179,6 +179,7 @@ impl App {
             height: self.state.height,
             uptime: Uptime::Running,
             catching_up: false,
+            no_grpc: false,
         }
     }
 
@@ -263,9 +264,10 @@ impl App {
             return refuse(sdk::INVALID_REQUEST.wrap(text), 0);
         };
         let (service, method) = path.trim_start_matches('/').rsplit_once('/').unwrap_or_default();
-        let answer = match (node_service::has(service), standpoint.uptime) {
-            (true, Uptime::Starting) => unknown_path(),
-            (true, _) => self.node_query(standpoint, service, method, data, state),
+        let is_there = standpoint.uptime != Uptime::Starting && !standpoint.no_grpc;
+        let answer = match (node_service::has(service), is_there) {
+            (true, true) => self.node_query(standpoint, service, method, data, state),
+            (true, false) => unknown_path(),
             (false, _) => state.query(service, method, data),
         };
         match answer {

@@ -24,6 +24,8 @@ pub struct Standpoint<'a> {
     pub uptime: Uptime,
     /// Whether it says that it catches up.
     pub catching_up: bool,
+    /// Whether its gRPC and REST are off.
+    pub no_grpc: bool,
 }
 
 impl<'a> Standpoint<'a> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     Node,
     rpc::{
-        fault::{Fault, FaultKind},
+        fault::Fault,
         jsonrpc::RpcError,
         methods::Method,
         params::{Args, Kind},
@@ -134,9 +134,9 @@ pub(super) const METHODS: &[Method] = &[
         params: Fault::PARAMS,
         call: |view, args| {
             let fault = Fault::from_args(args)?;
-            match fault.kind {
-                FaultKind::Restart => view.restart(),
-                _ => view.faults().arm(fault)?,
+            match fault.kind.ending() {
+                Some(ending) => view.restart(ending),
+                None => view.faults().arm(fault)?,
             }
             done()
         },

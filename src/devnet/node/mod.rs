@@ -62,6 +62,15 @@ const DOWN_BY_HAND: Duration = Duration::from_millis(100);
 /// Bytes of transactions in one block; the public networks' consensus parameter.
 const MAX_BLOCK_BYTES: usize = 22_020_096;
 
+/// How a node's process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Asked to: it tells its subscribers.
+    InOrder,
+    /// By SIGKILL.
+    Killed,
+}
+
 /// Everything that the chain knows.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -155,13 +164,17 @@ impl Node {
 
     /// Restarts the node behind an endpoint; `closed` hears when its connections are cut. The validator makes
     /// no block while it is down, and the transactions of its mempool are lost.
-    pub fn restart(&mut self, id: FollowerId, closed: Option<Done>) {
+    pub fn restart(&mut self, id: FollowerId, ending: Ending, closed: Option<Done>) {
         let down = match self.clock.block_time {
             BlockTime::Every(interval) => interval.min(DOWN_AT_MOST),
             BlockTime::Manual => DOWN_BY_HAND,
         };
         if let Some(follower) = self.followers.get_mut(&id) {
             follower.uptime = Uptime::Starting;
+            if ending == Ending::Killed {
+                // Nobody is left to be told.
+                follower.events = EventBus::default();
+            }
             // Without a server there is nothing to close.
             let _ = follower.orders.send(Order::Restart { down, closed });
         }
@@ -176,7 +189,7 @@ impl Node {
     pub fn upgrade(&mut self, version: EmissionsVersion, closed: &Done) {
         self.app.upgrade(version);
         let all: Vec<_> = self.followers.keys().copied().collect();
-        all.into_iter().for_each(|id| self.restart(id, Some(closed.clone())));
+        all.into_iter().for_each(|id| self.restart(id, Ending::InOrder, Some(closed.clone())));
     }
 
     /// Time until the next block; `None` when none is due by the clock.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Node,
+    Ending, Node,
     block::{Block, Hash},
     follower::{Follower, FollowerId},
     mempool::Refused,
@@ -26,6 +26,8 @@ pub(super) struct View<'a> {
     pub head: u64,
     /// Whether it says that it catches up.
     pub catching_up: bool,
+    /// Whether gRPC and REST are off, and with them the services of the node.
+    no_grpc: bool,
 }
 
 impl<'a> View<'a> {
@@ -36,7 +38,8 @@ impl<'a> View<'a> {
         let chain_id =
             if outlook.wrong_chain_id { format!("{}-other", node.chain_id) } else { node.chain_id.clone() };
         // A node that has no block yet says that it catches up.
-        Some(Self { node, follower, chain_id, head, catching_up: outlook.catching_up || latest == 0 })
+        let (catching_up, no_grpc) = (outlook.catching_up || latest == 0, outlook.no_grpc);
+        Some(Self { node, follower, chain_id, head, catching_up, no_grpc })
     }
 
     /// What goes wrong at this endpoint.
@@ -45,8 +48,8 @@ impl<'a> View<'a> {
     }
 
     /// Restarts the node behind this endpoint.
-    pub fn restart(&mut self) {
-        self.node.restart(self.follower, None);
+    pub fn restart(&mut self, ending: Ending) {
+        self.node.restart(self.follower, ending, None);
     }
 
     /// Where it listens.
@@ -132,7 +135,7 @@ impl<'a> View<'a> {
     }
 
     fn standpoint(&self) -> Standpoint<'_> {
-        let (height, uptime) = (self.head, self.uptime());
-        Standpoint { chain_id: &self.chain_id, height, uptime, catching_up: self.catching_up }
+        let Self { head, catching_up, no_grpc, .. } = *self;
+        Standpoint { chain_id: &self.chain_id, height: head, uptime: self.uptime(), catching_up, no_grpc }
     }
 }

@@ -10,6 +10,7 @@ use super::{
     methods,
     params::{Args, Kind, Param},
 };
+use crate::devnet::node::Ending;
 
 /// The method that means all of them.
 const ALL: &str = "*";
@@ -100,8 +101,12 @@ pub enum FaultKind {
     WrongChainId,
     /// Answers of a node that has just begun to follow the chain.
     CatchingUp,
-    /// The node stops and starts again, once and now.
+    /// Answers of a node whose gRPC and REST are off.
+    NoGrpc,
+    /// The node stops in order and starts again, once and now.
     Restart,
+    /// The node is killed and starts again, once and now.
+    Crash,
 }
 
 /// A fault that means nothing.
@@ -170,7 +175,7 @@ impl Fault {
         let given = Value::Object(given.collect());
         let invalid = |error: serde_json::Error| RpcError::InvalidParams(error.to_string());
         let kind = FaultKind::deserialize(&given).map_err(invalid)?;
-        if kind == FaultKind::Restart {
+        if kind.ending().is_some() {
             return Ok(Self::new(kind));
         }
         let Calls { method, times } = Calls::deserialize(&given).map_err(invalid)?;
@@ -218,13 +223,25 @@ impl Fault {
             // Frames come by themselves, so that a test could not say which call is the next. Only a
             // connection that has gone silent takes them with it.
             (Target::Event, FaultKind::HalfOpen) => self.is_of_frames(),
-            (Target::Event, FaultKind::Lag { .. } | FaultKind::CatchingUp | FaultKind::WrongChainId) => false,
+            (
+                Target::Event,
+                FaultKind::Lag { .. } | FaultKind::CatchingUp | FaultKind::WrongChainId | FaultKind::NoGrpc,
+            ) => false,
             (Target::Event, _) => self.method == EVENT,
         }
     }
 }
 
 impl FaultKind {
+    /// How the node ends, if it does so at once.
+    pub(in crate::devnet) fn ending(&self) -> Option<Ending> {
+        match self {
+            Self::Restart => Some(Ending::InOrder),
+            Self::Crash => Some(Ending::Killed),
+            _ => None,
+        }
+    }
+
     /// Each kind as JSON has it, with its fields and what it does: the table of the reference page.
     pub const MEANINGS: &[(&str, &[&str], &str)] = &[
         (
@@ -277,6 +294,12 @@ impl FaultKind {
              is in force it takes 5 blocks with each block of the chain, and subscriptions hear of all of them",
         ),
         (
+            "no_grpc",
+            &[],
+            "answered by a node whose gRPC and REST are off: Simulate and the other services of the node are unknown \
+             query paths, those of the modules are there",
+        ),
+        (
             "restart",
             &[],
             "once and now, without `method` and `times`: subscribers are told, all connections are cut, and new ones \
@@ -284,6 +307,7 @@ impl FaultKind {
              (sdk 4) and Simulate the height; at first Simulate is an unknown query path. The node of the first \
              endpoint is the validator: it makes no block meanwhile and forgets its mempool",
         ),
+        ("crash", &[], "as `restart`, by SIGKILL: subscribers are told nothing"),
     ];
 }
 

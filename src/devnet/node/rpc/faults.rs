@@ -49,6 +49,8 @@ pub(in crate::devnet::node) struct Outlook {
     pub catching_up: bool,
     /// Whether it belongs to another chain.
     pub wrong_chain_id: bool,
+    /// Whether its gRPC and REST are off.
+    pub no_grpc: bool,
 }
 
 impl Outlook {
@@ -58,6 +60,7 @@ impl Outlook {
             FaultKind::Lag { blocks } => self.lag = self.lag.max(*blocks),
             FaultKind::CatchingUp => self.catching_up = true,
             FaultKind::WrongChainId => self.wrong_chain_id = true,
+            FaultKind::NoGrpc => self.no_grpc = true,
             _ => return false,
         }
         true

@@ -26,7 +26,7 @@ use super::{
     port::Port,
     router,
 };
-use crate::devnet::node::{follower::FollowerId, thread::NodeHandle};
+use crate::devnet::node::{Ending, follower::FollowerId, thread::NodeHandle};
 
 /// How long open connections may take to hear that the node stops.
 const GOODBYE: Duration = Duration::from_millis(500);
@@ -52,7 +52,7 @@ pub(in crate::devnet) enum Order {
     /// To do both, with a pause; `closed` hears of the first.
     Restart { down: Duration, closed: Option<Done> },
     /// To restart its node, and so itself.
-    RestartNode(Done),
+    RestartNode(Ending, Done),
     /// To close for good.
     End,
 }
@@ -103,10 +103,10 @@ impl Server {
                         }
                     }
                 }
-                Some(Order::RestartNode(done)) => {
+                Some(Order::RestartNode(ending, done)) => {
                     let follower = self.follower;
                     // When the node has gone, so has the sender, which is heard too.
-                    let _ = self.node.run(move |node| node.restart(follower, Some(done))).await;
+                    let _ = self.node.run(move |node| node.restart(follower, ending, Some(done))).await;
                 }
             }
         }

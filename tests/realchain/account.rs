@@ -1,0 +1,110 @@
+//! A funded account, and what it does beside the worker.
+
+use bootstrap::chain::gas_price::GasPrice;
+use bootstrap::chain::messages::{RemoveRegistrationRequest, feemarket::GasPriceRequest};
+use bootstrap::chain::tx::{DENOM, Fee, SignerData, TxHash, UnsignedTx};
+use bootstrap::wallet::Wallet;
+use cosmrs::Any;
+use cosmrs::proto::cosmos::auth::v1beta1::QueryAccountInfoRequest;
+use cosmrs::proto::cosmos::bank::v1beta1::{MsgSend, QueryBalanceRequest};
+use cosmrs::proto::cosmos::base::v1beta1::Coin;
+use prost::{Message as _, Name as _};
+use serde_json::json;
+
+use crate::bench::PATIENCE;
+use crate::rpc::Rpc;
+
+/// More than a transfer takes on any chain that was seen.
+const GAS_LIMIT: u64 = 200_000;
+
+/// A key with money.
+pub struct Account {
+    pub mnemonic: String,
+    wallet: Wallet,
+}
+
+impl Account {
+    pub fn new(mnemonic: &str) -> Self {
+        let wallet = Wallet::from_mnemonic(mnemonic).expect("a mnemonic of a funded account");
+        Self { mnemonic: mnemonic.to_owned(), wallet }
+    }
+
+    pub fn address(&self) -> String {
+        self.wallet.address().to_string()
+    }
+
+    /// uallo.
+    pub fn balance(&self, rpc: &Rpc) -> u128 {
+        let request = QueryBalanceRequest { address: self.address(), denom: DENOM.to_owned() };
+        let balance = rpc.query(&request).unwrap().balance;
+        balance.map_or(0, |coin| coin.amount.parse().unwrap())
+    }
+
+    /// Sends a transaction with the next sequence of the committed state; `Err` is what the node says against it.
+    fn try_send(&self, rpc: &Rpc, message: Any) -> Result<TxHash, String> {
+        let info = rpc.query(&QueryAccountInfoRequest { address: self.address() })?.info.unwrap_or_default();
+        let chain_id = rpc.status()["node_info"]["network"].as_str().unwrap().to_owned();
+        let signer = SignerData { chain_id, account_number: info.account_number, sequence: info.sequence };
+        let tx = UnsignedTx::new(message, 0).sign(&self.wallet, &signer, fee(rpc));
+        match rpc.broadcast(&tx.bytes) {
+            Ok(answer) if answer["code"] == 0 => Ok(tx.hash),
+            Ok(answer) => Err(answer["log"].to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Sends until a node takes it, and waits for its block. Gives the hash.
+    fn send(&self, rpc: &Rpc, message: &Any) -> TxHash {
+        rpc.until("a transaction that is taken", PATIENCE, || {
+            let hash = self.try_send(rpc, message.clone()).ok()?;
+            let params = json!({"hash": base64(hash.as_bytes())});
+            let found = rpc.until("its block", PATIENCE, || rpc.call("tx", &params).ok());
+            assert_eq!(found["tx_result"]["code"], 0, "{found}");
+            Some(hash)
+        })
+    }
+
+    /// Gives money to somebody, once it is in a block.
+    pub fn pay(&self, rpc: &Rpc, to: &str, uallo: u128) -> TxHash {
+        self.send(rpc, &self.transfer(to, uallo))
+    }
+
+    /// Gives all but `left` to somebody, and knows what the transaction itself takes.
+    pub fn pay_all_but(&self, rpc: &Rpc, to: &str, left: u128) -> TxHash {
+        let all = self.balance(rpc).saturating_sub(left + fee(rpc).amount);
+        self.pay(rpc, to, all)
+    }
+
+    /// A transfer to itself that uses its next sequence, as of a program that knows nothing of the worker. `None` where
+    /// the worker was quicker.
+    pub fn use_a_sequence(&self, rpc: &Rpc) -> Option<TxHash> {
+        self.try_send(rpc, self.transfer(&self.address(), 1)).ok()
+    }
+
+    /// Takes the registration in a topic back.
+    pub fn leave(&self, rpc: &Rpc, topic_id: u64) -> TxHash {
+        let request = RemoveRegistrationRequest { sender: self.address(), topic_id, is_reputer: false };
+        self.send(rpc, &rpc.version().any(&request))
+    }
+
+    fn transfer(&self, to: &str, uallo: u128) -> Any {
+        let message = MsgSend {
+            from_address: self.address(),
+            to_address: to.to_owned(),
+            amount: vec![Coin { denom: DENOM.to_owned(), amount: uallo.to_string() }],
+        };
+        Any { type_url: MsgSend::type_url(), value: message.encode_to_vec() }
+    }
+}
+
+/// What a transaction costs now.
+fn fee(rpc: &Rpc) -> Fee {
+    let price = rpc.query(&GasPriceRequest { denom: DENOM.to_owned() }).unwrap().price.unwrap();
+    let price = GasPrice::from_scaled(price.amount.parse().unwrap());
+    Fee { amount: price.cost(GAS_LIMIT).unwrap(), gas_limit: GAS_LIMIT }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}

@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# A chain of one real node for the tests of realchain: `ALLORAD=path localnet.sh up DIR` makes it in DIR, which must not
+# be there yet, starts it, opens two topics (1: one number, 2: a number for each label) and writes DIR/env with what the
+# tests want to know: `. DIR/env && cargo test --test realchain -- --include-ignored`. `start DIR` and `stop DIR` are
+# what DIR/env names as REALCHAIN_START and REALCHAIN_STOP; `stop` at the end, too.
+#
+# Written for chain v0.17.0. Ports: RPC_PORT (26657), P2P_PORT (26656), GRPC_PORT (9090), all on loopback.
+# Its keys are test vectors of BIP39, public on purpose.
+set -euo pipefail
+
+command=${1:?up, start or stop} dir=${2:?a folder}
+: "${ALLORAD:?the path of allorad}" "${RPC_PORT:=26657}" "${P2P_PORT:=26656}" "${GRPC_PORT:=9090}"
+chain_id=localnet rpc=tcp://127.0.0.1:$RPC_PORT log=$dir/log pid=$dir/pid
+
+# Those of the tests come last.
+names=(validator admin worker purse)
+phrases=(
+    'legal winner thank year wave sausage worth useful legal winner thank yellow'
+    'letter advice cage absurd amount doctor acoustic avoid letter advice cage above'
+    'abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about'
+    'zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong'
+)
+
+allorad() { "$ALLORAD" --home "$dir" "$@"; }
+key() { allorad keys show "$1" --address --keyring-backend test; }
+
+# until_true SECONDS COMMAND...: waits for the command to succeed.
+until_true() {
+    local limit=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$limit" ] || { echo "no success in time: $*; see $log" >&2; return 1; }
+        sleep 0.2
+    done
+}
+
+init() {
+    [ ! -e "$dir" ] || { echo "$dir is there already" >&2; exit 1; }
+    mkdir -p "$dir"
+    allorad init localnet --chain-id "$chain_id" --default-denom uallo >/dev/null 2>&1
+    local index
+    for index in "${!names[@]}"; do
+        allorad keys add "${names[index]}" --recover --keyring-backend test <<<"${phrases[index]}" >/dev/null 2>&1
+        # 10 million ALLO each.
+        allorad genesis add-genesis-account "${names[index]}" 10000000000000000000000000uallo --keyring-backend test
+    done
+    python3 - "$dir/config/genesis.json" "$(key admin)" <<'PY'
+import json, sys
+path, admin = sys.argv[1:]
+genesis = json.load(open(path))
+state = genesis["app_state"]
+state["feemarket"]["params"]["fee_denom"] = "uallo"
+# They may create topics.
+state["emissions"]["core_team_addresses"] = [*(state["emissions"].get("core_team_addresses") or []), admin]
+json.dump(genesis, open(path, "w"))
+PY
+    allorad genesis gentx validator 1000000000000000000000000uallo --chain-id "$chain_id" \
+        --keyring-backend test >/dev/null 2>&1
+    allorad genesis collect-gentxs >/dev/null 2>&1
+    sed -i 's/^timeout_commit = .*/timeout_commit = "1s"/' "$dir/config/config.toml"
+    sed -i 's/^minimum-gas-prices = .*/minimum-gas-prices = "0uallo"/' "$dir/config/app.toml"
+}
+
+# Without the flag the node takes the blocks' pace of the public networks.
+start() {
+    nohup "$ALLORAD" --home "$dir" start --unsafe-override-recommended-settings --rpc.laddr "$rpc" \
+        --p2p.laddr "tcp://127.0.0.1:$P2P_PORT" --grpc.enable --grpc.address "127.0.0.1:$GRPC_PORT" \
+        >>"$log" 2>&1 </dev/null &
+    echo $! >"$pid"
+}
+
+stop() {
+    kill "-${REALCHAIN_SIGNAL:-TERM}" "$(cat "$pid")"
+    until_true 60 is_gone
+}
+
+is_gone() { ! kill -0 "$(cat "$pid")"; }
+
+# A node that has just started refuses good transactions until its next block.
+has_block() { [ "$(curl -s "http://127.0.0.1:$RPC_PORT/status" |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["result"]["sync_info"]["latest_block_height"])')" -ge "$1" ]; }
+
+# send MESSAGES: one transaction of the admin, once it is in a block.
+send() {
+    local signed=$dir/signed.json hash
+    cat >"$dir/tx.json" <<JSON
+{"body": {"messages": [$1], "memo": "", "timeout_height": "0", "extension_options": [],
+  "non_critical_extension_options": []},
+ "auth_info": {"signer_infos": [], "fee": {"amount": [{"denom": "uallo", "amount": "2000000"}],
+  "gas_limit": "2000000", "payer": "", "granter": ""}}, "signatures": []}
+JSON
+    allorad tx sign "$dir/tx.json" --from admin --chain-id "$chain_id" --keyring-backend test --node "$rpc" \
+        --output-document "$signed"
+    hash=$(allorad tx broadcast "$signed" --node "$rpc" --output json | python3 -c '
+import json, sys
+answer = json.load(sys.stdin)
+sys.exit(answer["raw_log"]) if answer["code"] else print(answer["txhash"])')
+    until_true 30 allorad query tx "$hash" --node "$rpc"
+    allorad query tx "$hash" --node "$rpc" --output json | python3 -c '
+import json, sys
+answer = json.load(sys.stdin)
+sys.exit(answer["raw_log"] if answer["code"] else 0)'
+}
+
+# open_topic ID ARITY LABELS: a topic with windows of 8 blocks every 12, with a reputer's stake and funds.
+open_topic() {
+    local admin
+    admin=$(key admin)
+    send "{\"@type\": \"/emissions.v10.CreateNewTopicRequest\", \"creator\": \"$admin\", \"metadata\": \"topic $1\",
+ \"loss_method\": \"mse\", \"epoch_length\": \"12\", \"ground_truth_lag\": \"12\", \"worker_submission_window\": \"8\",
+ \"p_norm\": \"3.0\", \"alpha_regret\": \"0.1\", \"allow_negative\": true, \"epsilon\": \"0.01\",
+ \"merit_sortition_alpha\": \"0.1\", \"active_inferer_quantile\": \"0.25\", \"active_forecaster_quantile\": \"0.25\",
+ \"active_reputer_quantile\": \"0.25\", \"enable_worker_whitelist\": false, \"enable_reputer_whitelist\": false,
+ \"c_norm\": \"0.75\", \"topic_type\": \"TOPIC_TYPE_REGRESSION\", \"output_arity\": \"TOPIC_OUTPUT_ARITY_$2\",
+ \"require_unity\": false, \"unity_tolerance\": \"0.001\", \"max_labels_per_submission\": \"$3\",
+ \"label_whitelist\": [], \"label_default_value\": \"0\"}"
+    send "{\"@type\": \"/emissions.v10.RegisterRequest\", \"sender\": \"$admin\", \"topic_id\": \"$1\",
+ \"owner\": \"$admin\", \"is_reputer\": true},
+ {\"@type\": \"/emissions.v10.AddStakeRequest\", \"sender\": \"$admin\", \"topic_id\": \"$1\",
+ \"amount\": \"1000000000000000000000000\"},
+ {\"@type\": \"/emissions.v10.FundTopicRequest\", \"sender\": \"$admin\", \"topic_id\": \"$1\",
+ \"amount\": \"1000000000000000000000000\"}"
+}
+
+write_env() {
+    local script
+    script=$(realpath "$0")
+    cat >"$dir/env" <<ENV
+export ALLORAD='$ALLORAD' RPC_PORT=$RPC_PORT P2P_PORT=$P2P_PORT GRPC_PORT=$GRPC_PORT
+export REALCHAIN_RPC=http://127.0.0.1:$RPC_PORT REALCHAIN_TOPIC=1
+export REALCHAIN_MNEMONICS='${phrases[2]};${phrases[3]}'
+export REALCHAIN_STOP='$script stop $dir' REALCHAIN_START='$script start $dir'
+ENV
+}
+
+case $command in
+up)
+    init
+    dir=$(realpath "$dir")
+    log=$dir/log pid=$dir/pid
+    start
+    until_true 60 has_block 2
+    open_topic 1 SINGLE 1
+    open_topic 2 MULTI 3
+    write_env
+    echo "next: . $dir/env"
+    ;;
+start) start ;;
+stop) stop ;;
+*) echo "up, start or stop, not $command" >&2 && exit 64 ;;
+esac

@@ -1,0 +1,28 @@
+//! What the worker promises, shown on any chain: a node is all that these tests need.
+//!
+//! | variable | is |
+//! |---|---|
+//! | `REALCHAIN_RPC` | RPC URLs of one or several nodes of a chain, separated by commas. Without it each test starts `bootstrap devnet` as a process of its own, and knows nothing of it but its RPC port |
+//! | `REALCHAIN_TOPIC` | id of an active topic that lets the accounts submit |
+//! | `REALCHAIN_MNEMONICS` | funded accounts, separated by `;` or new lines. The first is the worker's, a second keeps its money for a while. Nobody else may use them meanwhile |
+//! | `REALCHAIN_STOP`, `REALCHAIN_START` | shell commands that stop and start the node. The first finds `TERM` or `KILL` in `REALCHAIN_SIGNAL`; the second may be the node itself |
+//!
+//! A given node is never asked for a method of devnet, and has one test at a time. What cannot be shown on it says so on
+//! stderr, with `SKIPPED`. The slow ones are ignored: `cargo test --test realchain -- --include-ignored` runs all.
+//! `tests/realchain/localnet.sh` brings up a chain for them where there is an `allorad`.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
+
+mod account;
+#[path = "../support/bench.rs"]
+mod bench;
+mod deployment;
+mod kills;
+mod money;
+mod node;
+#[path = "../support/payload.rs"]
+mod payload;
+mod record;
+mod restarts;
+mod rpc;
+mod states;
+mod windows;

@@ -1,0 +1,60 @@
+//! A node that stops and comes back around the opening of a window.
+
+use crate::bench::Worker;
+use crate::deployment::Deployment;
+use crate::node::{Ending, Node};
+
+/// When the node ends: so many blocks after the opening.
+const BEFORE: i64 = -1;
+const JUST_AFTER: i64 = 0;
+const THREE_AFTER: i64 = 3;
+
+/// Ends the node around the next window's opening. Gives its nonce.
+fn restart_at(deployment: &Deployment<'_>, ending: Ending, blocks: i64) -> i64 {
+    // One that is far enough for the moment before it not to be over.
+    let now = deployment.node.rpc.height();
+    let opening = deployment.next_opening();
+    let opening = if now + 1 < opening + blocks { opening } else { opening + deployment.topic.epoch_length };
+    deployment.node.wait_for(opening + blocks);
+    deployment.node.restart(ending);
+    opening
+}
+
+/// Each of these restarts costs no window, and none is paid for twice.
+fn assert_restarts_cost_nothing(node: &Node, cases: &[(Ending, i64)]) {
+    if !node.can_restart() {
+        return node.skip("restarts: no REALCHAIN_STOP and REALCHAIN_START");
+    }
+    let deployment = Deployment::new(node);
+    let worker = deployment.run();
+    deployment.until_ready(&worker);
+    let from = deployment.next_opening();
+    let mut last = from;
+    for (ending, blocks) in cases {
+        last = restart_at(&deployment, *ending, *blocks);
+        deployment.node.wait_for(last + deployment.topic.worker_submission_window);
+    }
+    assert_answers_another(&deployment, worker, last);
+    let answered = deployment.assert_none_lost_and_none_paid_twice(from, &[]);
+    assert!(answered > cases.len(), "{answered} windows");
+}
+
+/// The window after `nonce` is answered as well. Then the worker stops.
+fn assert_answers_another(deployment: &Deployment<'_>, worker: Worker, nonce: i64) {
+    deployment.until_settled(nonce + deployment.topic.epoch_length);
+    assert_eq!(worker.stop(), Some(0), "{}", deployment.log());
+}
+
+#[test]
+fn killed_just_after_the_opening() {
+    assert_restarts_cost_nothing(&Node::new(), &[(Ending::Killed, JUST_AFTER)]);
+}
+
+#[test]
+#[ignore = "slow: six windows and more"]
+fn stopped_in_order_and_killed_around_the_opening() {
+    let cases = [BEFORE, JUST_AFTER, THREE_AFTER]
+        .into_iter()
+        .flat_map(|blocks| [(Ending::InOrder, blocks), (Ending::Killed, blocks)]);
+    assert_restarts_cost_nothing(&Node::new(), &cases.collect::<Vec<_>>());
+}

@@ -1,0 +1,132 @@
+//! What anybody may ask a node: JSON-RPC, without the client under test.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bootstrap::chain::messages::{EmissionsVersion, Query, query::GetParamsRequest};
+use prost::Message as _;
+use serde_json::{Value, json};
+
+use crate::bench::PATIENCE;
+
+/// A call may take so long.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Nobody answers, or not as a node does.
+#[derive(Debug)]
+pub struct Unreachable;
+
+/// A client of some nodes of one chain; the first that answers is asked.
+pub struct Rpc {
+    urls: Vec<String>,
+    runtime: tokio::runtime::Runtime,
+    client: reqwest::Client,
+    version: Cell<Option<EmissionsVersion>>,
+}
+
+impl Rpc {
+    pub fn new(urls: Vec<String>) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        // A node that was restarted has cut the connections that were kept.
+        let client = reqwest::Client::builder().timeout(LIMIT).pool_max_idle_per_host(0).build().unwrap();
+        Self { urls, runtime, client, version: Cell::new(None) }
+    }
+
+    pub fn urls(&self) -> &[String] {
+        &self.urls
+    }
+
+    /// The whole answer of the first node that has one.
+    pub fn try_call(&self, method: &str, params: &Value) -> Result<Value, Unreachable> {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let ask = async |url: &String| self.client.post(url).json(&body).send().await?.json().await;
+        self.runtime.block_on(async {
+            for url in &self.urls {
+                if let Ok(answer) = ask(url).await {
+                    return Ok(answer);
+                }
+            }
+            Err(Unreachable)
+        })
+    }
+
+    /// The result, or the error, of a chain that may be down for a while.
+    pub fn call(&self, method: &str, params: &Value) -> Result<Value, Value> {
+        let mut answer =
+            self.until(&format!("an answer to {method}"), PATIENCE, || self.try_call(method, params).ok());
+        match answer.get("error") {
+            Some(error) => Err(error.clone()),
+            None => Ok(answer["result"].take()),
+        }
+    }
+
+    /// What a query of the application answers, or the text of its refusal.
+    pub fn query<Q: Query>(&self, query: &Q) -> Result<Q::Response, String> {
+        self.query_of(self.version(), query)
+    }
+
+    fn query_of<Q: Query>(&self, version: EmissionsVersion, query: &Q) -> Result<Q::Response, String> {
+        let params = json!({"path": Q::path(version), "data": hex::encode(query.encode_to_vec())});
+        let answer = self.call("abci_query", &params).unwrap()["response"].take();
+        if answer["code"] != 0 {
+            return Err(answer["log"].as_str().unwrap_or_default().to_owned());
+        }
+        let value = STANDARD.decode(answer["value"].as_str().unwrap_or_default()).unwrap();
+        Ok(Q::Response::decode(value.as_slice()).unwrap())
+    }
+
+    /// The emissions package that the chain runs.
+    pub fn version(&self) -> EmissionsVersion {
+        if let Some(version) = self.version.get() {
+            return version;
+        }
+        let speaks = |version: &EmissionsVersion| self.query_of(*version, &GetParamsRequest {}).is_ok();
+        let version =
+            EmissionsVersion::ALL.into_iter().find(speaks).expect("the chain has an emissions module");
+        self.version.set(Some(version));
+        version
+    }
+
+    /// What CheckTx says of a transaction.
+    pub fn broadcast(&self, tx: &[u8]) -> Result<Value, Value> {
+        self.call("broadcast_tx_sync", &json!({"tx": STANDARD.encode(tx)}))
+    }
+
+    pub fn status(&self) -> Value {
+        self.call("status", &json!({})).unwrap()
+    }
+
+    pub fn height(&self) -> i64 {
+        number(&self.status()["sync_info"]["latest_block_height"])
+    }
+
+    /// Transactions that wait for a block.
+    pub fn unconfirmed(&self) -> Vec<Vec<u8>> {
+        let answer = self.call("unconfirmed_txs", &json!({"limit": "100"})).unwrap();
+        answer["txs"].as_array().into_iter().flatten().map(bytes).collect()
+    }
+
+    /// Waits until `found` gives something.
+    pub fn until<T>(&self, what: &str, limit: Duration, mut found: impl FnMut() -> Option<T>) -> T {
+        let end = Instant::now() + limit;
+        loop {
+            if let Some(found) = found() {
+                return found;
+            }
+            assert!(Instant::now() < end, "{what} did not come in {limit:?} from {}", self.urls.join(", "));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// A number that JSON has as text.
+pub fn number(value: &Value) -> i64 {
+    value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no number: {value}"))
+}
+
+/// Bytes that JSON has as base64.
+pub fn bytes(value: &Value) -> Vec<u8> {
+    STANDARD.decode(value.as_str().unwrap()).unwrap()
+}
