@@ -1,4 +1,5 @@
-//! Points at which a test lets the process die, as by SIGKILL. A release build has none of this.
+//! Points at which a test lets the process die, as by SIGKILL, or hang, as on a disk that does not answer. A release
+//! build has none of this.
 
 use std::fmt;
 
@@ -66,6 +67,8 @@ pub struct Failpoint(pub Step, pub Moment);
 impl Failpoint {
     /// The environment variable that names the one at which the process dies.
     pub const VARIABLE: &str = "BOOTSTRAP_FAILPOINT";
+    /// The one that names the point at which the thread that comes to it hangs.
+    pub const HANGS: &str = "BOOTSTRAP_HANGPOINT";
 
     /// Every one that there is.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -84,18 +87,25 @@ impl fmt::Display for Failpoint {
     }
 }
 
-/// The process has come to this point, and dies here when a test wants it to.
+/// The process has come to this point, and dies or hangs here when a test wants it to.
 #[cfg(debug_assertions)]
 pub fn reach(step: Step, moment: Moment) {
     use std::sync::OnceLock;
 
     use nix::sys::signal::{Signal, raise};
 
-    static WANTED: OnceLock<Option<String>> = OnceLock::new();
-    let wanted = WANTED.get_or_init(|| std::env::var(Failpoint::VARIABLE).ok());
-    if wanted.as_ref().is_some_and(|wanted| *wanted == Failpoint(step, moment).to_string()) {
+    static WANTED: OnceLock<[Option<String>; 2]> = OnceLock::new();
+    let [dies, hangs] =
+        WANTED.get_or_init(|| [Failpoint::VARIABLE, Failpoint::HANGS].map(|name| std::env::var(name).ok()));
+    let is_here = |wanted: &Option<String>| {
+        wanted.as_ref().is_some_and(|wanted| *wanted == Failpoint(step, moment).to_string())
+    };
+    if is_here(dies) {
         // Nothing can be done about a signal that cannot be raised.
         let _ = raise(Signal::SIGKILL);
+    }
+    while is_here(hangs) {
+        std::thread::park();
     }
 }
 

@@ -62,9 +62,15 @@ fn away_from_a_terminal_every_line_is_an_object_that_names_bundle_and_round() {
 #[test]
 fn lines_for_people_on_request() {
     let folder = bundle("print('hello')");
-    let output = predict(folder.path()).args(["--log-format", "pretty"]).output().unwrap();
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert!(text.lines().any(|line| line.contains("INFO") && line.contains("hello")), "{text}");
+    for bundle_id in [None, Some("b-1")] {
+        let mut command = predict(folder.path());
+        command.args(["--log-format", "pretty"]).env_remove("BUNDLE_ID");
+        command.envs(bundle_id.map(|id| ("BUNDLE_ID", id)));
+        let text = String::from_utf8(command.output().unwrap().stderr).unwrap();
+        assert!(text.lines().any(|line| line.contains("INFO") && line.contains("hello")), "{text}");
+        let is_named = |line: &str| line.split(' ').nth(1) == bundle_id;
+        assert!(text.lines().all(|line| is_named(line) == bundle_id.is_some()), "{text}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use assert_cmd::Command;
-use bootstrap::health::{Heartbeat, HeartbeatFile, ModelHealth, Phase};
+use bootstrap::health::{Heartbeat, HeartbeatFile, Phase};
 use bootstrap::journal::Timestamp;
 use time::{Duration, OffsetDateTime};
 
@@ -20,6 +20,7 @@ fn waiting() -> Heartbeat {
         phase_deadline: None,
         ready: true,
         why: None,
+        started: true,
         ..Heartbeat::starting("devnet".into(), after(60.0))
     }
 }
@@ -61,19 +62,22 @@ fn age(path: &Path, seconds: f64) {
 async fn each_phase_answers_each_question() {
     let folder = tempfile::tempdir().unwrap();
     let loading = Heartbeat { phase: Phase::Loading, ready: false, why: Some("loading".into()), ..waiting() };
-    let replaced =
-        ModelHealth { pid: None, state: "failed".into(), restarts: 1, rss_bytes: None, spare: None };
+    let window = Heartbeat { phase: Phase::Predicting, phase_deadline: Some(after(25.0)), ..waiting() };
     let blocked =
         Heartbeat { phase: Phase::Blocked, ready: false, why: Some("not whitelisted".into()), ..waiting() };
     for (heartbeat, expected) in [
         (Heartbeat::starting("devnet".into(), after(60.0)), [false, true, false]),
-        (loading.clone(), [false, true, false]),
-        (Heartbeat { model: Some(replaced), ..loading }, [true, true, false]),
-        (waiting(), [true, true, true]),
+        // Without a chain, and its first load has ended.
         (
-            Heartbeat { phase: Phase::Predicting, phase_deadline: Some(after(25.0)), ..waiting() },
-            [true, true, true],
+            Heartbeat { started: true, ..Heartbeat::starting("devnet".into(), after(60.0)) },
+            [true, true, false],
         ),
+        (Heartbeat { started: false, ..loading.clone() }, [false, true, false]),
+        (loading, [true, true, false]),
+        // A window is open during the first load.
+        (Heartbeat { started: false, ready: false, ..window.clone() }, [false, true, false]),
+        (window, [true, true, true]),
+        (waiting(), [true, true, true]),
         (blocked, [true, true, false]),
         (Heartbeat { phase: Phase::Stopped, ready: false, ..waiting() }, [false, false, false]),
     ] {

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use bootstrap::model::{self, Interpreter};
+use tokio_util::sync::CancellationToken;
 
 use subject::Subject;
 use support::figures::{Table, percentile};
@@ -42,8 +43,8 @@ fn main() -> Result<()> {
 }
 
 async fn measure() -> Result<()> {
-    let python =
-        Interpreter::find(Some(&process::python()?), Path::new("/"), ">=3.9".parse()?, OsStr::new(""))?;
+    let (named, any, stopping) = (process::python()?, ">=3.9".parse()?, CancellationToken::new());
+    let python = Interpreter::find(Some(&named), Path::new("/"), any, OsStr::new(""), &stopping)?;
     let mut table = Table::default();
     starts(&python, &mut table).await.context("starts")?;
     round_trips(&python, &mut table).await.context("round trips")?;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 use super::trial::{self, Unpredicted};
 use super::{Exit, Outcome, Report, environment, model};
@@ -59,7 +60,7 @@ impl Args {
     fn tried(&self, subject: &Subject, bundle: Inspected) -> Result<Vec<Problem>, Report> {
         let Inspected { manifest, warnings: mut problems, .. } = bundle;
         let settings = Settings::resolve(Some(&manifest), &self.flags, environment())?;
-        let python = match model::interpreter(&manifest, &settings)? {
+        let python = match model::interpreter(&manifest, &settings, &CancellationToken::new())? {
             Ok(python) => python,
             Err(named @ InterpreterError::NamedMissing(_)) => return Err(named.into()),
             Err(error) => {

@@ -1,5 +1,7 @@
 //! `bootstrap install`.
 
+use tokio_util::sync::CancellationToken;
+
 use super::{Exit, Outcome, Report, environment};
 use crate::bundle::Manifest;
 use crate::bundle::venv::{Base, InstallError, Installer, Plan};
@@ -30,7 +32,7 @@ impl Args {
             eprintln!("nothing to do");
         } else {
             let path = std::env::var_os("PATH").unwrap_or_default();
-            let python = Interpreter::base(named, manifest.python, &path)?;
+            let python = Interpreter::base(named, manifest.python, &path, &CancellationToken::new())?;
             let installer = Installer::find(&path);
             let (count, name) = (plan.len(), installer.name());
             eprintln!("{count} requirements, by {name}, for Python {}", python.version);

@@ -13,6 +13,8 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -94,7 +96,7 @@ fn layer(
         LogFormat::Pretty => {
             let writer = move || Indented(queue.clone());
             let lines = lines::layer().with_writer(writer).with_ansi(ansi == Ansi::On).with_target(false);
-            lines.log_internal_errors(false).boxed()
+            lines.with_timer(Stamp { bundle_id: labels.bundle_id() }).log_internal_errors(false).boxed()
         }
         LogFormat::Json => Json { writer: move || queue.clone(), labels: labels.clone() }.boxed(),
     }
@@ -122,15 +124,38 @@ impl<W: Write> Write for Indented<W> {
     }
 }
 
+/// The label of `BUNDLE_ID`.
+const BUNDLE_ID: &str = "bundle_id";
+
 /// Fields of every line: the names and values of the bundle and its model.
 #[derive(Clone)]
 struct Labels(Vec<(&'static str, String)>);
 
 impl Labels {
     fn new(settings: &Settings, manifest: &Manifest) -> Self {
-        let bundle_id = settings.bundle_id.as_ref().map(|id| ("bundle_id", id.clone()));
+        let bundle_id = settings.bundle_id.as_ref().map(|id| (BUNDLE_ID, id.clone()));
         let model = [("model_name", manifest.name.clone()), ("model_version", manifest.version.clone())];
         Self(bundle_id.into_iter().chain(model).collect())
+    }
+
+    /// What `BUNDLE_ID` says.
+    fn bundle_id(&self) -> Option<String> {
+        self.0.iter().find(|(name, _)| *name == BUNDLE_ID).map(|(_, label)| label.clone())
+    }
+}
+
+/// Begins a line for people: the time and, where there is one, whose line it is.
+struct Stamp {
+    bundle_id: Option<String>,
+}
+
+impl FormatTime for Stamp {
+    fn format_time(&self, line: &mut Writer<'_>) -> fmt::Result {
+        SystemTime.format_time(line)?;
+        match &self.bundle_id {
+            Some(bundle_id) => write!(line, " {bundle_id}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,13 +1,20 @@
 //! The model of a bundle, kept from what the settings name.
 
+use tokio_util::sync::CancellationToken;
+
 use super::{Exit, Report};
 use crate::bundle::{Manifest, Unmet};
 use crate::model::{Interpreter, InterpreterError, ModelSpec, StartError};
 use crate::settings::Settings;
 
-/// What to run. Requirements that are not installed are warned of.
-pub fn spec(manifest: &Manifest, settings: &Settings) -> Result<ModelSpec, Report> {
-    let python = interpreter(manifest, settings)??;
+/// What to run. Requirements that are not installed are warned of. Ends soon, with an error, when `stopping` is
+/// cancelled.
+pub fn spec(
+    manifest: &Manifest,
+    settings: &Settings,
+    stopping: &CancellationToken,
+) -> Result<ModelSpec, Report> {
+    let python = interpreter(manifest, settings, stopping)??;
     let unmet = unmet(manifest, &python);
     if !unmet.is_empty() {
         let list = unmet.iter().map(Unmet::to_string).collect::<Vec<_>>().join(", ");
@@ -16,12 +23,14 @@ pub fn spec(manifest: &Manifest, settings: &Settings) -> Result<ModelSpec, Repor
     Ok(spec_with(manifest, settings, python))
 }
 
-/// The interpreter that fits.
+/// The interpreter that fits. Ends soon when `stopping` is cancelled.
 pub fn interpreter(
     manifest: &Manifest,
     settings: &Settings,
+    stopping: &CancellationToken,
 ) -> Result<Result<Interpreter, InterpreterError>, Report> {
-    let found = Interpreter::of_bundle(manifest, settings.python.as_deref(), &settings.private_paths());
+    let named = settings.python.as_deref();
+    let found = Interpreter::of_bundle(manifest, named, &settings.private_paths(), stopping);
     found.map_err(|error| Report::new(Exit::Internal, error))
 }
 

@@ -1,6 +1,7 @@
 //! `bootstrap predict`.
 
 use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::trial::{self, Predicted, Unpredicted};
 use super::{Exit, Outcome, environment, logging, model};
@@ -31,7 +32,7 @@ impl Args {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        let spec = model::spec(&manifest, &settings)?;
+        let spec = model::spec(&manifest, &settings, &CancellationToken::new())?;
         match trial::call(spec, self.nonce, manifest.runtime.max_seconds, &settings)? {
             Ok(predicted) => {
                 self.show(&predicted);

@@ -22,13 +22,13 @@ use crate::chain::pool::Pool;
 use crate::devnet::{self, Devnet};
 use crate::health::alerts::{self, Alerts};
 use crate::health::metrics::{self, Identity, Metrics, Textfile};
-use crate::health::{Heartbeat, HeartbeatFile};
-use crate::journal::{self, Journal};
+use crate::health::{Heartbeat, HeartbeatFile, Phase};
+use crate::journal::{self, Journal, Timestamp};
 use crate::logs::{LogFile, LogFileError};
 use crate::model::{Model, ModelSpec, adopt_orphans};
 use crate::settings::{self, Flags, Settings, Worker};
 use crate::wallet::{OpenedWallet, Wallet};
-use crate::worker::{self, Broadcasting, Ended, Goal, Options, Rules, Setup, WorkerError};
+use crate::worker::{self, Broadcasting, Ended, Goal, Options, Reason, Rules, Setup, WorkerError};
 
 /// The longest `--wait`, in seconds: a year.
 const MAX_WAIT: u64 = 31_536_000;
@@ -141,8 +141,14 @@ impl Args {
         let loading = Loading::within(manifest.runtime.load_seconds);
         let line = progress::show(&settings, progress::of_worker(heard, loading));
         Journal::make_folder(&settings.state_dir).map_err(WorkerError::Open)?;
-        let spec = model::spec(&manifest, &settings)?;
-        let ended = runtime.block_on(self.work(&manifest, settings, spec, turns, stopping));
+        let ended = match model::spec(&manifest, &settings, &stopping) {
+            // What was not found by then does not matter any more.
+            Err(_) if stopping.is_cancelled() => {
+                runtime.block_on(never_started(&settings));
+                Ok(Exit::Done)
+            }
+            spec => runtime.block_on(self.work(&manifest, settings, spec?, turns, stopping)),
+        };
         drop(line);
         // A task that hangs in a call of the system must not hold the process.
         runtime.shutdown_timeout(Duration::from_secs(1));
@@ -186,9 +192,7 @@ impl Args {
             None => None,
         };
         let textfile = match &settings.metrics_file {
-            Some(path) => {
-                Some(Textfile::start(path.clone(), metrics.clone()).await.map_err(CannotRun::from)?)
-            }
+            Some(path) => Some(Textfile::new(path.clone(), metrics.clone()).await.map_err(CannotRun::from)?),
             None => None,
         };
         // The model loads while the chain is looked for.
@@ -221,16 +225,18 @@ impl Args {
             until: self.until,
             stopping,
         };
-        let ended = worker::run(setup, alerts).await;
-        if let Some(textfile) = textfile {
-            textfile.close().await;
+        match worker::run(setup, alerts, textfile).await? {
+            Ended::Stopped | Ended::Done => Ok(Exit::Done),
+            Ended::NothingSubmitted(reason) => {
+                Err(unanswered(Exit::TryLater, "nothing was submitted this time", reason))
+            }
+            Ended::NotPermitted(reason) => {
+                Err(unanswered(Exit::NotPermitted, "the chain does not let this wallet submit", reason))
+            }
+            Ended::NoEndpoint(reason) => {
+                Err(unanswered(Exit::NoEndpoint, "no endpoint of the chain can be used", reason))
+            }
         }
-        Ok(match ended? {
-            Ended::Stopped | Ended::Done => Exit::Done,
-            Ended::NothingSubmitted(why) => said(Exit::TryLater, &why),
-            Ended::NotPermitted(why) => said(Exit::NotPermitted, &why),
-            Ended::NoEndpoint(why) => said(Exit::NoEndpoint, &why),
-        })
     }
 
     fn goal(&self) -> Goal {
@@ -256,9 +262,25 @@ async fn serve(
     Ok(server.serve(metrics.clone(), heartbeat.to_owned()))
 }
 
-fn said(exit: Exit, why: &str) -> Exit {
-    tracing::warn!(exit = exit.code(), "{why}");
-    exit
+/// Says why `--once` ends without an answer: in the log, and last.
+fn unanswered(exit: Exit, headline: &'static str, reason: Reason) -> Report {
+    let Reason { why, hint } = reason;
+    tracing::warn!(exit = exit.code(), "{headline}: {why}");
+    Report::new(exit, anyhow::Error::msg(why).context(headline)).hint(hint)
+}
+
+/// Says so in the heartbeat, unless it is that of another worker: asked to stop before there was anything to stop.
+async fn never_started(settings: &Settings) {
+    let file = HeartbeatFile::new(&settings.heartbeat_file);
+    if file.other_writer().await.is_some() {
+        return;
+    }
+    let starting = Heartbeat::starting(settings.network.to_string(), Timestamp::now());
+    let stopped = Heartbeat { phase: Phase::Stopped, phase_deadline: None, why: None, ..starting };
+    if let Err(error) = file.write(&stopped).await {
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(error, "the heartbeat cannot be written");
+    }
 }
 
 /// The chain to answer and the wallet to do it with.

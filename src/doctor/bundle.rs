@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use tokio_util::sync::CancellationToken;
+
 use super::check::{Check, Subject, in_full};
 use super::{Case, packages};
 use crate::bundle::{self, Manifest, Severity};
@@ -21,7 +23,8 @@ pub fn look(case: &Case) -> Vec<Check> {
         ];
     };
     let private = case.settings.private_paths();
-    match Interpreter::of_bundle(manifest, case.settings.python.as_deref(), &private) {
+    let named = case.settings.python.as_deref();
+    match Interpreter::of_bundle(manifest, named, &private, &CancellationToken::new()) {
         Ok(Ok(python)) => {
             let Interpreter { executable, version, .. } = &python;
             let found = Subject::Python.ok(format_args!("Python {version}, {}", executable.display()));

@@ -17,8 +17,19 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// # Errors
 /// The folder cannot be written, a file of another user lies there, or the disk is full or hangs.
 pub async fn replace(path: PathBuf, content: Vec<u8>) -> io::Result<()> {
-    let done = tokio::task::spawn_blocking(move || replace_now(&path, &content));
-    match tokio::time::timeout(LIMIT, done).await {
+    in_time(move || replace_now(&path, &content)).await
+}
+
+/// Whether a file could be replaced, found out without doing it.
+///
+/// # Errors
+/// As [`replace`].
+pub async fn check(path: PathBuf) -> io::Result<()> {
+    in_time(move || beside(&path).map(drop)).await
+}
+
+async fn in_time(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
+    match tokio::time::timeout(LIMIT, tokio::task::spawn_blocking(work)).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(panicked)) => Err(io::Error::other(panicked)),
         Err(elapsed) => Err(elapsed.into()),

@@ -130,8 +130,11 @@ pub struct Heartbeat {
     pub phase_deadline: Option<Timestamp>,
     /// Whether it would answer a window that opened now.
     pub ready: bool,
-    /// Why it is not ready.
+    /// Why it is not ready; of a worker that has stopped, why it did, where nobody asked it to.
     pub why: Option<String>,
+    /// Whether the first load of the model has come to an end, well or not.
+    #[serde(default)]
+    pub started: bool,
     /// The wallet, once it is known.
     pub address: Option<String>,
     /// The topic, once it is known.
@@ -176,6 +179,7 @@ impl Heartbeat {
             phase_deadline: Some(phase_deadline),
             ready: false,
             why: Some("the worker is starting".into()),
+            started: false,
             address: None,
             topic_id: None,
             network,

@@ -21,7 +21,7 @@ const PATIENCE_SECONDS: f64 = 15.0;
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Probe {
-    /// Has the first load of the model come to an end, well or not? From then on `live` is worth asking.
+    /// Does the loop turn, and has the first load of the model come to an end, well or not?
     Startup,
     /// Does the worker's loop turn? If not, a restart helps.
     Live,
@@ -138,7 +138,8 @@ pub(super) fn runs(heartbeat: &Heartbeat, now: &Instant) -> bool {
 
 fn gone(heartbeat: &Heartbeat, now: &Instant) -> Option<String> {
     if heartbeat.phase == Phase::Stopped {
-        return Some("the worker has stopped".into());
+        let why = heartbeat.why.as_deref().map(|why| format!(": {}", one_line(why)));
+        return Some(format!("the worker has stopped{}", why.unwrap_or_default()));
     }
     if now.seconds_since(&heartbeat.instant).is_none() {
         return Some("the worker has not run since the machine was started".into());
@@ -160,18 +161,11 @@ fn hangs(heartbeat: &Heartbeat, now: &Instant) -> Option<String> {
     })
 }
 
-/// Whether the first load of the model has come to an end.
-pub(super) fn has_started(heartbeat: &Heartbeat) -> bool {
-    not_started(heartbeat).is_none()
-}
-
+/// By the model alone: whatever the chain says or does not say, and whatever window is open meanwhile, a restart
+/// would do no more than load the model again.
 fn not_started(heartbeat: &Heartbeat) -> Option<String> {
-    let replaced = heartbeat.model.as_ref().is_some_and(|model| model.restarts > 0);
-    match heartbeat.phase {
-        Phase::Starting => Some("the worker is starting".into()),
-        Phase::Loading if !replaced => Some("the model is loading".into()),
-        _ => None,
-    }
+    let what = if heartbeat.model.is_some() { "the model is loading" } else { "the worker is starting" };
+    (!heartbeat.started).then(|| what.to_owned())
 }
 
 fn not_ready(heartbeat: &Heartbeat) -> Option<String> {

@@ -34,7 +34,7 @@ impl ServiceManager {
         if !self.listens || self.sending.as_ref().is_some_and(|sending| !sending.is_finished()) {
             return;
         }
-        let (phase, has_started) = (heartbeat.phase, probe::has_started(heartbeat));
+        let (phase, has_started) = (heartbeat.phase, heartbeat.started);
         let status = status(heartbeat);
         self.sending = Some(tokio::task::spawn_blocking(move || {
             let mut states = vec![NotifyState::Watchdog, NotifyState::Status(&status)];

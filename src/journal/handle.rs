@@ -11,6 +11,9 @@ use super::{Journal, JournalError};
 /// A flush takes milliseconds. A disk that takes longer than this is taken for hung.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// What it is given for closing. Nothing is lost where it takes longer: what was committed is flushed.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+
 type Call = Box<dyn FnOnce(Journal) -> Option<Journal> + Send>;
 
 /// The journal for callers that must not block. Calls run one after another, in the order in which they
@@ -70,7 +73,7 @@ impl JournalHandle {
     /// Closes the journal and gives the lock back, after all calls made so far.
     ///
     /// # Errors
-    /// The disk did not answer within ten seconds.
+    /// The disk did not answer within two seconds; it may be closed later.
     pub async fn close(&self) -> Result<(), JournalError> {
         let (answer, answered) = oneshot::channel();
         let call: Call = Box::new(move |journal| {
@@ -81,9 +84,9 @@ impl JournalHandle {
         if self.calls.send(call).is_err() {
             return Ok(());
         }
-        match tokio::time::timeout(LIMIT, answered).await {
+        match tokio::time::timeout(CLOSE_LIMIT, answered).await {
             Ok(_) => Ok(()),
-            Err(_) => Err(JournalError::Slow(LIMIT)),
+            Err(_) => Err(JournalError::Slow(CLOSE_LIMIT)),
         }
     }
 }

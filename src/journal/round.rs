@@ -67,7 +67,7 @@ pub enum Begin {
 }
 
 impl Journal {
-    /// Takes up a window. `opened_at` is when the worker learnt of it, `window_end` the last block in which
+    /// Takes up a window. `opened_at` is when it opened, `window_end` the last block in which
     /// the chain takes an answer.
     ///
     /// # Errors

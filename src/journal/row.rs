@@ -30,7 +30,7 @@ pub struct RoundRow {
     pub gas_used: Option<u64>,
     /// How often the model was asked.
     pub attempts: u64,
-    /// When the worker learnt of the window.
+    /// When the window opened, by the worker's clock and as far as it could tell.
     pub opened_at: Timestamp,
     /// When the model answered.
     pub predicted_at: Option<Timestamp>,

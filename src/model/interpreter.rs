@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use tokio_util::sync::CancellationToken;
 
 use super::environment::is_harmless;
 use super::sandbox::Sandbox;
@@ -22,6 +24,8 @@ use crate::bundle::{Manifest, PythonVersion};
 /// How long an interpreter may take to describe itself; a version manager's wrapper is a shell
 /// script and takes its time.
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
+/// How soon it is noticed that nobody waits for the description any more.
+const STOP_LIMIT: Duration = Duration::from_millis(50);
 /// Most bytes of its description.
 const PROBE_BYTES: usize = 64 * 1024;
 /// Most links from one to the next that are followed, as the kernel's own limit.
@@ -141,26 +145,32 @@ impl Interpreter {
     /// highest `python3.N` for a lower bound.
     ///
     /// # Errors
-    /// [`InterpreterError`].
+    /// [`InterpreterError`]; any of them, and soon, when `stopping` is cancelled.
     pub fn find(
         named: Option<&Path>,
         bundle_root: &Path,
         wanted: PythonVersion,
         path: &OsStr,
+        stopping: &CancellationToken,
     ) -> Result<Self, InterpreterError> {
         let venv = bundle_root.join(".venv/bin/python");
         // A link that leads nowhere is a broken environment, not an absent one.
         if named.is_none() && venv.symlink_metadata().is_ok() {
-            return Self::only(venv, wanted);
+            return Self::only(venv, wanted, stopping);
         }
-        Self::base(named, wanted, path)
+        Self::base(named, wanted, path, stopping)
     }
 
     /// The same, but for the bundle's environment: what one can be made from.
     ///
     /// # Errors
-    /// [`InterpreterError`].
-    pub fn base(named: Option<&Path>, wanted: PythonVersion, path: &OsStr) -> Result<Self, InterpreterError> {
+    /// As [`Interpreter::find`].
+    pub fn base(
+        named: Option<&Path>,
+        wanted: PythonVersion,
+        path: &OsStr,
+        stopping: &CancellationToken,
+    ) -> Result<Self, InterpreterError> {
         let folders: Vec<PathBuf> =
             std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect();
         if let Some(named) = named {
@@ -169,11 +179,15 @@ impl Interpreter {
             } else {
                 named.is_file().then(|| named.to_owned())
             };
-            return Self::only(found.ok_or_else(|| InterpreterError::NamedMissing(named.into()))?, wanted);
+            let found = found.ok_or_else(|| InterpreterError::NamedMissing(named.into()))?;
+            return Self::only(found, wanted, stopping);
         }
         let mut tried = Vec::new();
         for candidate in candidates(&folders, wanted) {
-            match Self::ask(&candidate, wanted) {
+            if stopping.is_cancelled() {
+                break;
+            }
+            match Self::ask(&candidate, wanted, stopping) {
                 Ok(found) => return Ok(found),
                 Err(unfit) => tried.push((candidate, unfit)),
             }
@@ -185,14 +199,15 @@ impl Interpreter {
     /// behind the walls that keep the model from `private`: the key file and the state folder.
     ///
     /// # Errors
-    /// The system gives no thread; within, [`InterpreterError`].
+    /// The system gives no thread; within, as [`Interpreter::find`].
     pub fn of_bundle(
         manifest: &Manifest,
         named: Option<&Path>,
         private: &[PathBuf],
+        stopping: &CancellationToken,
     ) -> io::Result<Result<Self, InterpreterError>> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let find = || Self::find(named, &manifest.root, manifest.python, &path);
+        let find = || Self::find(named, &manifest.root, manifest.python, &path, stopping);
         Sandbox::default().protecting(private).run(find)
     }
 
@@ -202,16 +217,20 @@ impl Interpreter {
     /// # Errors
     /// It cannot be started, fails, takes longer or says more.
     pub fn run(&self, code: &str, argument: &str) -> io::Result<Vec<u8>> {
-        output(&self.executable, &["-c", code, argument])
+        output(&self.executable, &["-c", code, argument], &CancellationToken::new())
     }
 
-    fn only(path: PathBuf, wanted: PythonVersion) -> Result<Self, InterpreterError> {
-        Self::ask(&path, wanted).map_err(|why| InterpreterError::Unfit { path, why })
+    fn only(
+        path: PathBuf,
+        wanted: PythonVersion,
+        stopping: &CancellationToken,
+    ) -> Result<Self, InterpreterError> {
+        Self::ask(&path, wanted, stopping).map_err(|why| InterpreterError::Unfit { path, why })
     }
 
-    fn ask(path: &Path, wanted: PythonVersion) -> Result<Self, Unfit> {
-        let said =
-            probe(path).map_err(|error| gone_base(path).map_or(Unfit::Silent(error), Unfit::BaseGone))?;
+    fn ask(path: &Path, wanted: PythonVersion, stopping: &CancellationToken) -> Result<Self, Unfit> {
+        let said = probe(path, stopping)
+            .map_err(|error| gone_base(path).map_or(Unfit::Silent(error), Unfit::BaseGone))?;
         if said.implementation != "cpython" {
             return Err(Unfit::Implementation(said.implementation));
         }
@@ -288,13 +307,13 @@ impl Said {
     }
 }
 
-fn probe(path: &Path) -> io::Result<Said> {
-    let text = output(path, &["-I", "-S", "-c", PROBE])?;
+fn probe(path: &Path, stopping: &CancellationToken) -> io::Result<Said> {
+    let text = output(path, &["-I", "-S", "-c", PROBE], stopping)?;
     Said::parse(&text).ok_or_else(|| io::Error::other("its description has another form"))
 }
 
 /// Runs the interpreter without our secrets, in a group of its own, within the limits, and gives what it writes.
-fn output(path: &Path, arguments: &[&str]) -> io::Result<Vec<u8>> {
+fn output(path: &Path, arguments: &[&str], stopping: &CancellationToken) -> io::Result<Vec<u8>> {
     let mut child = Command::new(path)
         .args(arguments)
         .env_clear()
@@ -304,7 +323,7 @@ fn output(path: &Path, arguments: &[&str]) -> io::Result<Vec<u8>> {
         .stderr(Stdio::null())
         .process_group(0)
         .spawn()?;
-    let text = description(&mut child);
+    let text = description(&mut child, stopping);
     if text.is_err() {
         let _ = i32::try_from(child.id()).map(|pid| killpg(Pid::from_raw(pid), Signal::SIGKILL));
     }
@@ -316,17 +335,23 @@ fn output(path: &Path, arguments: &[&str]) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// What the child writes until it closes its end.
-fn description(child: &mut Child) -> io::Result<Vec<u8>> {
+/// What the child writes until it closes its end, as long as somebody waits for it.
+fn description(child: &mut Child, stopping: &CancellationToken) -> io::Result<Vec<u8>> {
     let mut output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
     let deadline = Instant::now() + PROBE_LIMIT;
     let mut text = Vec::new();
     let mut piece = [0; 4096];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        if poll(&mut [PollFd::new(output.as_fd(), PollFlags::POLLIN)], timeout)? == 0 {
+        if left.is_zero() || stopping.is_cancelled() {
             return Err(io::ErrorKind::TimedOut.into());
+        }
+        let timeout = PollTimeout::try_from(left.min(STOP_LIMIT)).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(output.as_fd(), PollFlags::POLLIN)], timeout) {
+            // A signal that another thread handles may wake this one.
+            Ok(0) | Err(Errno::EINTR) => continue,
+            Ok(_) => {}
+            Err(error) => return Err(error.into()),
         }
         match output.read(&mut piece)? {
             0 => return Ok(text),
@@ -361,7 +386,8 @@ mod tests {
     }
 
     fn find(folder: &Path, wanted: &str) -> Result<Interpreter, InterpreterError> {
-        Interpreter::find(None, folder, wanted.parse().unwrap(), folder.as_os_str())
+        let (wanted, stopping) = (wanted.parse().unwrap(), CancellationToken::new());
+        Interpreter::find(None, folder, wanted, folder.as_os_str(), &stopping)
     }
 
     #[test]
@@ -405,8 +431,8 @@ mod tests {
         let folder = folder(&[]);
         let wanted = "3.11".parse().unwrap();
         for named in ["/gone/python", "python-that-is-nowhere"] {
-            let found =
-                Interpreter::find(Some(named.as_ref()), folder.path(), wanted, folder.path().as_os_str());
+            let (root, stopping) = (folder.path(), CancellationToken::new());
+            let found = Interpreter::find(Some(named.as_ref()), root, wanted, root.as_os_str(), &stopping);
             assert!(matches!(found, Err(InterpreterError::NamedMissing(_))), "{found:?}");
         }
     }

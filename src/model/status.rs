@@ -116,6 +116,12 @@ impl Restarts {
 }
 
 impl ModelStatus {
+    /// Whether the first load has come to an end, well or not.
+    #[must_use]
+    pub fn has_started(&self) -> bool {
+        self.load_seconds.is_some() || self.restarts.failures() > 0
+    }
+
     fn answered_by(&mut self, replica: &Replica) {
         let Facts { pid, ref python, load_seconds } = replica.facts;
         self.state = ModelState::Ready;

@@ -4,8 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+use crate::journal::Timestamp;
 
 /// Measurements of which the median counts: one block that is late, or a chain that halts, changes nothing.
 const MEASUREMENTS: usize = 7;
@@ -48,6 +51,14 @@ impl Head {
         left.max(self.block_time.saturating_mul(behind_next))
     }
 
+    /// When block `height` was made, as far as one can tell from here: a block that was not seen itself is
+    /// as many block times older than the head.
+    #[must_use]
+    pub fn made(&self, height: i64) -> Instant {
+        let blocks = u32::try_from(self.height.saturating_sub(height)).unwrap_or(0);
+        self.seen.checked_sub(self.block_time.saturating_mul(blocks)).unwrap_or(self.seen)
+    }
+
     /// Whether the chain may be at `height`, at the fastest pace that is believed.
     fn explains(&self, height: i64, now: Instant) -> bool {
         let elapsed = now.saturating_duration_since(self.seen).as_millis() / MIN_BLOCK_TIME.as_millis();
@@ -60,6 +71,17 @@ impl Head {
     pub fn age(&self) -> Duration {
         self.seen.elapsed()
     }
+}
+
+/// An instant of the process as a time of the clock on the wall.
+#[must_use]
+pub fn wall(at: Instant) -> Timestamp {
+    let now = Instant::now();
+    let wall = OffsetDateTime::now_utc();
+    Timestamp::from(match at.checked_duration_since(now) {
+        Some(ahead) => wall + ahead,
+        None => wall - now.duration_since(at),
+    })
 }
 
 /// Whether some height is far off what was to be expected.
@@ -204,6 +226,9 @@ mod tests {
         let wait = head.eta(69) - head.seen;
         assert!((wait.as_secs_f64() - 20.0).abs() < 0.1, "{wait:?}");
         assert_eq!(head.eta(5), head.seen, "what is past is there");
+        let age = head.seen - head.made(54);
+        assert!((age.as_secs_f64() - 10.0).abs() < 0.1, "{age:?}");
+        assert_eq!(head.made(70), head.seen, "what is to come is not made earlier");
     }
 
     #[test]

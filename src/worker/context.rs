@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use super::clock::Clock;
+use super::clock::{self, Clock};
 use super::consensus::Consensus;
 use super::prediction::Arity;
 use super::repeats::Repeats;
@@ -18,7 +18,7 @@ use crate::chain::gas_price::GasPrice;
 use crate::chain::query::{Client, QueryError, Window};
 use crate::chain::sequence::Sequence;
 use crate::health::metrics::Metrics;
-use crate::journal::{Begin, JournalError, JournalHandle, RoundKey, Timestamp};
+use crate::journal::{Begin, JournalError, JournalHandle, RoundKey};
 use crate::wallet::{Address, Wallet};
 
 /// Transactions of ours that may wait for a round that is busy elsewhere.
@@ -211,6 +211,7 @@ impl Context {
     /// Those of the disk.
     pub async fn begin(&self, key: RoundKey, window: Window) -> Result<Begin, JournalError> {
         let end = u64::try_from(window.end).unwrap_or(0);
-        self.journal.call(move |journal| journal.begin_round(key, Timestamp::now(), end)).await
+        let opened = clock::wall(self.clock.head().made(window.nonce));
+        self.journal.call(move |journal| journal.begin_round(key, opened, end)).await
     }
 }

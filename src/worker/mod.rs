@@ -38,5 +38,5 @@ pub mod validate;
 
 pub use context::{Broadcasting, Options};
 pub use main_loop::run;
-pub use setup::{Ended, Goal, Setup, WorkerError};
+pub use setup::{Ended, Goal, Reason, Setup, WorkerError};
 pub use validate::Rules;

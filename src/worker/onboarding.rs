@@ -110,7 +110,8 @@ pub async fn open_journal(
         let (state_dir, address) = (setup.state_dir.clone(), setup.wallet.address().to_string());
         let chain_id = pool.chain_id().unwrap_or_default().to_owned();
         let open = tokio::task::spawn_blocking(move || Journal::open(&state_dir, &chain_id, &address));
-        let error = match open.await.map_err(|error| WorkerError::Thread(std::io::Error::other(error)))? {
+        let Some(opened) = turning(open, &setup.stopping, reporter).await else { return Ok(None) };
+        let error = match opened.map_err(|error| WorkerError::Thread(std::io::Error::other(error)))? {
             Ok(journal) => break journal,
             Err(error) => error,
         };
@@ -142,8 +143,11 @@ pub async fn agree(
     journal: &JournalHandle,
     reporter: &mut Reporter,
 ) -> Result<Option<()>, WorkerError> {
-    let Some(last) = journal.call(|journal| journal.reader().last_sequence()).await? else {
-        return Ok(Some(()));
+    let asked = journal.call(|journal| journal.reader().last_sequence());
+    let last = match turning(asked, &setup.stopping, reporter).await.transpose()? {
+        None => return Ok(None),
+        Some(None) => return Ok(Some(())),
+        Some(Some(last)) => last,
     };
     let mut back_off = BACK_OFF.0;
     loop {

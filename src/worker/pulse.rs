@@ -10,10 +10,24 @@ use crate::journal::{RoundRow, RoundState, Timestamp};
 /// How often it is said.
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// The same, or as many seconds as a test names: no test waits for an hour.
+#[cfg(debug_assertions)]
+fn period() -> Duration {
+    let seconds = std::env::var("BOOTSTRAP_PULSE_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    seconds.map_or(HOUR, Duration::from_secs)
+}
+
+/// A release build knows no other.
+#[cfg(not(debug_assertions))]
+const fn period() -> Duration {
+    HOUR
+}
+
 /// What is said each hour.
 #[derive(Debug)]
 pub struct Pulse {
     start: Instant,
+    period: Duration,
     due: Instant,
     /// Rounds since the start, by final state.
     counts: BTreeMap<RoundState, u64>,
@@ -26,8 +40,15 @@ pub struct Pulse {
 impl Pulse {
     /// Of a worker that starts now.
     pub fn new() -> Self {
-        let start = Instant::now();
-        Self { start, due: start + HOUR, counts: BTreeMap::new(), last_success: None, balance: None }
+        let (start, period) = (Instant::now(), period());
+        Self {
+            start,
+            period,
+            due: start + period,
+            counts: BTreeMap::new(),
+            last_success: None,
+            balance: None,
+        }
     }
 
     /// A round has ended.
@@ -44,7 +65,7 @@ impl Pulse {
         if now < self.due {
             return;
         }
-        self.due = now + HOUR;
+        self.due = now + self.period;
         let uptime_seconds = now.duration_since(self.start).as_secs();
         let last_success = self.last_success.map(|at| at.to_string());
         let balance = self.balance.map(|uallo| uallo.to_string());

@@ -12,7 +12,7 @@ use super::round::{Finished, Progress};
 use super::setup::Setup;
 use crate::chain::pool::{EndpointReport, Standing};
 use crate::health::alerts::{Alerts, Balance, Observations, WINDOWS};
-use crate::health::metrics::{EndpointFacts, Metrics};
+use crate::health::metrics::{EndpointFacts, Metrics, Textfile};
 use crate::health::{
     EndpointHealth, Head, Heartbeat, HeartbeatFile, LastResult, ModelHealth, NextWindow, Phase,
     ServiceManager,
@@ -23,6 +23,9 @@ use crate::model::{ModelState, ModelStatus, RestartCause};
 /// Turns that change nothing are written this often.
 const QUIET: Duration = Duration::from_secs(1);
 
+/// How long the last words may take to write. A disk that hangs keeps nobody who was asked to stop.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// Keeps the heartbeat and writes it.
 #[derive(Debug)]
 pub struct Reporter {
@@ -30,27 +33,31 @@ pub struct Reporter {
     beat: Heartbeat,
     manager: ServiceManager,
     turns: watch::Sender<Option<Heartbeat>>,
+    models: watch::Receiver<ModelStatus>,
     metrics: Metrics,
+    textfile: Option<Textfile>,
     alerts: Alerts,
     seen: Observations,
     pulse: Pulse,
     written: Option<(Instant, Phase, bool)>,
     failed: bool,
     /// Whether this worker is the one to speak of. Until it has the journal another may be: that one's heartbeat
-    /// is left alone.
+    /// and metrics are left alone.
     has_journal: bool,
 }
 
 impl Reporter {
     /// A reporter of a worker that starts.
     #[must_use]
-    pub fn new(setup: &Setup, alerts: Alerts) -> Self {
+    pub fn new(setup: &Setup, alerts: Alerts, textfile: Option<Textfile>) -> Self {
         Self {
             file: setup.heartbeat.clone(),
             beat: Heartbeat::starting(setup.options.network.clone(), Timestamp::now()),
             manager: ServiceManager::of_this_process(),
             turns: setup.turns.clone(),
+            models: setup.model.watch(),
             metrics: setup.metrics.clone(),
+            textfile,
             alerts,
             seen: Observations { max_repeats: setup.options.rules.max_repeats(), ..Observations::default() },
             pulse: Pulse::new(),
@@ -68,7 +75,7 @@ impl Reporter {
     /// The phase, and until when it may take without another turn.
     pub fn phase(&mut self, phase: Phase, deadline: Option<Instant>) {
         self.beat.phase = phase;
-        self.beat.phase_deadline = deadline.map(timestamp);
+        self.beat.phase_deadline = deadline.map(clock::wall);
     }
 
     /// What conditions are judged by, to be filled.
@@ -92,6 +99,9 @@ impl Reporter {
     pub async fn opened(&mut self, journal: PathBuf) {
         self.beat.journal = Some(journal);
         self.has_journal = true;
+        if let Some(textfile) = &mut self.textfile {
+            textfile.start();
+        }
         if let Some(pid) = self.file.other_writer().await {
             tracing::warn!(
                 pid,
@@ -108,7 +118,7 @@ impl Reporter {
         let of_all = of_all.map(|head| (head.height, head.seen_at));
         let mut health = Vec::with_capacity(endpoints.len());
         for report in endpoints {
-            let head = of_all.or_else(|| Some((report.height?, timestamp(report.seen?))));
+            let head = of_all.or_else(|| Some((report.height?, clock::wall(report.seen?))));
             self.metrics.endpoint(&EndpointFacts {
                 endpoint: &report.endpoint,
                 is_fresh: report.standing == Standing::Fresh,
@@ -158,12 +168,13 @@ impl Reporter {
         self.beat.head = u64::try_from(head.height)
             .ok()
             .filter(|height| *height > 0)
-            .map(|height| Head { height, seen_at: timestamp(head.seen) });
+            .map(|height| Head { height, seen_at: clock::wall(head.seen) });
     }
 
     /// The next window.
     pub fn next_window(&mut self, head: clock::Head, nonce: Option<i64>) {
-        self.beat.next_window = nonce.map(|nonce| NextWindow { nonce, opens_at: timestamp(head.eta(nonce)) });
+        self.beat.next_window =
+            nonce.map(|nonce| NextWindow { nonce, opens_at: clock::wall(head.eta(nonce)) });
     }
 
     /// How the last round ended.
@@ -191,7 +202,9 @@ impl Reporter {
     }
 
     /// The model process.
-    pub fn model(&mut self, status: &ModelStatus) {
+    fn model(&mut self) {
+        let status = &*self.models.borrow_and_update();
+        self.beat.started = status.has_started();
         self.beat.model = Some(ModelHealth {
             pid: status.pid,
             state: word(&status.state).to_owned(),
@@ -212,25 +225,32 @@ impl Reporter {
 
     /// The worker was asked to stop, or cannot go on.
     pub async fn stopping(&mut self) {
-        self.last_words(Phase::Stopping, "the worker is stopping").await;
+        self.last_words(Phase::Stopping, Some("the worker is stopping".to_owned())).await;
     }
 
-    /// The last word.
-    pub async fn stopped(mut self) {
-        self.last_words(Phase::Stopped, "the worker has stopped").await;
+    /// The last word; `why`, where nobody asked for the end.
+    pub async fn stopped(mut self, why: Option<String>) {
+        self.last_words(Phase::Stopped, why).await;
         self.alerts.close().await;
+        if let Some(textfile) = self.textfile {
+            // Where it takes longer, an older state of it stays.
+            let _ = tokio::time::timeout(LAST_WORDS, textfile.close()).await;
+        }
         tracing::info!("stopped");
     }
 
-    async fn last_words(&mut self, phase: Phase, why: &str) {
+    async fn last_words(&mut self, phase: Phase, why: Option<String>) {
         self.phase(phase, None);
-        (self.beat.ready, self.beat.why) = (false, Some(why.to_owned()));
-        self.turn().await;
+        (self.beat.ready, self.beat.why) = (false, why);
+        if tokio::time::timeout(LAST_WORDS, self.turn()).await.is_err() {
+            tracing::warn!("the heartbeat cannot be written in time");
+        }
     }
 
     /// A turn of the loop is completed: writes the heartbeat and tells the service manager, now and then when
     /// nothing changed.
     pub async fn turn(&mut self) {
+        self.model();
         if !self.turns.is_closed() {
             self.turns.send_replace(Some(self.beat.clone()));
         }
@@ -271,14 +291,4 @@ const fn word(state: &ModelState) -> &'static str {
         ModelState::Failed(_) => "failed",
         ModelState::Stopped => "stopped",
     }
-}
-
-/// An instant of the process as a time of the clock on the wall.
-fn timestamp(at: Instant) -> Timestamp {
-    let now = Instant::now();
-    let wall = time::OffsetDateTime::now_utc();
-    Timestamp::from(match at.checked_duration_since(now) {
-        Some(ahead) => wall + ahead,
-        None => wall - now.duration_since(at),
-    })
 }

@@ -70,11 +70,34 @@ pub enum Ended {
     /// The goal is reached.
     Done,
     /// Once: nothing was submitted this time.
-    NothingSubmitted(String),
+    NothingSubmitted(Reason),
     /// Once: the chain does not let this wallet submit.
-    NotPermitted(String),
+    NotPermitted(Reason),
     /// Once: no endpoint could be used.
-    NoEndpoint(String),
+    NoEndpoint(Reason),
+}
+
+/// Why a window was not answered, and what the user can do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// One line.
+    pub why: String,
+    /// Words for a hint.
+    pub hint: &'static str,
+}
+
+impl Reason {
+    /// What is best looked at by the command for it.
+    #[must_use]
+    pub const fn to_examine(why: String) -> Self {
+        Self { why, hint: "`bootstrap doctor` looks at all that a window needs, and names what to do" }
+    }
+
+    /// The endpoints do not answer, or not truthfully.
+    #[must_use]
+    pub const fn of_endpoints(why: String) -> Self {
+        Self { why, hint: "look at the network and at ALLORA_NETWORK; `bootstrap doctor` asks each endpoint" }
+    }
 }
 
 /// Why the worker cannot go on.

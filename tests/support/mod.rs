@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bootstrap::model::{Call, Interpreter, ModelSpec, SILENCE_LIMIT};
+use tokio_util::sync::CancellationToken;
 
 /// The program under test.
 pub const BOOTSTRAP: &str = env!("CARGO_BIN_EXE_bootstrap");
@@ -27,8 +28,10 @@ pub fn pythons() -> &'static [Interpreter] {
         }
         let any = ">=3.9".parse().unwrap();
         let candidates = folders.iter().map(|folder| folder.join("python3")).filter(|path| path.is_file());
-        let found = candidates
-            .filter_map(|path| Interpreter::find(Some(&path), Path::new("/"), any, "".as_ref()).ok());
+        let stopping = CancellationToken::new();
+        let found = candidates.filter_map(|path| {
+            Interpreter::find(Some(&path), Path::new("/"), any, "".as_ref(), &stopping).ok()
+        });
         let found: BTreeMap<_, _> =
             found.map(|python| ((python.version.clone(), python.libpython.is_some()), python)).collect();
         assert!(!found.is_empty(), "no Python from 3.9 on this machine");

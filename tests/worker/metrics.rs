@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpStream;
+use std::time::Duration;
 
-use bootstrap::devnet::{Fault, FaultKind};
+use bootstrap::devnet::{BlockTime, Fault, FaultKind, Options};
 use bootstrap::health::metrics::{Kind, TABLE};
+use bootstrap::journal::Timestamp;
 
 use crate::support::{Bench, http, manual, quick};
 
@@ -148,6 +150,32 @@ fn probes_over_http_say_what_the_command_says() {
     let silent: Vec<_> = (0..40).map(|_| TcpStream::connect(&address).unwrap()).collect();
     assert_eq!(http("GET", &address, "/livez").0, 200);
     drop(silent);
+    assert_eq!(worker.stop(), Some(0));
+}
+
+#[test]
+fn the_delay_of_a_broadcast_counts_from_the_opening_of_its_window() {
+    let options = Options {
+        block_time: BlockTime::Every(Duration::from_millis(100)),
+        epoch_length: 3_000,
+        worker_submission_window: 2_900,
+        ground_truth_lag: 3_000,
+        ..quick()
+    };
+    let bench = serving(Bench::new(options, ONE));
+    bench.devnet.set_registered(1, &bench.address(), true).unwrap();
+    bench.until("a window that is open for some time", |bench| {
+        (bench.devnet.height().unwrap() > 30).then_some(())
+    });
+    let start = Timestamp::now();
+    let worker = bench.run(&[]);
+    let round = bench.until_a_round_is("admitted");
+    let opened = Timestamp::parse(round["opened_at"].as_str().unwrap()).unwrap();
+    let before = start.seconds_since(opened);
+    assert!(before > 1.0, "{round}: the worker was started at {start}");
+    let text = scrape(&address(&bench));
+    let delay = value(&text, "bootstrap_broadcast_delay_seconds_sum", &[]).unwrap();
+    assert!(delay > before, "{delay} s from {opened}");
     assert_eq!(worker.stop(), Some(0));
 }
 

@@ -1,10 +1,12 @@
 //! Runs that end by themselves, as cron starts them: what their exit codes say, and what two of them at a time do.
 
+use std::fs;
 use std::process::Output;
 
-use bootstrap::devnet::{Fault, FaultKind, Options};
+use bootstrap::devnet::{Fault, FaultKind, Options, Whitelist};
+use serde_json::Value;
 
-use crate::support::{Bench, manual};
+use crate::support::{Bench, manual, quick};
 
 const ONE: &str = "def predict(nonce):\n    return nonce / 8\n";
 const SKIPS: &str = "from bootstrap_host import Skip\ndef predict():\n    raise Skip('market closed')\n";
@@ -22,20 +24,46 @@ fn output(bench: &Bench, arguments: &[&str]) -> Output {
     bench.bootstrap().arg("run").args(arguments).output().unwrap()
 }
 
+/// The last lines of a run that answered nothing, and what is left of it for probes.
+fn assert_says(bench: &Bench, stderr: &str, headline: &str, cause: &str) {
+    let mut last: Vec<&str> = stderr.trim_end().rsplit('\n').take(3).collect();
+    last.reverse();
+    let is_report = last[0] == format!("error: {headline}")
+        && last[1].starts_with("  caused by: ")
+        && last[1].contains(cause)
+        && last[2].starts_with("hint: ");
+    assert!(is_report, "{stderr}");
+    let why = bench.heartbeat()["why"].as_str().unwrap_or_default().to_owned();
+    assert!(why.contains(cause), "{why}");
+    let probed = bench.bootstrap().args(["probe", "live"]).output().unwrap().stdout;
+    assert_eq!(String::from_utf8(probed).unwrap(), format!("no: the worker has stopped: {why}\n"));
+}
+
+const NOTHING: &str = "nothing was submitted this time";
+const NOT_PERMITTED: &str = "the chain does not let this wallet submit";
+
 #[test]
 fn two_runs_at_a_time_do_no_harm() {
     let bench = Bench::registered(manual(), ONE);
+    let metrics = bench.folder.path().join("worker.prom");
+    let bench = bench.set("ALLORA_METRICS_FILE", metrics.to_str().unwrap());
+    let start = |bench: &Bench| {
+        bench.until("metrics", |_| {
+            let text = fs::read_to_string(&metrics).ok()?;
+            text.lines().find(|line| line.starts_with("bootstrap_start_timestamp_seconds")).map(str::to_owned)
+        })
+    };
     let first = bench.run(&["--once", "--wait", "600"]);
     bench.until_ready();
+    let of_first = start(&bench);
     let second = output(&bench, &["--once", "--wait", "1"]);
     let text = String::from_utf8_lossy(&second.stderr);
     assert_eq!(second.status.code(), Some(78), "{text}");
     assert!(text.contains(&first.pid().to_string()), "it names the first one: {text}");
-    // The file that both write is the first one's again.
-    bench.until("the heartbeat of the first", |bench| {
-        let heartbeat = bench.heartbeat();
-        (heartbeat["pid"] == first.pid().as_raw() && heartbeat["ready"] == true).then_some(())
-    });
+    // The files that both would write are those of the first one.
+    assert_eq!(start(&bench), of_first);
+    let heartbeat = bench.heartbeat();
+    assert_eq!((&heartbeat["pid"], &heartbeat["ready"]), (&first.pid().as_raw().into(), &true.into()));
     let nonce = bench.mine_to_opening();
     bench.until_sent();
     bench.devnet.mine(1).unwrap();
@@ -50,11 +78,59 @@ fn a_window_that_is_answered_is_answered_once_however_often_cron_asks() {
     bench.until_sent();
     bench.devnet.mine(1).unwrap();
     assert_eq!(worker.exit().code(), Some(0), "{}", bench.log());
-    for arguments in [&["--once"][..], &["--once", "--dry-run"], &["--windows", "1"]] {
+    for arguments in [&["--once"][..], &["--once", "--dry-run"]] {
         let again = output(&bench, arguments);
         assert_eq!(again.status.code(), Some(0), "{}", String::from_utf8_lossy(&again.stderr));
     }
     assert_eq!((bench.rounds().len(), bench.paid().len()), (1, 1));
+}
+
+#[test]
+fn windows_that_an_earlier_run_answered_are_not_counted() {
+    let bench = open(ONE);
+    let answered = |bench: &Bench| {
+        bench.until_sent();
+        bench.devnet.mine(1).unwrap();
+    };
+    let once = bench.run(&["--once"]);
+    answered(&bench);
+    assert_eq!(once.exit().code(), Some(0), "{}", bench.log());
+    let mut worker = bench.run(&["--windows", "1"]);
+    let pid = worker.pid().as_raw();
+    bench.until("the window to be looked at", |bench| {
+        let heartbeat = bench.heartbeat();
+        (heartbeat["pid"] == pid && !heartbeat["last_result"].is_null()).then_some(())
+    });
+    bench.until_ready();
+    assert_eq!(worker.has_ended(), None, "{}", bench.log());
+    bench.mine_to_opening();
+    answered(&bench);
+    assert_eq!(worker.exit().code(), Some(0), "{}", bench.log());
+    assert_eq!((bench.rounds().len(), bench.paid().len()), (2, 2));
+}
+
+#[test]
+fn a_run_without_an_answer_ends_with_the_reason_and_what_to_do() {
+    let idle = Bench::registered(manual(), ONE);
+    idle.devnet.set_topic_active(1, false).unwrap();
+    idle.devnet.mine(30).unwrap();
+    let new = Bench::new(manual(), "import time\ntime.sleep(3600)\n");
+    new.devnet.mine(2).unwrap();
+    let barred = Bench::new(Options { whitelist: Whitelist::On, ..quick() }, ONE);
+    barred.devnet.set_registered(1, &barred.address(), true).unwrap();
+    let poor = Bench::registered(manual(), ONE);
+    poor.devnet.set_balance(&poor.address(), 0).unwrap();
+    for (bench, code, headline, cause) in [
+        (&idle, 75, NOTHING, "topic 1 is not active"),
+        (&new, 75, NOTHING, "the worker was not registered in time"),
+        (&barred, 77, NOT_PERMITTED, "the whitelist of topic 1 does not have"),
+        (&poor, 77, NOT_PERMITTED, "needs funds"),
+    ] {
+        let run = output(bench, &["--once", "--wait", "4"]);
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(code), "{said}");
+        assert_says(bench, &said, headline, cause);
+    }
 }
 
 #[test]
@@ -65,6 +141,7 @@ fn a_wallet_that_cannot_pay_is_not_permitted() {
     bench.until_why("needs funds");
     bench.devnet.mine(36).unwrap();
     assert_eq!(worker.exit().code(), Some(77), "{}", bench.log());
+    assert_says(&bench, &bench.log(), NOT_PERMITTED, "needs funds");
 }
 
 #[test]
@@ -73,7 +150,7 @@ fn a_model_that_skips_has_nothing_submitted_this_time() {
     let skipped = output(&bench, &["--once"]);
     let text = String::from_utf8_lossy(&skipped.stderr);
     assert_eq!(skipped.status.code(), Some(75), "{text}");
-    assert!(text.contains("market closed"), "{text}");
+    assert_says(&bench, &text, NOTHING, "market closed");
 }
 
 #[test]
@@ -96,7 +173,9 @@ fn a_chain_that_never_says_whether_a_window_is_open_is_no_endpoint() {
     let path = "/emissions.v10.QueryService/GetWorkerSubmissionWindowStatus";
     bench.devnet.fault(Fault::new(FaultKind::DropRequest).on(path)).unwrap();
     let unseen = output(&bench, &["--once", "--wait", "1"]);
-    assert_eq!(unseen.status.code(), Some(69), "{}", String::from_utf8_lossy(&unseen.stderr));
+    let text = String::from_utf8_lossy(&unseen.stderr);
+    assert_eq!(unseen.status.code(), Some(69), "{text}");
+    assert_says(&bench, &text, "no endpoint of the chain can be used", "the chain");
 }
 
 #[test]
@@ -120,4 +199,32 @@ fn what_cannot_be_meant_is_a_wrong_command_line() {
     ] {
         assert_eq!(output(&bench, arguments).status.code(), Some(64), "{arguments:?}");
     }
+}
+
+/// The messages of the log, in their order.
+fn messages(bench: &Bench) -> Vec<String> {
+    let log = bench.log();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter_map(|line| Some(line["message"].as_str()?.to_owned())).collect()
+}
+
+#[test]
+fn a_first_run_tells_its_story_in_order_and_how_it_goes_from_then_on() {
+    let bench = Bench::new(quick(), ONE).set("BOOTSTRAP_PULSE_SECONDS", "1");
+    let worker = bench.run(&[]);
+    let pulse = bench.until("a pulse after the first answer", |bench| {
+        messages(bench).into_iter().find(|line| line.starts_with("HEARTBEAT") && line.contains("1 admitted"))
+    });
+    assert!(pulse.starts_with("HEARTBEAT uptime 0 h ") && pulse.ends_with(" uallo"), "{pulse}");
+    assert!(!pulse.contains("never") && !pulse.contains("unknown"), "{pulse}");
+    assert_eq!(worker.stop(), Some(0));
+    let messages = messages(&bench);
+    let at = |words: &str| {
+        let found = messages.iter().position(|message| message.starts_with(words));
+        found.unwrap_or_else(|| panic!("no {words} in {messages:#?}"))
+    };
+    let (registering, registered, ready) = (at("not ready: registering"), at("registered"), at("ready"));
+    assert!(registering < registered && registered < ready, "{messages:#?}");
+    let after = &messages[registered..ready];
+    assert!(after.iter().all(|message| !message.starts_with("not ready: the ")), "{after:#?}");
 }

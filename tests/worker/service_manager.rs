@@ -1,8 +1,10 @@
 //! What a service manager hears of the worker, by the protocol of `sd_notify`.
 
+use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
+use bootstrap::devnet::Options;
 use nix::sys::signal::Signal;
 
 use crate::support::{Bench, PATIENCE, manual};
@@ -16,6 +18,30 @@ fn heard(manager: &UnixDatagram) -> Vec<String> {
     let mut bytes = [0; 4096];
     let length = manager.recv(&mut bytes).unwrap();
     String::from_utf8(bytes[..length].to_vec()).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// Started is the end of the first load, well or not, whatever the chain and its windows do meanwhile.
+#[test]
+fn a_start_is_over_with_the_first_load_and_not_before() {
+    let late = "import os, time\nwhile not os.path.exists(os.environ['GATE']): time.sleep(0.05)\n";
+    for (ends, gone) in [("def predict():\n    return 1\n", false), ("raise ValueError\n", true)] {
+        let long = Options { epoch_length: 40, ground_truth_lag: 40, ..manual() };
+        let bench = Bench::registered(long, &format!("{late}{ends}"));
+        let gate = bench.folder.path().join("bundle/gate");
+        let bench = bench.set("GATE", gate.to_str().unwrap());
+        let nobody = [("ALLORA_NETWORK", "http://127.0.0.1:1")];
+        let worker = bench.run_with(if gone { &nobody } else { &[] });
+        if gone {
+            bench.until_why("127.0.0.1:1");
+        } else {
+            bench.mine_to_opening();
+            bench.until("a window", |bench| (bench.heartbeat()["phase"] == "predicting").then_some(()));
+        }
+        assert_eq!((bench.probe("startup"), bench.probe("live")), (Some(1), Some(0)), "{}", bench.log());
+        fs::write(&gate, "").unwrap();
+        bench.until("the end of the start", |bench| (bench.probe("startup") == Some(0)).then_some(()));
+        assert_eq!(worker.stop(), Some(0));
+    }
 }
 
 #[test]

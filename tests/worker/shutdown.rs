@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout)] // how long each took, for who asks for it
 
 use std::fs;
+use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -56,6 +57,12 @@ fn states() -> Vec<State> {
         State::new("at the very start", |bench| {
             let worker = bench.run(&[]);
             bench.until("a process that listens to signals", |_| catches_sigterm(&worker).then_some(()));
+            (worker, None)
+        }),
+        State::new("an interpreter is looked for", |bench| {
+            let python = silent_python(bench);
+            let worker = bench.run_with(&[("ALLORA_PYTHON", &python)]);
+            bench.until("a candidate that is asked", |_| is_running(&python).then_some(()));
             (worker, None)
         }),
         State::new("the chain is not there", |bench| {
@@ -149,6 +156,17 @@ fn states() -> Vec<State> {
             bench.until_why("the journal cannot be written");
             (worker, Some(nonce))
         }),
+        State::new("the disk hangs", |bench| {
+            let point = Failpoint(Step::Prepare, Moment::Before).to_string();
+            let worker = bench.run_with(&[(Failpoint::HANGS, &point)]);
+            bench.until_ready();
+            let nonce = bench.mine_to_opening();
+            bench.until("a prediction", |bench| {
+                bench.round(nonce).filter(|round| round["state"] == "predicted")
+            });
+            until_phase(bench, "submitting");
+            (worker, Some(nonce))
+        }),
         State {
             options: || Options { whitelist: Whitelist::On, ..long() },
             ..State::new("blocked", |bench| {
@@ -169,6 +187,22 @@ fn states() -> Vec<State> {
             (worker, None)
         }),
     ]
+}
+
+/// An interpreter that never says what it is. Written by a shell: what this process writes itself may be open for
+/// writing in a process that another test starts at the same time.
+fn silent_python(bench: &Bench) -> String {
+    let path = bench.folder.path().join("silent-python").display().to_string();
+    let write = r#"printf '#!/bin/sh\nsleep 3600\n' >"$0" && chmod +x "$0""#;
+    assert!(Command::new("sh").args(["-c", write, &path]).status().unwrap().success());
+    path
+}
+
+/// Whether a process has this in its command line.
+fn is_running(path: &str) -> bool {
+    let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let mut lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+    lines.any(|line| line.split(|byte| *byte == 0).any(|argument| argument == path.as_bytes()))
 }
 
 fn catches_sigterm(worker: &Worker) -> bool {

@@ -122,7 +122,7 @@ table! {
     predictions: HistogramVec = Histogram "bootstrap_prediction_duration_seconds" ["outcome"] in PREDICTION,
         "Time of a call of the model, by what came of it: `value`, `skipped` or the kind of failure";
     broadcast: HistogramVec = Histogram "bootstrap_broadcast_delay_seconds" [] in WINDOW,
-        "Time from learning that a window is open to the first broadcast of its transaction";
+        "Time from the opening of a window to the first broadcast of its transaction, by the worker's clock";
     inclusion: HistogramVec = Histogram "bootstrap_inclusion_delay_seconds" [] in INCLUSION,
         "Time from the first broadcast to knowing that a block holds the transaction";
     fees: CounterVec = Counter "bootstrap_fees_uallo_total" [],

@@ -27,27 +27,37 @@ pub struct Textfile {
     path: PathBuf,
     metrics: Metrics,
     closing: CancellationToken,
-    task: AbortOnDropHandle<()>,
+    /// Writes it.
+    task: Option<AbortOnDropHandle<()>>,
 }
 
 impl Textfile {
-    /// Writes it now, and then every 15 seconds.
+    /// A file at `path`. What is there stays until [`Textfile::start`]: it may be that of another worker, which has
+    /// the wallet.
     ///
     /// # Errors
-    /// The first time fails: the path is wrong. Later troubles may pass, and are logged.
-    pub async fn start(path: PathBuf, metrics: Metrics) -> Result<Self, TextfileError> {
-        write(&path, &metrics).await?;
-        let closing = CancellationToken::new();
-        let task = tokio::spawn(keep(path.clone(), metrics.clone(), closing.clone()));
-        Ok(Self { path, metrics, closing, task: AbortOnDropHandle::new(task) })
+    /// It could not be written.
+    pub async fn new(path: PathBuf, metrics: Metrics) -> Result<Self, TextfileError> {
+        match file::check(path.clone()).await {
+            Ok(()) => Ok(Self { path, metrics, closing: CancellationToken::new(), task: None }),
+            Err(source) => Err(TextfileError { path, source }),
+        }
     }
 
-    /// Writes it for the last time: what a worker that ends by itself did is read afterwards. What only one that runs
-    /// can say is in it no more, so that nothing takes a worker between two runs of cron for one that hangs.
+    /// Writes it now, and then every 15 seconds. Troubles may pass, and are logged.
+    pub fn start(&mut self) {
+        let task = keep(self.path.clone(), self.metrics.clone(), self.closing.clone());
+        self.task = Some(AbortOnDropHandle::new(tokio::spawn(task)));
+    }
+
+    /// Writes it for the last time, where it was written at all: what a worker that ends by itself did is read
+    /// afterwards. What only one that runs can say is in it no more, so that nothing takes a worker between two runs of
+    /// cron for one that hangs.
     pub async fn close(self) {
+        let Some(task) = self.task else { return };
         self.closing.cancel();
         // It panicked, or has ended: either way nobody writes any more.
-        let _ = self.task.await;
+        let _ = task.await;
         self.metrics.ended();
         report(write(&self.path, &self.metrics).await);
     }
@@ -55,7 +65,7 @@ impl Textfile {
 
 async fn keep(path: PathBuf, metrics: Metrics, closing: CancellationToken) {
     let mut could = true;
-    while closing.run_until_cancelled(tokio::time::sleep(PERIOD)).await.is_some() {
+    loop {
         let written = write(&path, &metrics).await;
         let can = written.is_ok();
         // Once, not each time.
@@ -63,6 +73,9 @@ async fn keep(path: PathBuf, metrics: Metrics, closing: CancellationToken) {
             report(written);
         }
         could = can;
+        if closing.run_until_cancelled(tokio::time::sleep(PERIOD)).await.is_none() {
+            return;
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod report;
 mod work;
 
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,13 +29,14 @@ use super::repeats::Repeats;
 use super::reporter::Reporter;
 use super::round::{self, Finished, Progress};
 use super::schedule::{Schedule, Subscribed};
-use super::setup::{Ended, Goal, Setup, WorkerError};
+use super::setup::{Ended, Goal, Reason, Setup, WorkerError};
 use crate::chain::events::{self, ChainEvent, Interest};
 use crate::chain::faucet::{Faucet, FaucetError};
 use crate::chain::messages::{EmissionsVersion, Topic};
 use crate::chain::query::{Client, QueryError, Window, WindowStatus};
 use crate::health::Phase;
 use crate::health::alerts::{Alerts, WINDOWS};
+use crate::health::metrics::Textfile;
 use crate::journal::{JournalError, JournalHandle};
 use crate::model::{Model, ModelStatus};
 
@@ -58,8 +60,8 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(6);
 ///
 /// # Errors
 /// See [`WorkerError`].
-pub async fn run(setup: Setup, alerts: Alerts) -> Result<Ended, WorkerError> {
-    let mut reporter = Reporter::new(&setup, alerts);
+pub async fn run(setup: Setup, alerts: Alerts, textfile: Option<Textfile>) -> Result<Ended, WorkerError> {
+    let mut reporter = Reporter::new(&setup, alerts, textfile);
     reporter.beat().topic_id = Some(setup.options.topic_id);
     reporter.beat().address = Some(setup.wallet.address().to_string());
     let (model, stopping) = (setup.model.clone(), setup.stopping.clone());
@@ -73,8 +75,22 @@ pub async fn run(setup: Setup, alerts: Alerts) -> Result<Ended, WorkerError> {
     let ended = drive(setup, &mut reporter).await;
     reporter.stopping().await;
     model.stop().await;
-    reporter.stopped().await;
+    reporter.stopped(why(&ended)).await;
     ended
+}
+
+/// Why the worker ended, where nobody asked for it.
+fn why(ended: &Result<Ended, WorkerError>) -> Option<String> {
+    match ended {
+        Ok(Ended::Stopped | Ended::Done) => None,
+        Ok(Ended::NothingSubmitted(reason) | Ended::NotPermitted(reason) | Ended::NoEndpoint(reason)) => {
+            Some(reason.why.clone())
+        }
+        Err(error) => Some(match error.source() {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        }),
+    }
 }
 
 async fn drive(setup: Setup, reporter: &mut Reporter) -> Result<Ended, WorkerError> {
@@ -84,20 +100,35 @@ async fn drive(setup: Setup, reporter: &mut Reporter) -> Result<Ended, WorkerErr
             (client, clock)
         }
         Connection::Stopped => return Ok(Ended::Stopped),
-        Connection::None(why) => return Ok(Ended::NoEndpoint(why)),
+        Connection::None(why) => return Ok(Ended::NoEndpoint(Reason::of_endpoints(why))),
     };
     let Some(journal) = onboarding::open_journal(&setup, client.pool(), reporter).await? else {
         return Ok(Ended::Stopped);
     };
     if onboarding::agree(&setup, &client, &journal, reporter).await?.is_none() {
-        journal.close().await?;
+        close(&journal).await;
         return Ok(Ended::Stopped);
     }
-    let mut main_loop = MainLoop::new(setup, client, clock, journal.clone(), reporter).await?;
-    let ended = main_loop.turns(reporter).await;
-    main_loop.shut_down(reporter).await;
-    journal.close().await?;
+    // Whoever asks for the end does not wait for a disk that hangs.
+    let stopping = setup.stopping.clone();
+    let made = MainLoop::new(setup, client, clock, journal.clone(), reporter);
+    let ended = match stopping.run_until_cancelled(made).await.transpose()? {
+        Some(mut main_loop) => {
+            let ended = stopping.run_until_cancelled(main_loop.turns(reporter)).await;
+            main_loop.shut_down(reporter).await;
+            ended.unwrap_or(Ok(Ended::Stopped))
+        }
+        None => Ok(Ended::Stopped),
+    };
+    close(&journal).await;
     ended
+}
+
+/// What was committed is on the disk already, and the lock ends with the process.
+async fn close(journal: &JournalHandle) {
+    if let Err(error) = journal.close().await {
+        tracing::warn!(%error, "the journal is not closed in time");
+    }
 }
 
 /// Something that took time is done.
@@ -314,9 +345,8 @@ impl MainLoop {
         Ok(main_loop)
     }
 
-    /// Turns until the goal is reached or the worker is asked to stop.
+    /// Turns until the goal is reached.
     async fn turns(&mut self, reporter: &mut Reporter) -> Result<Ended, WorkerError> {
-        let stopping = self.context.stopping.clone();
         loop {
             self.start_work();
             self.report(reporter);
@@ -326,7 +356,6 @@ impl MainLoop {
             }
             let wake_at = self.wake_at();
             tokio::select! {
-                () = stopping.cancelled() => return Ok(Ended::Stopped),
                 Some(event) = self.events.recv() => self.heard(event),
                 Some(joined) = self.tasks.join_next_with_id() => self.joined(joined, reporter)?,
                 Ok(()) = self.progress.changed() => {}
@@ -339,8 +368,16 @@ impl MainLoop {
     /// Gives a transaction that is on its way some time, then drops everything; the journal knows how to go on.
     async fn shut_down(&mut self, reporter: &mut Reporter) {
         self.context.stopping.cancel();
-        reporter.phase(Phase::Stopping, Some(Instant::now() + SETTLE_LIMIT));
         let end = Instant::now() + SETTLE_LIMIT;
+        reporter.phase(Phase::Stopping, Some(end));
+        // Over in time, or not: either way the rest is left to the next life.
+        let _ = tokio::time::timeout_at(end, self.settle(reporter)).await;
+        self.context.leaving.cancel();
+        self.tasks.shutdown().await;
+    }
+
+    /// Until nothing of ours is on its way.
+    async fn settle(&mut self, reporter: &mut Reporter) {
         while self.rounds().next().is_some() || self.is_at(Work::Register) {
             reporter.turn().await;
             tokio::select! {
@@ -350,10 +387,7 @@ impl MainLoop {
                         tracing::error!(%error, "while stopping");
                     }
                 }
-                () = tokio::time::sleep_until(end) => break,
             }
         }
-        self.context.leaving.cancel();
-        self.tasks.shutdown().await;
     }
 }

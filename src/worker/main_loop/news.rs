@@ -331,7 +331,8 @@ impl MainLoop {
             self.standby = true;
         }
         if is_ours {
-            self.finished_rounds += 1;
+            // One that an earlier life ended has no row, and answers `--once` only.
+            self.finished_rounds += u64::from(finished.row.is_some());
             self.last = Some(finished);
         }
     }

@@ -22,8 +22,7 @@ impl MainLoop {
         let head = self.context.clock.head();
         reporter.head(head);
         reporter.next_window(head, self.schedule.next_start());
-        let model = self.models.borrow_and_update().clone();
-        reporter.model(&model);
+        let model = self.models.borrow_and_update().state.clone();
         // Held while a transaction is signed: then the next turn tells.
         if let Ok(sequence) = self.context.sequence.try_lock()
             && let Some(account) = sequence.next()
@@ -35,7 +34,11 @@ impl MainLoop {
         seen.chain = Some(self.chain_trouble(head).map_or(Ok(()), Err));
         seen.unwritable = self.unwritable.as_ref().map(|trouble| trouble.why.clone());
         seen.repeats = self.context.repeats().times();
-        let why_not = self.why_not(head, &model.state);
+        // Before the chain was asked there is nothing else to say than before.
+        let why_not = match self.standing {
+            Standing::Unknown => self.trouble(head).or_else(|| reporter.beat().why.clone()),
+            _ => self.why_not(head, &model),
+        };
         let is_answering = self.rounds().next().is_some();
         let progress = self.progress.borrow_and_update().clone().filter(|_| is_answering);
         let held = match &progress {
@@ -48,25 +51,20 @@ impl MainLoop {
             (None, Standing::Blocked(_)) => reporter.phase(Phase::Blocked, None),
             (None, _) if self.standby => reporter.phase(Phase::Standby, None),
             (None, Standing::Unknown | Standing::Unregistered) => reporter.phase(Phase::Starting, None),
-            (None, Standing::Good) if model.state == ModelState::Loading => {
-                reporter.phase(Phase::Loading, None)
-            }
+            (None, Standing::Good) if model == ModelState::Loading => reporter.phase(Phase::Loading, None),
             (None, Standing::Good) => reporter.phase(Phase::Waiting, None),
         }
         reporter.ready(why_not.or(held));
     }
 
     /// What stands between now and the answer to a window that opened now, the worst first.
-    fn why_not(&self, head: Head, model: &ModelState) -> Option<String> {
+    pub(super) fn why_not(&self, head: Head, model: &ModelState) -> Option<String> {
         let topic_id = self.context.options.topic_id;
-        if let Some(trouble) = &self.unwritable {
-            return Some(trouble.why.clone());
-        }
-        if let Some(why) = self.chain_trouble(head) {
+        if let Some(why) = self.trouble(head) {
             return Some(why);
         }
         match (&self.standing, model) {
-            (Standing::Unknown, _) => return Some("the worker is starting".to_owned()),
+            (Standing::Unknown, _) => return Some("the chain was not asked yet".to_owned()),
             (Standing::Blocked(why), _) => return Some(why.clone()),
             (Standing::Unregistered, ModelState::Failed(failure)) => {
                 return Some(format!("not registered before the model can be loaded: {failure}"));
@@ -97,6 +95,12 @@ impl MainLoop {
             return Some(trouble.why.to_string());
         }
         (!self.is_topic_active).then(|| format!("topic {topic_id} is not active"))
+    }
+
+    /// What is wrong with the disk or the chain.
+    fn trouble(&self, head: Head) -> Option<String> {
+        let unwritable = self.unwritable.as_ref().map(|trouble| trouble.why.clone());
+        unwritable.or_else(|| self.chain_trouble(head))
     }
 
     /// Why the chain cannot be seen.
