@@ -14,6 +14,11 @@ environment: {pip_requirements: requirements.txt}
 allora: {topic_id: 1}
 "#;
 
+/// Hangs where a file `hang` lies beside it.
+pub const HANGS_ON_REQUEST: &str =
+    "import os, time\nHANG = os.path.join(os.path.dirname(__file__), 'hang')\ndef predict(nonce):\n    \
+    if os.path.exists(HANG):\n        time.sleep(60)\n    return 1\n";
+
 /// Writes one whose module has this text.
 pub fn write(root: &Path, code: &str) -> Result<()> {
     fs::create_dir(root)?;

@@ -2,5 +2,8 @@
 #![allow(dead_code)]
 
 pub mod bundle;
+pub mod devnet;
 pub mod figures;
+pub mod openings;
 pub mod process;
+pub mod proxy;

@@ -6,7 +6,6 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the result, and how far it is
 
 mod chain;
-mod proxy;
 #[path = "../support/mod.rs"]
 mod support;
 mod worker;
@@ -17,9 +16,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use chain::Chain;
-use proxy::Proxy;
 use support::figures::{Table, percentile};
 use support::process;
+use support::proxy::Proxy;
 use worker::Worker;
 
 /// Starts of the worker that are timed.
@@ -93,16 +92,16 @@ async fn killed(python: &Path, table: &mut Table) -> Result<()> {
 /// What a window costs the chain's nodes.
 async fn counted(python: &Path, table: &mut Table) -> Result<()> {
     let chain = Chain::start("8", "6").await?;
-    let proxy = Proxy::start(chain.rpc()).await?;
-    let worker = Worker::start_at(proxy.url(), &chain, python)?;
+    let proxy = Proxy::start(chain.address()?, Duration::ZERO).await?;
+    let worker = Worker::start_at(&proxy.url(), &chain, python)?;
     worker.until_model_is_ready().await?;
     // Registration is over, and the last transaction is in a block.
     chain.answers(2).await?;
     tokio::time::sleep(SETTLED).await;
-    let before = proxy.requests();
+    let before = proxy.traffic().requests;
     chain.answers(COUNTED).await?;
     tokio::time::sleep(SETTLED).await;
-    let requests = proxy.requests() - before;
+    let requests = proxy.traffic().requests - before;
     table.count("requests for one window", 4.0, requests as f64 / COUNTED as f64);
     Ok(())
 }

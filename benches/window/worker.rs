@@ -13,10 +13,6 @@ use super::chain::Chain;
 use super::support::bundle;
 use super::support::process::{self, BINARY, Process, until};
 
-/// Hangs where a file says so.
-const MODEL: &str = "import os, time\nHANG = os.path.join(os.path.dirname(__file__), 'hang')\ndef predict(nonce):\n    \
-    if os.path.exists(HANG):\n        time.sleep(60)\n    return 1\n";
-
 /// Resident memory in bytes.
 #[derive(Debug)]
 pub struct Memory {
@@ -43,7 +39,7 @@ impl Worker {
     /// The same, with another address of the chain.
     pub fn start_at(rpc: &str, chain: &Chain, python: &Path) -> Result<Self> {
         let folder = TempDir::new()?;
-        bundle::write(&folder.path().join("bundle"), MODEL)?;
+        bundle::write(&folder.path().join("bundle"), bundle::HANGS_ON_REQUEST)?;
         Self::spawn(folder, rpc, chain, python)
     }
 

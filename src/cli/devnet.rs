@@ -5,6 +5,7 @@ use std::{
     io::{self, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
+    str::FromStr,
     time::Duration,
 };
 
@@ -13,7 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Outcome, Report};
 use crate::devnet::{
-    BlockTime, CHAIN_ID, Devnet, Options, StartError,
+    BlockTime, CHAIN_ID, Devnet, GRPC, Options, StartError,
     genesis::{EmissionsVersion, TopicOutput, TopicSpec, Whitelist},
 };
 
@@ -24,9 +25,21 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const GROUND_TRUTH_LAG: u64 = 20;
 
 /// What `--grpc` takes.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy)]
 enum Grpc {
     Off,
+    At(SocketAddr),
+}
+
+impl FromStr for Grpc {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        text.parse().map(Self::At).map_err(|_| "expected an address such as 127.0.0.1:9090, or `off`")
+    }
 }
 
 /// A local chain with funded accounts
@@ -35,9 +48,9 @@ pub struct Args {
     /// Address of JSON-RPC and websocket; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:26657")]
     listen: SocketAddr,
-    /// Address of gRPC, which this version does not speak yet
-    #[arg(long = "grpc", value_name = "ADDRESS", value_enum, default_value_t = Grpc::Off)]
-    _grpc: Grpc,
+    /// Address of gRPC, or `off` [default: 127.0.0.1:9090; a free port where --listen takes one]
+    #[arg(long, value_name = "ADDRESS")]
+    grpc: Option<Grpc>,
     /// Time from block to block, such as 1s or 500ms; `manual`: a block only on request
     #[arg(long, value_name = "TIME", default_value = "1s")]
     block_time: BlockTime,
@@ -103,6 +116,13 @@ impl Args {
         Options {
             chain_id: CHAIN_ID.into(),
             listen: self.listen,
+            grpc: match self.grpc {
+                Some(Grpc::Off) => None,
+                Some(Grpc::At(address)) => Some(address),
+                // Who takes a free port means to run beside others.
+                None if self.listen.port() == 0 => Some(SocketAddr::new(GRPC.ip(), 0)),
+                None => Some(GRPC),
+            },
             block_time: self.block_time,
             genesis_time: None,
             epoch_length: self.epoch,
@@ -125,8 +145,9 @@ impl Args {
 fn start_report(error: StartError) -> Report {
     match &error {
         StartError::Options(_) => Report::new(Exit::Usage, error),
-        StartError::Listen { .. } => Report::new(Exit::Config, error)
-            .hint("another program may have the port; --listen 127.0.0.1:0 takes a free one"),
+        StartError::Listen { .. } => Report::new(Exit::Config, error).hint(
+            "another program may have the port; port 0 takes a free one, and --grpc off does without gRPC",
+        ),
         StartError::Threads(_) | StartError::Accounts(_) | StartError::Genesis(_) => {
             Report::new(Exit::Internal, error)
         }
@@ -176,6 +197,9 @@ fn banner(devnet: &Devnet) -> String {
     let _ = writeln!(text, "\nChain id    {}", devnet.chain_id());
     let _ = writeln!(text, "Block time  {block_time}");
     let _ = writeln!(text, "Websocket   {}", devnet.websocket_url());
+    if let Some(grpc) = devnet.grpc_url() {
+        let _ = writeln!(text, "gRPC        {grpc}");
+    }
     if let Some(account) = devnet.accounts().first() {
         let _ = writeln!(
             text,

@@ -13,7 +13,7 @@ pub struct Config {
     pub rpc: String,
     /// `ws://.../websocket`
     pub websocket: String,
-    /// The address of gRPC, if it listens.
+    /// gRPC, `grpc+http://...`; null when it is off.
     pub grpc: Option<String>,
     /// Null when blocks are made by hand.
     pub block_time_seconds: Option<f64>,
@@ -42,7 +42,7 @@ impl Devnet {
             chain_id: self.chain_id().to_owned(),
             rpc: self.rpc_url(),
             websocket: self.websocket_url(),
-            grpc: None,
+            grpc: self.grpc_url(),
             block_time_seconds: self.block_time().seconds(),
             topics: self
                 .topics()

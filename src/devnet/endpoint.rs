@@ -19,18 +19,24 @@ use super::{
 /// How long an endpoint may take to do what it is told.
 const ORDER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// An address of JSON-RPC and websocket, with a node of its own behind it that follows the chain. Its
+/// An address of JSON-RPC and websocket, and maybe one of gRPC, with a node of its own behind it that follows the chain. Its
 /// faults hit nobody else. Dropping it closes it for good.
 #[derive(Debug)]
 pub struct Endpoint {
     address: SocketAddr,
+    grpc: Option<SocketAddr>,
     faults: Faults,
     orders: UnboundedSender<Order>,
 }
 
 impl Endpoint {
-    pub(super) fn new(address: SocketAddr, faults: Faults, orders: UnboundedSender<Order>) -> Self {
-        Self { address, faults, orders }
+    pub(super) fn new(
+        address: SocketAddr,
+        grpc: Option<SocketAddr>,
+        faults: Faults,
+        orders: UnboundedSender<Order>,
+    ) -> Self {
+        Self { address, grpc, faults, orders }
     }
 
     /// Where it listens.
@@ -51,8 +57,13 @@ impl Endpoint {
         format!("ws://{}/websocket", self.address)
     }
 
-    /// Lets something go wrong with the next calls; those that end the node happen at
-    /// once.
+    /// `grpc+http://127.0.0.1:PORT`, if it listens there: the form that the Allora SDK for Python takes.
+    #[must_use]
+    pub fn grpc_url(&self) -> Option<String> {
+        self.grpc.map(|address| format!("grpc+http://{address}"))
+    }
+
+    /// Lets something go wrong with the next calls; those that end the node happen at once.
     pub fn fault(&self, fault: Fault) -> Result<(), CallError> {
         match fault.kind.ending() {
             Some(ending) => self.order(|done| Order::RestartNode(ending, done)),

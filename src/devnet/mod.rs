@@ -43,13 +43,18 @@ pub use self::{
         submit_as::{SubmitError, Submitted},
         thread::Stopped,
     },
-    options::{BlockTime, CHAIN_ID, INITIAL_BALANCE, InvalidBlockTime, InvalidOptions, Options},
+    options::{BlockTime, CHAIN_ID, GRPC, INITIAL_BALANCE, InvalidBlockTime, InvalidOptions, Options},
 };
 use self::{
     app::App,
     node::{
         Node, control,
-        rpc::{faults::Faults, jsonrpc::RpcError, port::Port, server::Server},
+        rpc::{
+            faults::Faults,
+            jsonrpc::RpcError,
+            port::Port,
+            server::{Ports, Server},
+        },
         thread::{self, NodeHandle},
     },
 };
@@ -143,7 +148,7 @@ impl Devnet {
         let node = Node::new(accounts.clone(), app, options.block_time, genesis_time);
         let (node, node_thread) = thread::spawn(node)?;
         let (stopping, servers) = (CancellationToken::new(), TaskTracker::new());
-        let endpoint = serve(options.listen, &node, &handle, &servers, &stopping)?;
+        let endpoint = serve(options.listen, options.grpc, &node, &handle, &servers, &stopping)?;
         let (stop, ended) = (stopping.clone(), servers.clone());
         let rpc_thread = std::thread::Builder::new().name("devnet-rpc".into()).spawn(move || {
             runtime.block_on(async {
@@ -172,11 +177,11 @@ impl Devnet {
         &self.endpoint
     }
 
-    /// Opens a further endpoint of this chain, on a free port of the same address.
+    /// Opens a further endpoint of this chain, on a free port of the same address. It has no gRPC.
     pub fn open_endpoint(&self) -> Result<Endpoint, StartError> {
         let node = self.node.as_ref().ok_or_else(|| std::io::Error::other(Stopped))?;
         let address = SocketAddr::new(self.address().ip(), 0);
-        serve(address, node, &self.runtime, &self.servers, &self.stopping)
+        serve(address, None, node, &self.runtime, &self.servers, &self.stopping)
     }
 
     /// `localnet`, or with a suffix of its own.
@@ -201,6 +206,12 @@ impl Devnet {
     #[must_use]
     pub fn websocket_url(&self) -> String {
         self.endpoint.websocket_url()
+    }
+
+    /// `grpc+http://127.0.0.1:PORT`, if it listens there.
+    #[must_use]
+    pub fn grpc_url(&self) -> Option<String> {
+        self.endpoint.grpc_url()
     }
 
     /// The funded accounts, always the same ones.
@@ -342,25 +353,26 @@ impl Devnet {
 
 /// Opens an endpoint of the chain.
 fn serve(
-    address: SocketAddr,
+    rpc: SocketAddr,
+    grpc: Option<SocketAddr>,
     node: &NodeHandle,
     runtime: &Handle,
     servers: &TaskTracker,
     stopping: &CancellationToken,
 ) -> Result<Endpoint, StartError> {
-    let listen = |source| StartError::Listen { address, source };
-    let port = Port::reserve(address).map_err(listen)?;
+    let reserve = |address| Port::reserve(address).map_err(|source| StartError::Listen { address, source });
+    let ports = Ports { rpc: reserve(rpc)?, grpc: grpc.map(reserve).transpose()? };
     let _entered = runtime.enter();
-    let listener = port.listen().map_err(listen)?;
-    let address = port.address();
+    let listeners = ports.listen().map_err(|source| StartError::Listen { address: rpc, source })?;
+    let (address, grpc) = (ports.rpc.address(), ports.grpc.as_ref().map(Port::address));
     let (faults, (orders, received)) = (Faults::default(), unbounded_channel());
-    let endpoint = Endpoint::new(address, faults.clone(), orders.clone());
+    let endpoint = Endpoint::new(address, grpc, faults.clone(), orders.clone());
     let (of_follower, rpc_address) = (faults.clone(), format!("tcp://{address}"));
     let follower = node
         .run_blocking(move |node| node.add_follower(rpc_address, of_follower, orders))
         .map_err(std::io::Error::other)?;
-    let server = Server { port, node: node.clone(), follower, faults, orders: received };
-    servers.spawn_on(server.run(listener, stopping.clone()), runtime);
+    let server = Server { ports, node: node.clone(), follower, faults, orders: received };
+    servers.spawn_on(server.run(listeners, stopping.clone()), runtime);
     Ok(endpoint)
 }
 

@@ -1,7 +1,7 @@
 //! What a local chain can be told, with the defaults of the command line.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     str::FromStr,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -17,6 +17,9 @@ use crate::chain::gas_price::GasPrice;
 
 /// The chain id of a local chain that others reach at a known address.
 pub const CHAIN_ID: &str = "localnet";
+
+/// Where a local chain speaks gRPC; the port of Cosmos SDK chains.
+pub const GRPC: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
 
 /// What each account starts with: 1,000 ALLO, in uallo.
 pub const INITIAL_BALANCE: u128 = 1_000 * 10_u128.pow(18);
@@ -83,6 +86,8 @@ pub struct Options {
     pub chain_id: String,
     /// Address of JSON-RPC and websocket; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Address of gRPC; port 0 takes a free one, `None` does without.
+    pub grpc: Option<SocketAddr>,
     /// When blocks are made.
     pub block_time: BlockTime,
     /// The time of the first block; `None`: that of the start. An earlier one makes a chain whose blocks were slow
@@ -115,6 +120,7 @@ impl Default for Options {
         Self {
             chain_id: CHAIN_ID.into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 26657)),
+            grpc: Some(GRPC),
             block_time: BlockTime::Every(Duration::from_secs(1)),
             genesis_time: None,
             epoch_length: 20,
@@ -169,7 +175,7 @@ pub enum InvalidOptions {
 }
 
 impl Options {
-    /// The defaults on a free port, for tests and for the chain inside `run`. Each is a chain of its own by
+    /// The defaults on a free port, for tests and for the chain inside `run`, without gRPC. Each is a chain of its own by
     /// name too: it begins at height 1 like the one before, and a journal that outlives them would take
     /// its windows for those that were answered there.
     #[must_use]
@@ -178,6 +184,7 @@ impl Options {
         Self {
             chain_id: format!("{CHAIN_ID}-{begun}"),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            grpc: None,
             ..Self::default()
         }
     }

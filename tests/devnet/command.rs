@@ -80,13 +80,16 @@ fn banner_and_config_file_say_the_same() {
     for account in config["accounts"].as_array().unwrap() {
         assert!(shown(&account["address"]) && shown(&account["mnemonic"]) && shown(&account["private_key"]));
     }
+    assert!(shown(&config["grpc"]), "{text}");
     assert!(shown(&config["chain_id"]) && shown(&config["websocket"]) && text.contains("up, down"), "{text}");
     assert_eq!(running.stop(Signal::SIGTERM), Some(0));
 }
 
 #[tokio::test]
 async fn faults_of_the_command_are_asked_for_at_its_port() {
-    let (running, banner) = Running::start(&["--listen", "127.0.0.1:0", "--block-time", "manual"]);
+    let (running, banner) =
+        Running::start(&["--listen", "127.0.0.1:0", "--grpc", "off", "--block-time", "manual"]);
+    assert!(!banner.iter().any(|line| line.contains("gRPC")), "{banner:?}");
     let url = banner.last().unwrap().strip_prefix("Listening on ").unwrap().to_owned();
     let client = reqwest::Client::new();
     let status = async |method: &str, params: Value| {
@@ -125,7 +128,7 @@ fn wrong_usage_is_64() {
         text.contains("window of 6 blocks is longer than the epoch of 5") && text.contains("accounts"),
         "{text}"
     );
-    for args in [["--block-time", "fast"], ["--listen", "here"], ["--emissions", "v8"]] {
+    for args in [["--block-time", "fast"], ["--listen", "here"], ["--emissions", "v8"], ["--grpc", "on"]] {
         assert_eq!(refused(&args).0, Some(64), "{args:?}");
     }
 }

@@ -6,6 +6,7 @@ mod command;
 mod control;
 mod endpoints;
 mod faults;
+mod grpc;
 mod methods;
 mod support;
 mod websocket;

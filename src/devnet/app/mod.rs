@@ -280,6 +280,11 @@ impl App {
         }
     }
 
+    /// Whether there is a service of this name, such as `cosmos.auth.v1beta1.Query`.
+    pub fn has_service(&self, service: &str) -> bool {
+        node_service::has(service) || self.state.has_service(service)
+    }
+
     /// A committed state.
     fn state_at(&self, height: u64) -> Option<&State> {
         let first = self.past.front()?.height;

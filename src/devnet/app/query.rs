@@ -84,7 +84,20 @@ pub fn emissions_service(version: EmissionsVersion) -> String {
     format!("{}.QueryService", version.package())
 }
 
+/// Services of modules, but for emissions, whose name has its version.
+const SERVICES: [&str; 4] = [
+    "cosmos.auth.v1beta1.Query",
+    "cosmos.bank.v1beta1.Query",
+    "cosmos.base.node.v1beta1.Service",
+    feemarket::SERVICE,
+];
+
 impl State {
+    /// Whether a module has a service of this name.
+    pub fn has_service(&self, service: &str) -> bool {
+        service == emissions_service(self.emissions.version) || SERVICES.contains(&service)
+    }
+
     /// Answers a method of a module from this state.
     pub fn query(&self, service: &str, method: &str, data: &[u8]) -> Answer {
         if service == emissions_service(self.emissions.version) {

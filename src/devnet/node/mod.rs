@@ -10,6 +10,7 @@
 //! | `follower`, `view` | the node behind an endpoint, and what it shows, which may be old |
 //! | `event_bus`, `query_language` | who hears of what |
 //! | `rpc` | the door: JSON-RPC over HTTP and websocket, and its faults |
+//! | `grpc` | the other door, to the same queries |
 //! | `cometbft_json` | CometBFT's JSON of all that |
 //! | `control`, `submit_as` | the methods that steer the chain |
 
@@ -19,6 +20,7 @@ mod cometbft_json;
 pub(super) mod control;
 mod event_bus;
 pub(super) mod follower;
+mod grpc;
 mod mempool;
 mod query_language;
 pub(super) mod rpc;

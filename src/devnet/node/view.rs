@@ -95,13 +95,19 @@ impl<'a> View<'a> {
     pub fn query(&mut self, path: &str, data: &[u8], height: u64) -> QueryResponse {
         let answer = self.node.app.query_from(self.standpoint(), path, data, height);
         // The services of a node that has just started are there once they have been missed.
-        if answer.log.starts_with("unknown query path")
-            && let Some(follower) = self.node.followers.get_mut(&self.follower)
+        if answer.log.starts_with("unknown query path") {
+            self.register_services();
+        }
+        answer
+    }
+
+    /// From now on a node that has just started has the services that are its own.
+    pub fn register_services(&mut self) {
+        if let Some(follower) = self.node.followers.get_mut(&self.follower)
             && follower.uptime == Uptime::Starting
         {
             follower.uptime = Uptime::JustStarted;
         }
-        answer
     }
 
     /// What CheckTx says here; nothing else comes of it.

@@ -24,7 +24,7 @@ pub(super) const SUBSCRIPTIONS: [&str; 3] = ["subscribe", "unsubscribe", "unsubs
 
 /// What a fault may hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Target<'a> {
+pub(in crate::devnet::node) enum Target<'a> {
     /// A call of a method; of `abci_query` with its path.
     Call { method: &'a str, path: &'a str },
     /// The handshake of `/websocket`.

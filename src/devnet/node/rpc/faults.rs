@@ -31,7 +31,7 @@ pub(in crate::devnet) struct Faults(Arc<Mutex<Vec<Fault>>>);
 
 /// What hits one call.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Strike {
+pub(in crate::devnet::node) struct Strike {
     /// How much later it is answered.
     pub delay: Duration,
     /// How the node is that answers.
@@ -69,7 +69,7 @@ impl Outlook {
 
 /// What comes in place of an answer of JSON-RPC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Broken {
+pub(in crate::devnet::node) enum Broken {
     /// Nothing; the connection is closed.
     Closed,
     /// Nothing at all.
@@ -80,7 +80,7 @@ pub(super) enum Broken {
 
 /// What is sent in place of JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Page {
+pub(in crate::devnet::node) enum Page {
     Status(StatusCode),
     Html,
     Garbage,
@@ -105,7 +105,7 @@ impl Faults {
 
     /// What hits a call: all delays and states of the node, and of the others the oldest. That counts as
     /// one hit of each of them.
-    pub(super) fn strike(&self, target: Target<'_>) -> Strike {
+    pub(in crate::devnet::node) fn strike(&self, target: Target<'_>) -> Strike {
         let mut strike = Strike::default();
         self.armed().retain_mut(|fault| !(fault.hits(target) && strike.take(&fault.kind) && fault.use_up()));
         strike

@@ -30,7 +30,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     fault::{FaultKind, Target},
-    faults::{Broken, Faults, Strike},
+    faults::{Broken, Faults, Outlook, Strike},
     jsonrpc::{Id, Incoming, Outcome, Request, RpcError, response},
     methods::{Method, find},
     params::Args,
@@ -41,7 +41,7 @@ use super::{Node, follower::FollowerId, thread::NodeHandle, view::View};
 const MAX_BODY: usize = 1_000_000;
 
 /// How long a client may take to send one.
-const READ_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// Websocket clients at a time; about CometBFT's limit of connections.
 const MAX_CLIENTS: usize = 1_000;
@@ -51,10 +51,10 @@ const MAX_BATCH: usize = 100;
 
 /// What every connection shares.
 #[derive(Debug, Clone)]
-struct Service {
+pub(super) struct Service {
     node: NodeHandle,
     follower: FollowerId,
-    faults: Faults,
+    pub faults: Faults,
     /// Cancelled when the listener is closed.
     closing: CancellationToken,
     websockets: TaskTracker,
@@ -87,19 +87,28 @@ impl Service {
         } else {
             self.faults.strike(Target::Call { method: method.name, path: args.text("path") })
         };
-        let (damage, outlook, follower) = (strike.damage.clone(), strike.outlook, self.follower);
+        let (damage, outlook) = (strike.damage.clone(), strike.outlook);
         let call = async {
             if let Some(FaultKind::CheckCode { code, codespace }) = damage {
                 return Ok(txs::refused(&args, code, &codespace));
             }
-            self.on_node(move |node| {
-                let view = View::new(node, follower, outlook);
-                let mut view = view.ok_or_else(|| RpcError::internal("the endpoint is gone"))?;
-                (method.call)(&mut view, &args)
-            })
-            .await?
+            self.look(outlook, move |view| (method.call)(view, &args)).await
         };
         strike.through(call).await
+    }
+
+    /// Asks the node, as this endpoint shows it.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        outlook: Outlook,
+        job: impl FnOnce(&mut View<'_>) -> Result<T, RpcError> + Send + 'static,
+    ) -> Result<T, RpcError> {
+        let follower = self.follower;
+        self.on_node(move |node| {
+            let view = View::new(node, follower, outlook);
+            job(&mut view.ok_or_else(|| RpcError::internal("the endpoint is gone"))?)
+        })
+        .await?
     }
 
     async fn on_node<T: Send + 'static>(

@@ -6,11 +6,11 @@ use axum::Router;
 use hyper::{
     Request,
     body::Incoming,
-    server::conn::http1,
     service::{Service as _, service_fn},
 };
 use hyper_util::{
-    rt::{TokioIo, TokioTimer},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
     service::TowerToHyperService,
 };
 use tokio::{
@@ -26,7 +26,7 @@ use super::{
     port::Port,
     router,
 };
-use crate::devnet::node::{Ending, follower::FollowerId, thread::NodeHandle};
+use crate::devnet::node::{Ending, follower::FollowerId, grpc, thread::NodeHandle};
 
 /// How long open connections may take to hear that the node stops.
 const GOODBYE: Duration = Duration::from_millis(500);
@@ -60,10 +60,59 @@ pub(in crate::devnet) enum Order {
 /// Hears when an order has been carried out.
 pub(in crate::devnet) type Done = Sender<std::io::Result<()>>;
 
+/// What is spoken at a port.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::devnet) enum Protocol {
+    /// JSON-RPC, over HTTP/1.1 and websocket.
+    JsonRpc,
+    /// gRPC, over HTTP/2 without TLS.
+    Grpc,
+}
+
+impl Protocol {
+    fn router(self, service: Service) -> Router {
+        match self {
+            Self::JsonRpc => router(service),
+            Self::Grpc => grpc::router(service),
+        }
+    }
+
+    fn connection(self) -> auto::Builder<TokioExecutor> {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(READ_WITHIN);
+        match self {
+            Self::JsonRpc => builder.http1_only(),
+            Self::Grpc => builder.http2_only(),
+        }
+    }
+}
+
+/// The ports of an endpoint.
+#[derive(Debug)]
+pub(in crate::devnet) struct Ports {
+    pub rpc: Port,
+    pub grpc: Option<Port>,
+}
+
+/// Listeners, each with what is spoken there.
+type Listeners = Vec<(TcpListener, Protocol)>;
+
+impl Ports {
+    /// Listens at all of them, on the runtime that is entered.
+    pub fn listen(&self) -> std::io::Result<Listeners> {
+        let grpc = self.grpc.iter().map(|port| (port, Protocol::Grpc));
+        [(&self.rpc, Protocol::JsonRpc)]
+            .into_iter()
+            .chain(grpc)
+            .map(|(port, protocol)| Ok((port.listen()?, protocol)))
+            .collect()
+    }
+}
+
 /// The server of an endpoint.
 #[derive(Debug)]
 pub(in crate::devnet) struct Server {
-    pub port: Port,
+    pub ports: Ports,
     pub node: NodeHandle,
     pub follower: FollowerId,
     pub faults: Faults,
@@ -73,8 +122,8 @@ pub(in crate::devnet) struct Server {
 impl Server {
     /// Serves until it is told to end or `stopping` is cancelled; then websocket clients are told and all is
     /// closed.
-    pub async fn run(mut self, listener: TcpListener, stopping: CancellationToken) {
-        let mut listening = Some(self.open(listener, &stopping));
+    pub async fn run(mut self, listeners: Listeners, stopping: CancellationToken) {
+        let mut listening = Some(self.open(listeners, &stopping));
         loop {
             let order = tokio::select! {
                 () = stopping.cancelled() => break,
@@ -121,20 +170,20 @@ impl Server {
         stopping: &CancellationToken,
     ) -> std::io::Result<()> {
         if listening.is_none() {
-            let mut listener = self.port.listen();
+            let mut listeners = self.ports.listen();
             for _ in 0..LISTEN_TRIES {
-                if listener.is_ok() {
+                if listeners.is_ok() {
                     break;
                 }
                 sleep(LISTEN_AGAIN).await;
-                listener = self.port.listen();
+                listeners = self.ports.listen();
             }
-            *listening = Some(self.open(listener?, stopping));
+            *listening = Some(self.open(listeners?, stopping));
         }
         Ok(())
     }
 
-    fn open(&self, listener: TcpListener, stopping: &CancellationToken) -> Listening {
+    fn open(&self, listeners: Listeners, stopping: &CancellationToken) -> Listening {
         let closing = stopping.child_token();
         let connections = TaskTracker::new();
         let service = Service {
@@ -145,22 +194,30 @@ impl Server {
             websockets: TaskTracker::new(),
         };
         let websockets = service.websockets.clone();
-        let router = router(service);
-        let accepting = accept(listener, router, closing.clone(), connections.clone());
-        connections.spawn(accepting);
+        for (listener, protocol) in listeners {
+            let door = Door { protocol, router: protocol.router(service.clone()) };
+            connections.spawn(accept(listener, door, closing.clone(), connections.clone()));
+        }
         Listening { closing, connections, websockets }
     }
 }
 
-/// A listener and its connections.
+/// What is behind a port.
+#[derive(Debug, Clone)]
+struct Door {
+    protocol: Protocol,
+    router: Router,
+}
+
+/// The listeners of an endpoint and their connections.
 struct Listening {
     closing: CancellationToken,
-    /// The listener too.
+    /// The listeners too.
     connections: TaskTracker,
     websockets: TaskTracker,
 }
 
-/// Ends all connections, and the listener before them.
+/// Ends all connections, and the listeners before them.
 async fn close(listening: Option<Listening>) {
     let Some(Listening { closing, connections, websockets }) = listening else { return };
     closing.cancel();
@@ -170,7 +227,7 @@ async fn close(listening: Option<Listening>) {
     let _ = timeout(GOODBYE, websockets.wait()).await;
 }
 
-async fn accept(listener: TcpListener, router: Router, closing: CancellationToken, connections: TaskTracker) {
+async fn accept(listener: TcpListener, door: Door, closing: CancellationToken, connections: TaskTracker) {
     loop {
         let accepted = tokio::select! {
             () = closing.cancelled() => return,
@@ -178,7 +235,7 @@ async fn accept(listener: TcpListener, router: Router, closing: CancellationToke
         };
         match accepted {
             Ok((stream, _)) => {
-                connections.spawn(connection(stream, router.clone(), closing.clone()));
+                connections.spawn(connection(stream, door.clone(), closing.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "the local chain cannot take a connection");
@@ -189,10 +246,10 @@ async fn accept(listener: TcpListener, router: Router, closing: CancellationToke
 }
 
 /// Answers what comes over one connection, until either side ends it.
-async fn connection(stream: TcpStream, router: Router, closing: CancellationToken) {
+async fn connection(stream: TcpStream, door: Door, closing: CancellationToken) {
     // Small frames must not wait for an acknowledgement; without the option they are late, not lost.
     let _ = stream.set_nodelay(true);
-    let service = TowerToHyperService::new(router);
+    let service = TowerToHyperService::new(door.router);
     let answer = service_fn(move |request: Request<Incoming>| {
         let answered = service.call(request);
         async move {
@@ -204,11 +261,8 @@ async fn connection(stream: TcpStream, router: Router, closing: CancellationToke
             }
         }
     });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(READ_WITHIN)
-        .serve_connection(TokioIo::new(stream), answer)
-        .with_upgrades();
+    let builder = door.protocol.connection();
+    let served = builder.serve_connection_with_upgrades(TokioIo::new(stream), answer);
     let mut served = std::pin::pin!(served);
     tokio::select! {
         _ = served.as_mut() => {}

@@ -1,0 +1,252 @@
+//! The chain under both workers: a local one, or that of the environment, and what a node shows of it.
+
+use std::env;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bootstrap::chain::messages::query::{GetTopicRequest, GetTopicResponse};
+use bootstrap::chain::messages::{EmissionsVersion, Query as _, Topic};
+use bootstrap::chain::tx::TxHash;
+use bootstrap::wallet::Wallet;
+use cosmrs::proto::cosmos::tx::v1beta1::Tx;
+use prost::Message as _;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::support::devnet::Devnet;
+use super::support::openings::{Opening, Openings};
+use super::table::Score;
+
+/// An answer that has not come by then is none.
+const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+
+/// How long a height or an answer of the node is waited for.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A chain and two accounts on it.
+#[derive(Debug)]
+pub struct Chain {
+    /// Its name.
+    pub chain_id: String,
+    /// URL of JSON-RPC.
+    pub rpc: String,
+    /// `host:port` of gRPC.
+    pub grpc: String,
+    /// Which windows are answered.
+    pub topic_id: u64,
+    /// One for each worker.
+    pub mnemonics: [String; 2],
+    addresses: [String; 2],
+    topic: Topic,
+    http: reqwest::Client,
+    /// What stands behind it when nobody named a node.
+    devnet: Option<Devnet>,
+}
+
+/// A transaction that was in the mempool.
+#[derive(Debug)]
+pub struct Seen {
+    /// From the frame that told of the opening.
+    pub after: Duration,
+    tx: Vec<u8>,
+}
+
+impl Chain {
+    /// The node that `REALCHAIN_RPC` names, or a local chain with blocks of a second and this epoch and window.
+    pub async fn start(epoch: &str, window: &str) -> Result<Self> {
+        let Ok(rpc) = env::var("REALCHAIN_RPC") else {
+            let devnet = Devnet::start("1s", epoch, window).await?;
+            let [ours, theirs, ..] = devnet.facts.accounts.as_slice() else { bail!("no two accounts") };
+            let mnemonics = [ours.mnemonic.clone(), theirs.mnemonic.clone()];
+            let grpc = devnet.facts.grpc.trim_start_matches("grpc+http://").to_owned();
+            return Self::at(devnet.facts.rpc.clone(), grpc, 1, mnemonics, Some(devnet)).await;
+        };
+        let rpc = rpc.split(',').next().unwrap_or_default().trim_end_matches('/').to_owned();
+        let host = rpc.trim_start_matches("http://").split(':').next().unwrap_or_default();
+        let grpc = env::var("REALCHAIN_GRPC").unwrap_or_else(|_| format!("{host}:9090"));
+        let topic_id = env::var("REALCHAIN_TOPIC").context("REALCHAIN_TOPIC")?.parse()?;
+        let mnemonics = env::var("REALCHAIN_MNEMONICS").context("REALCHAIN_MNEMONICS")?;
+        let mut mnemonics = mnemonics.split([';', '\n']).map(|words| words.trim().to_owned()).filter(|words| !words.is_empty());
+        let two = mnemonics.next().zip(mnemonics.next()).context("REALCHAIN_MNEMONICS: two are needed")?;
+        Self::at(rpc, grpc, topic_id, two.into(), None).await
+    }
+
+    async fn at(
+        rpc: String,
+        grpc: String,
+        topic_id: u64,
+        mnemonics: [String; 2],
+        devnet: Option<Devnet>,
+    ) -> Result<Self> {
+        let address = |words: &str| anyhow::Ok(Wallet::from_mnemonic(words)?.address().to_string());
+        let addresses = [address(&mnemonics[0])?, address(&mnemonics[1])?];
+        let http = reqwest::Client::new();
+        let (chain_id, topic) = (String::new(), Topic::default());
+        let mut chain = Self { chain_id, rpc, grpc, topic_id, mnemonics, addresses, topic, http, devnet };
+        let status = chain.call("status", json!({})).await?;
+        chain.chain_id = status["node_info"]["network"].as_str().context("no chain id")?.to_owned();
+        chain.topic = chain.topic().await?;
+        Ok(chain)
+    }
+
+    /// `host:port` of JSON-RPC.
+    pub fn address(&self) -> Result<&str> {
+        self.rpc.strip_prefix("http://").context("the node's URL must begin with http://")
+    }
+
+    /// Its websocket, where JSON-RPC is at `rpc`.
+    pub fn websocket(rpc: &str) -> String {
+        format!("{}/websocket", rpc.replacen("http", "ws", 1))
+    }
+
+    /// What a node of this chain says of the topic.
+    async fn topic(&self) -> Result<Topic> {
+        let request = GetTopicRequest { topic_id: self.topic_id };
+        let path = GetTopicRequest::path(EmissionsVersion::V10);
+        let params = json!({"path": path, "data": hex::encode(request.encode_to_vec())});
+        let answer = self.call("abci_query", params).await?;
+        let value = answer["response"]["value"].as_str().with_context(|| answer.to_string())?;
+        let response = GetTopicResponse::decode(&*STANDARD.decode(value)?)?;
+        response.topic.context("no topic")
+    }
+
+    /// A subscription to its windows.
+    pub async fn openings(&self) -> Result<Openings> {
+        Openings::subscribe(&Self::websocket(&self.rpc), self.topic_id).await
+    }
+
+    /// For each worker, its transaction in the mempool after this opening.
+    pub async fn answers_to(&self, opening: Opening) -> Result<[Option<Seen>; 2]> {
+        let mut seen = [None, None];
+        while opening.at.elapsed() < ANSWER_WITHIN && seen.iter().any(Option::is_none) {
+            let waiting = self.call("unconfirmed_txs", json!({})).await?;
+            let after = opening.at.elapsed();
+            for tx in waiting["txs"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                let tx = STANDARD.decode(tx)?;
+                for (seen, address) in seen.iter_mut().zip(&self.addresses) {
+                    if seen.is_none() && contains(&tx, address) {
+                        *seen = Some(Seen { after, tx: tx.clone() });
+                    }
+                }
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+        Ok(seen)
+    }
+
+    /// What a transaction paid, as a multiple of the price of the gas that it used.
+    pub async fn overpaid(&self, seen: &Seen, price: f64) -> Result<f64> {
+        let hash = STANDARD.encode(hex::decode(TxHash::of(&seen.tx).to_string())?);
+        let found = self.retried("tx", json!({"hash": hash})).await?;
+        let gas: f64 = found["tx_result"]["gas_used"].as_str().context("no gas_used")?.parse()?;
+        let tx = Tx::decode(seen.tx.as_slice())?;
+        let fee = tx.auth_info.and_then(|info| info.fee).context("no fee")?;
+        let paid: f64 = fee.amount.first().context("no coin")?.amount.parse()?;
+        Ok(paid / (gas * price))
+    }
+
+    /// Nonce of the next window that opens in so many blocks or later.
+    pub async fn next_opening(&self, after: u64) -> Result<u64> {
+        let last = u64::try_from(self.topic().await?.epoch_last_ended)?;
+        let (epoch, height) = (u64::try_from(self.topic.epoch_length)?, self.height().await?);
+        Ok((1..).map(|n| last + n * epoch).find(|nonce| *nonce >= height + after).unwrap_or(last))
+    }
+
+    /// Counts a window for each worker, once it has ended.
+    pub async fn count(&self, nonce: u64, scores: &mut [Score; 2]) -> Result<()> {
+        for (score, answered) in scores.iter_mut().zip(self.answered(nonce).await?) {
+            score.add(answered);
+        }
+        Ok(())
+    }
+
+    /// For each worker, whether the chain took its inference for this nonce. Waits for the end of the window.
+    async fn answered(&self, nonce: u64) -> Result<[bool; 2]> {
+        let end = nonce + u64::try_from(self.topic.worker_submission_window)?;
+        self.until_height(end + 1).await?;
+        let mut answered = [false; 2];
+        for height in nonce..=end {
+            let block = self.retried("block_results", json!({"height": height.to_string()})).await?;
+            let results = block["txs_results"].as_array().into_iter().flatten();
+            let events = results.flat_map(|result| result["events"].as_array().into_iter().flatten());
+            for event in events.filter(|event| event["type"].as_str().is_some_and(is_admission)) {
+                let event = event.to_string();
+                for (answered, address) in answered.iter_mut().zip(&self.addresses) {
+                    *answered |= event.contains(address);
+                }
+            }
+        }
+        Ok(answered)
+    }
+
+    /// Waits until the chain has come so far.
+    pub async fn until_height(&self, height: u64) -> Result<()> {
+        let started = Instant::now();
+        while self.height().await.unwrap_or(0) < height {
+            ensure!(started.elapsed() < PATIENCE, "the chain does not come to height {height}");
+            sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+
+    /// The ways in which its node can be stopped and started: the faults of a local chain, or the commands that the
+    /// environment names.
+    pub fn restarts(&self) -> &'static [&'static str] {
+        if self.devnet.is_some() {
+            &["restart", "crash"]
+        } else if env::var_os("REALCHAIN_STOP").is_some() {
+            &["REALCHAIN_STOP"]
+        } else {
+            &[]
+        }
+    }
+
+    /// Stops the node and starts it again, in one of these ways.
+    pub async fn restart(&self, kind: &str) -> Result<()> {
+        if self.devnet.is_some() {
+            self.call("devnet_fault", json!({"kind": kind})).await?;
+            return Ok(());
+        }
+        for name in ["REALCHAIN_STOP", "REALCHAIN_START"] {
+            let command = env::var(name).with_context(|| name.to_owned())?;
+            let status = tokio::task::spawn_blocking(move || Command::new("sh").args(["-c", &command]).status());
+            ensure!(status.await??.success(), "{name} failed");
+        }
+        Ok(())
+    }
+
+    async fn height(&self) -> Result<u64> {
+        let status = self.call("status", json!({})).await?;
+        Ok(status["sync_info"]["latest_block_height"].as_str().context("no height")?.parse()?)
+    }
+
+    /// A call that the node may not be able to answer at once.
+    async fn retried(&self, method: &str, params: Value) -> Result<Value> {
+        let started = Instant::now();
+        loop {
+            match self.call(method, params.clone()).await {
+                Err(_) if started.elapsed() < PATIENCE => sleep(Duration::from_millis(50)).await,
+                answered => return answered,
+            }
+        }
+    }
+
+    async fn call(&self, method: &str, params: Value) -> Result<Value> {
+        let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let mut answer: Value = self.http.post(&self.rpc).json(&request).send().await?.json().await?;
+        ensure!(answer.get("error").is_none(), "{method}: {answer}");
+        Ok(answer["result"].take())
+    }
+}
+
+/// Whether an event says that an inference was taken.
+fn is_admission(kind: &str) -> bool {
+    kind.ends_with(".EventInsertInfererPayload")
+}
+
+fn contains(tx: &[u8], address: &str) -> bool {
+    tx.windows(address.len()).any(|part| part == address.as_bytes())
+}

@@ -1,0 +1,61 @@
+//! A local chain in a process of its own.
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use super::process::{BINARY, Process, until};
+
+/// What the chain says about itself.
+#[derive(Debug, Deserialize)]
+pub struct Facts {
+    /// Its name.
+    pub chain_id: String,
+    /// URL of JSON-RPC.
+    pub rpc: String,
+    /// URL of the websocket.
+    pub websocket: String,
+    /// URL of gRPC.
+    pub grpc: String,
+    /// Funded ones.
+    pub accounts: Vec<Account>,
+}
+
+/// A funded account.
+#[derive(Debug, Deserialize)]
+pub struct Account {
+    /// In hex.
+    pub private_key: String,
+    /// Words.
+    pub mnemonic: String,
+}
+
+/// The chain's process. Ends with this.
+#[derive(Debug)]
+pub struct Devnet {
+    /// Where it is.
+    pub facts: Facts,
+    _process: Process,
+    _folder: TempDir,
+}
+
+impl Devnet {
+    /// Starts one. Epoch and window are in blocks, the block time is as the command line takes it.
+    pub async fn start(block_time: &str, epoch: &str, window: &str) -> Result<Self> {
+        let folder = TempDir::new()?;
+        let config = folder.path().join("devnet.json");
+        let process = Process::start(
+            Command::new(BINARY)
+                .args(["devnet", "--listen", "127.0.0.1:0", "--block-time", block_time])
+                .args(["--epoch", epoch, "--window", window, "--ground-truth-lag", epoch])
+                .arg("--config-out")
+                .arg(&config),
+            &folder.path().join("log"),
+        )?;
+        let facts = until("devnet's facts", || std::fs::read_to_string(&config).ok()).await?;
+        let facts = serde_json::from_str(&facts).context("devnet's facts")?;
+        Ok(Self { facts, _process: process, _folder: folder })
+    }
+}
