@@ -69,7 +69,10 @@ impl Chain {
         let grpc = env::var("REALCHAIN_GRPC").unwrap_or_else(|_| format!("{host}:9090"));
         let topic_id = env::var("REALCHAIN_TOPIC").context("REALCHAIN_TOPIC")?.parse()?;
         let mnemonics = env::var("REALCHAIN_MNEMONICS").context("REALCHAIN_MNEMONICS")?;
-        let mut mnemonics = mnemonics.split([';', '\n']).map(|words| words.trim().to_owned()).filter(|words| !words.is_empty());
+        let mut mnemonics = mnemonics
+            .split([';', '\n'])
+            .map(|words| words.trim().to_owned())
+            .filter(|words| !words.is_empty());
         let two = mnemonics.next().zip(mnemonics.next()).context("REALCHAIN_MNEMONICS: two are needed")?;
         Self::at(rpc, grpc, topic_id, two.into(), None).await
     }
@@ -212,7 +215,8 @@ impl Chain {
         }
         for name in ["REALCHAIN_STOP", "REALCHAIN_START"] {
             let command = env::var(name).with_context(|| name.to_owned())?;
-            let status = tokio::task::spawn_blocking(move || Command::new("sh").args(["-c", &command]).status());
+            let status =
+                tokio::task::spawn_blocking(move || Command::new("sh").args(["-c", &command]).status());
             ensure!(status.await??.success(), "{name} failed");
         }
         Ok(())

@@ -43,7 +43,8 @@ const HANGS_IN: usize = 10;
 const ASKED: Duration = Duration::from_millis(500);
 
 /// When the node restarts: blocks from the opening.
-const RESTARTS: [(i64, &str); 3] = [(-1, "one block before the opening"), (0, "just after it"), (3, "three blocks after")];
+const RESTARTS: [(i64, &str); 3] =
+    [(-1, "one block before the opening"), (0, "just after it"), (3, "three blocks after")];
 
 /// How much is measured.
 struct Plan {
@@ -222,7 +223,8 @@ async fn far(plan: &Plan, chain: &Chain, pythons: &Pythons, table: &mut Table) -
 
 /// What a window costs the node.
 async fn counted(plan: &Plan, chain: &Chain, pythons: &Pythons, table: &mut Table) -> Result<()> {
-    let proxies = [Proxies::start(chain, Duration::ZERO).await?, Proxies::start(chain, Duration::ZERO).await?];
+    let proxies =
+        [Proxies::start(chain, Duration::ZERO).await?, Proxies::start(chain, Duration::ZERO).await?];
     let _workers = start(chain, &proxies.each_ref().map(Proxies::addresses), pythons).await?;
     // From one opening to another, after a first window with all that is new in it.
     let mut openings = chain.openings().await?;

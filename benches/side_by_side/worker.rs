@@ -116,7 +116,11 @@ impl Worker {
     /// From now on its model hangs when it is asked, or does not.
     pub fn set_hanging(&self, hangs: bool) -> Result<()> {
         let file = hang_file(self.folder.path());
-        if hangs { fs::write(file, "")? } else { fs::remove_file(file)? }
+        if hangs {
+            fs::write(file, "")?
+        } else {
+            fs::remove_file(file)?
+        }
         Ok(())
     }
 

@@ -15,8 +15,7 @@ allora: {topic_id: 1}
 "#;
 
 /// Hangs where a file `hang` lies beside it.
-pub const HANGS_ON_REQUEST: &str =
-    "import os, time\nHANG = os.path.join(os.path.dirname(__file__), 'hang')\ndef predict(nonce):\n    \
+pub const HANGS_ON_REQUEST: &str = "import os, time\nHANG = os.path.join(os.path.dirname(__file__), 'hang')\ndef predict(nonce):\n    \
     if os.path.exists(HANG):\n        time.sleep(60)\n    return 1\n";
 
 /// Writes one whose module has this text.

@@ -105,7 +105,8 @@ async fn carry(
     let read = async move {
         loop {
             let mut bytes = vec![0; 64 << 10];
-            bytes.truncate(from.read(&mut bytes).await?);
+            let length = from.read(&mut bytes).await?;
+            bytes.truncate(length);
             if bytes.is_empty() {
                 return anyhow::Ok(());
             }

@@ -73,7 +73,8 @@ impl Chain {
     /// Number of transactions in the mempool.
     async fn unconfirmed(&self) -> Result<usize> {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": "unconfirmed_txs", "params": {}});
-        let answer: Value = self.http.post(&self.devnet.facts.rpc).json(&request).send().await?.json().await?;
+        let answer: Value =
+            self.http.post(&self.devnet.facts.rpc).json(&request).send().await?.json().await?;
         answer["result"]["n_txs"].as_str().context("no n_txs")?.parse().context("n_txs")
     }
 }
