@@ -107,6 +107,16 @@ fn a_path_that_is_not_there() {
 }
 
 #[test]
+fn inside_a_bundle_the_hint_names_it() {
+    let folder = bundle(&[]);
+    let mut command = Command::cargo_bin("bootstrap").unwrap();
+    command.current_dir(folder.path().join("b")).env_clear().env("BUNDLE_ROOT", "/nowhere").arg("check");
+    let output = command.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(66) && told.contains("give `.` as the bundle"), "{told}");
+}
+
+#[test]
 fn a_folder_without_a_manifest() {
     insta::assert_snapshot!(told(&bundle(&[("model.yaml", "-"), ("model.yml", GOOD)]), &["b"]));
 }
@@ -270,6 +280,35 @@ fn the_model_is_loaded_and_asked_once() {
             "{expected}: {problems:?}"
         );
     }
+    // Where the code failed, in its own lines, and what was meant.
+    let folder = bundle(&[
+        ("requirements.txt", "pip\n"),
+        ("src/good/runner.py", "import json\n\ndef predict(nonce):\n    json.loads('{')\n"),
+    ]);
+    let place = |folder: &TempDir| {
+        let output = check(folder.path(), &["--json", "b"]);
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let problems = answer["problems"].as_array().unwrap().clone();
+        problems.into_iter().find(|problem| problem["severity"] == "error").unwrap()
+    };
+    let problem = place(&folder);
+    assert_eq!(
+        (&problem["file"], &problem["line"], &problem["column"]),
+        (&"src/good/runner.py".into(), &4.into(), &5.into())
+    );
+    fs::write(folder.path().join("b/src/good/runner.py"), "import pipp\ndef predict(nonce):\n    return 1\n")
+        .unwrap();
+    fs::write(folder.path().join("b/requirements.txt"), "pip==1; python_version < '3'\n").unwrap();
+    let problem = place(&folder);
+    let fix = problem["fix"].as_str().unwrap();
+    assert!(fix.contains("did you mean `pip`") && problem["line"] == 1, "{problem}");
+
+    let limits = "validation: {warn_above: 5, reject_above: 50}\n";
+    for (value, wanted) in [("6", "unusual-prediction"), ("51", "no-prediction")] {
+        let problems = tried(&format!("def predict(nonce):\n    return {value}\n"), limits);
+        let [(_, code, message)] = &problems[..] else { panic!("{problems:?}") };
+        assert!(code == wanted && message.contains(&format!("{value} is above ")), "{problems:?}");
+    }
     let problems =
         tried("import bootstrap_host\ndef predict(nonce):\n    raise bootstrap_host.Skip('not today')\n", "");
     assert!(
@@ -281,7 +320,10 @@ fn the_model_is_loaded_and_asked_once() {
 #[test]
 fn what_is_not_installed_is_named_with_the_command_that_installs_it() {
     let folder = bundle(&[
-        ("requirements.txt", "no-such-package==1.0\nother-package==2.0; python_version < '3'\n"),
+        (
+            "requirements.txt",
+            "no-such-package==1.0; python_version >= '3'\nother-package==2.0; python_version < '3'\n",
+        ),
         ("src/good/runner.py", "import no_such_package\ndef predict(nonce):\n    return 1\n"),
     ]);
     let output = check(folder.path(), &["--json", "b"]);

@@ -187,7 +187,11 @@ fn the_wallet_and_the_topic() {
     said.says("balance", "warning", "`max_fee_per_day`");
 
     let said = examine_with(&bench, "ALLORA_TOPIC_ID", "99");
-    said.says("topic", "failed", "there is no topic 99").says("whitelist", "skipped", "waits for `topic`");
+    said.says("topic", "failed", "topic 99 does not exist on this chain").says(
+        "whitelist",
+        "skipped",
+        "waits for `topic`",
+    );
 }
 
 #[test]
@@ -300,8 +304,7 @@ fn the_packages() {
     let python = std::env::var_os("ALLORA_PYTHON").unwrap_or_else(|| "python3".into());
     let venv = ["-m", "venv", "--without-pip"];
     assert!(Command::new(python).args(venv).arg(root.join(".venv")).status().unwrap().success());
-    let wanted =
-        "here==1.2  # pinned\nOther_Name[x]==2\nnot.here\nnowhere; sys_platform == 'win32'\n--no-deps\n";
+    let wanted = "here==1.2  # pinned\nhere>=1,<2\nhere~=1.3\nOther_Name[x]==2\nnot.here\nnot.here; python_version < '3'\n--no-deps\n";
     fs::write(root.join("requirements.txt"), wanted).unwrap();
     let packages = fs::read_dir(root.join(".venv/lib")).unwrap().next().unwrap().unwrap();
     let packages = packages.path().join("site-packages");
@@ -318,10 +321,10 @@ fn the_packages() {
     for config_text in [alone.clone(), alone.replace("= false", "= true")] {
         fs::write(&config, config_text).unwrap();
         let said = examine();
-        let wrong = "Other_Name[x]==2 is wanted, 1.9 is installed; not.here is not installed";
+        let wrong = "not installed: here~=1.3 (but 1.2.0), Other_Name[x]==2 (but 1.9), not.here";
         said.says("packages", "failed", wrong).alone("packages");
         let fix = said.fix("packages");
-        assert!(fix.contains("bundle/.venv/bin/python -m pip install -r "), "{fix}");
+        assert!(fix.starts_with("run `bootstrap install /"), "{fix}");
     }
     fs::write(root.join("requirements.txt"), "here==1.2\n").unwrap();
     examine().says("packages", "ok", "the one that is required is installed");
@@ -393,6 +396,40 @@ fn the_nodes() {
     devnet.clear_faults();
     devnet.fault(Fault::new(FaultKind::Html).on("abci_query")).unwrap();
     examine(&bench).says("endpoint", "failed", "does not speak CometBFT JSON-RPC").alone("endpoint");
+}
+
+/// Those of a network that comes with this program are nobody's mistake.
+#[test]
+fn without_the_internet() {
+    let bench = healthy();
+    let mut command = command(&bench);
+    command.env("ALLORA_NETWORK", "testnet").env("HTTPS_PROXY", "http://127.0.0.1:1").env_remove("NO_PROXY");
+    let said = Said::of(&bench, &mut command);
+    said.says("endpoint", "failed", "allora-rpc.testnet").alone("endpoint");
+    let fix = said.fix("endpoint");
+    assert!(
+        fix.contains("DNS") && fix.contains("--network devnet") && fix.contains("curl https://"),
+        "{fix}"
+    );
+    assert_eq!(said.code, 69);
+}
+
+#[test]
+fn a_setting_that_cannot_be_read() {
+    let bench = healthy();
+    let output = command(&bench).env("ALLORA_TOPIC_ID", "one").env("ALLORA_MAX_FEE", "-1").output().unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &document["ok"]), (Some(78), &false.into()), "{document:#}");
+    let checks = document["checks"].as_array().unwrap();
+    let of = |status: &str| checks.iter().filter(|check| check["status"] == status).collect::<Vec<_>>();
+    let names: Vec<_> = of("skipped").iter().map(|check| check["name"].as_str().unwrap()).collect();
+    assert_eq!(names, NAMES);
+    let wrong = of("failed");
+    for (check, name) in wrong.iter().zip(["ALLORA_TOPIC_ID", "ALLORA_MAX_FEE"]) {
+        assert!(check["name"] == "settings" && check["detail"].as_str().unwrap().contains(name), "{check}");
+        assert!(check["fix"].is_string(), "{check}");
+    }
+    assert_eq!(wrong.len(), 2, "{document:#}");
 }
 
 /// The document of a second call is for scripts, this one for people.

@@ -54,7 +54,7 @@ fn an_answered_window_is_a_row_with_everything_in_it() {
     journal.included(tx.hash(), &success(121), at(4)).unwrap();
     journal.finish_round(KEY, &Ending::Admitted, at(5)).unwrap();
 
-    let row = journal.reader().last_round().unwrap().unwrap();
+    let row = journal.reader().last_round(None).unwrap().unwrap();
     assert_eq!(row.state, RoundState::Admitted);
     assert_eq!(row.value.as_deref(), Some("0.5"));
     assert_eq!(row.tx_hash.as_deref(), Some(tx.hash()));

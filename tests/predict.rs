@@ -195,3 +195,47 @@ fn the_model_sees_no_secret_and_dies_with_its_worker() {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+#[test]
+fn the_limits_of_the_bundle_hold_as_in_run() {
+    let limits = "validation: {warn_above: 5, reject_above: 50, reject_zero: true}\n";
+    let bundle =
+        Bundle::with_manifest("def predict(nonce):\n    return {1: 1, 2: 6, 3: 51, 4: 0}[nonce]\n", limits);
+    for (nonce, value, says) in [
+        ("1", Some("1"), ""),
+        ("2", Some("6"), "6 is above 5 (validation.warn_above)"),
+        ("3", None, "51 is above 50 (validation.reject_above)"),
+        ("4", None, "0 is zero (validation.reject_zero)"),
+    ] {
+        let output = run(&bundle, &["--nonce", nonce, "--json"]);
+        let (document, log) = (json(&output), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(i32::from(value.is_none())), "{output:?}");
+        assert_eq!(document["value"].as_str(), value, "{document}");
+        match value {
+            Some(_) => assert_eq!(log.contains("with a warning"), !says.is_empty(), "{log}"),
+            None => assert_eq!(document["error"]["kind"], "bad_value"),
+        }
+        assert!(
+            log.contains(says) || document["error"]["message"].as_str().unwrap().contains(says),
+            "{output:?}"
+        );
+    }
+}
+
+#[test]
+fn a_failure_is_told_once_with_what_to_do() {
+    for (code, says, hint) in [
+        ("import nothing_like_this\n", "No module named", "requirements"),
+        ("def predict():\n    raise Skip('closed')\n", "NameError", "from bootstrap_host import Skip"),
+        ("def predict():\n    raise ValueError('no price')\n", "ValueError: no price", "fix the code"),
+    ] {
+        let output = run(&Bundle::new(code), &["--log-format", "pretty"]);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(told.matches("Traceback").count(), 1, "{told}");
+        assert!(told.contains(says) && told.contains(hint), "{told}");
+        assert!(
+            told.lines().any(|line| line.starts_with("hint: ")) && !told.contains("tried again"),
+            "{told}"
+        );
+    }
+}

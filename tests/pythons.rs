@@ -88,7 +88,7 @@ fn an_environment_whose_base_is_gone_is_refused_with_its_name() {
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(65), "{text}");
         let says =
-            [format!("base interpreter {}", base.display()), "is gone".into(), "-m venv --clear".into()];
+            [format!("base interpreter {}", base.display()), "is gone".into(), "bootstrap install ".into()];
         assert!(says.iter().all(|words| text.contains(words)), "{text}");
     }
 }

@@ -1,7 +1,7 @@
 //! Python's exceptions as messages.
 
 use bootstrap_frames::{Fault, cut};
-use pyo3::exceptions::{PyPermissionError, PySystemExit};
+use pyo3::exceptions::{PyNameError, PyPermissionError, PySystemExit};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -29,7 +29,7 @@ fn class(py: Python<'_>, error: &PyErr) -> String {
     error.get_type(py).name().map_or_else(|_| "exception".into(), |name| text(&name))
 }
 
-/// The exception's own text, with what to do about the two that surprise people.
+/// The exception's own text, with what to do about those that surprise people.
 pub fn message(py: Python<'_>, error: &PyErr) -> String {
     let own = error.value(py).str().map_or_else(|_| "<its text cannot be shown>".into(), |own| text(&own));
     let own = cut(own, MAX_MESSAGE);
@@ -37,6 +37,10 @@ pub fn message(py: Python<'_>, error: &PyErr) -> String {
         format!("{own} (a model writes to TMPDIR and to what runtime.writable of model.yaml lists)")
     } else if error.is_instance_of::<PySystemExit>(py) {
         format!("{own} (the code asked Python to exit, which a model must not)")
+    } else if error.is_instance_of::<PyNameError>(py)
+        && let Some(name) = ["Skip", "RunContext"].into_iter().find(|name| own.contains(&format!("'{name}'")))
+    {
+        format!("{own} (write `from bootstrap_host import {name}` first)")
     } else {
         own
     }

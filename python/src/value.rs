@@ -59,7 +59,7 @@ fn many(result: &Bound<'_, PyAny>, labelled: &Bound<'_, PyAny>) -> Result<Predic
             item.and_then(|item| item.extract()).map_err(unreadable)?;
         let label = label.cast::<PyString>().ok().and_then(|label| label.to_cow().ok().map(Cow::into_owned));
         let Some(label) = label.filter(|label| !label.is_empty() && label.len() <= MAX_LABEL) else {
-            let problem = "a label is no text, empty or too long";
+            let problem = "a label is not text, empty or too long";
             return Err(refuse(result, problem, "name each output by a short str, as the topic does"));
         };
         if values.iter().any(|(known, _)| *known == label) {
@@ -101,7 +101,7 @@ fn one(value: &Bound<'_, PyAny>) -> Result<String, BadValue> {
     // Dates have an `.item()` that is an integer, depending on their unit.
     let kind = value.getattr("dtype").and_then(|dtype| dtype.getattr("kind")?.extract::<String>());
     if kind.is_ok_and(|kind| matches!(&*kind, "M" | "m")) {
-        return Err(refuse(value, "a date or a duration is no number", ONE_NUMBER));
+        return Err(refuse(value, "a date or a duration is not a number", ONE_NUMBER));
     }
     let item = value.call_method0("item").map_err(|error| {
         let problem = format!("its .item() fails: {}", crate::fault::message(py, &error));
@@ -111,7 +111,7 @@ fn one(value: &Bound<'_, PyAny>) -> Result<String, BadValue> {
         let class = class(&item);
         return Err(refuse(
             value,
-            format!("its .item() gives a {class}, which is no number"),
+            format!("its .item() gives a {class}, which is not a number"),
             "return float(x)",
         ));
     }
@@ -131,12 +131,12 @@ fn scalar(value: &Bound<'_, PyAny>, number: &Bound<'_, PyAny>) -> Result<String,
     let py = value.py();
     let unreadable = |error: PyErr| refuse(value, format!("its value cannot be read: {error}"), ONE_NUMBER);
     if number.is_instance_of::<PyBool>() {
-        return Err(refuse(value, "a bool is no number", "return the probability or int(x)"));
+        return Err(refuse(value, "a bool is not a number", "return the probability or int(x)"));
     }
     if let Ok(string) = number.cast::<PyString>() {
         let written = string.to_cow().ok().filter(|text| text.len() <= MAX_TEXT && is_decimal_text(text));
         return written.map(Cow::into_owned).ok_or_else(|| {
-            let problem = "a text that is no decimal number";
+            let problem = "a text that is not a decimal number";
             refuse(value, problem, "return a number, or text of sign, digits, point and exponent only")
         });
     }
@@ -218,11 +218,13 @@ fn is_decimal_text(text: &str) -> bool {
 fn unlisted(value: &Bound<'_, PyAny>) -> BadValue {
     let (problem, fix) = match &*class(value) {
         "NoneType" => ("the function returned nothing", "end it with `return`, or raise Skip(\"why\")"),
-        "list" | "tuple" => ("a sequence is no number", "return one element of it, for example result[-1]"),
+        "list" | "tuple" => {
+            ("a sequence is not a number", "return one element of it, for example result[-1]")
+        }
         "complex" => ("a complex number has no place on the chain", "return its real part"),
-        "bytes" | "bytearray" => ("bytes are no number", "return a number or a str"),
-        "generator" | "async_generator" => ("a generator is no number", "use `return`, not `yield`"),
-        _ => ("a value of this type is no number", ONE_NUMBER),
+        "bytes" | "bytearray" => ("bytes are not a number", "return a number or a str"),
+        "generator" | "async_generator" => ("a generator is not a number", "use `return`, not `yield`"),
+        _ => ("a value of this type is not a number", ONE_NUMBER),
     };
     refuse(value, problem, fix)
 }

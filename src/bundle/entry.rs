@@ -39,7 +39,7 @@ pub enum Misfit {
     #[error("its path is absolute")]
     Absolute,
     /// `a/../x`, `a/./x`, `a//x`.
-    #[error("its path has parts that are no names")]
+    #[error("its path has parts that are not names")]
     Crooked,
     /// A link to something outside.
     #[error("it is a link that leaves the bundle")]
@@ -51,7 +51,7 @@ pub enum Misfit {
     #[error("it differs from {} by case only", quoted(.0))]
     CaseOnly(String),
     /// A file or link is to hold entries.
-    #[error("it lies below {}, which is no folder", quoted(.0))]
+    #[error("it lies below {}, which is not a folder", quoted(.0))]
     BelowNoFolder(String),
 }
 

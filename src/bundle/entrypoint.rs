@@ -41,7 +41,7 @@ fn missing(root: &Path, name: &str, place: Place) -> Problem {
     if !root.join(first).exists() && !root.join(first).with_extension("py").exists() {
         let message = format!("`entrypoint.module`: {} is not in the bundle", quoted(name));
         let problem = Problem::warning(Code::MissingFile, place, message);
-        return problem.fix("see that a requirement installs it, or mend the name");
+        return problem.fix("see that a requirement installs it, or correct the name");
     }
     let file = format!("{}.py", name.replace('.', "/"));
     let message = format!("`entrypoint.module`: {} is not there", quoted(&file));
@@ -51,7 +51,7 @@ fn missing(root: &Path, name: &str, place: Place) -> Problem {
     match closest(leaf, siblings.iter().filter_map(|name| name.strip_suffix(".py"))) {
         Some(near) if parent.is_empty() => problem.fix(format!("did you mean `{near}`?")),
         Some(near) => problem.fix(format!("did you mean `{parent}.{near}`?")),
-        None => problem.fix("make the file, or mend the name; it is relative to the bundle's root"),
+        None => problem.fix("make the file, or correct the name; it is relative to the bundle's root"),
     }
 }
 

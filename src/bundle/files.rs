@@ -38,7 +38,7 @@ fn problem(root: &Path, key: &str, path: &Path, target: Target, place: Place) ->
         Ok(real) => real,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let problem = missing(format!("{shown} is not there"))?;
-            return Some(problem.fix("make it, or mend the path; it is relative to the bundle's root"));
+            return Some(problem.fix("make it, or correct the path; it is relative to the bundle's root"));
         }
         Err(error) => return missing(format!("{shown} cannot be read: {error}")),
     };

@@ -1,66 +1,9 @@
-//! What of a bundle's requirements an interpreter has installed, as its folders show without starting it.
+//! What an interpreter has installed, as its folders show without starting it.
 
-use std::collections::HashMap;
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::manifest::Manifest;
-use super::requirements::{Requirement, project};
-
-/// A requirement that is not installed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unmet {
-    /// `numpy==1.26.4`.
-    pub requirement: String,
-    /// The version that is there instead.
-    pub found: Option<String>,
-}
-
-impl fmt::Display for Unmet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.requirement)?;
-        self.found.iter().try_for_each(|found| write!(f, " (but {found})"))
-    }
-}
-
-impl Manifest {
-    /// The requirements that the interpreter `executable`, a Python of this version such as `3.11.7`, does not
-    /// have. `paths` are searched beside its own folders. What cannot be told counts as installed.
-    #[must_use]
-    pub fn unmet(&self, executable: &Path, version: &str, paths: &[PathBuf]) -> Vec<Unmet> {
-        let requirements = self.requirements();
-        if requirements.listed.is_empty() {
-            return Vec::new();
-        }
-        let installed = in_folders(folders(executable, version).into_iter().chain(paths.iter().cloned()));
-        let installed = installed.map(|package| (package.name, package.version)).collect();
-        requirements.listed.iter().filter_map(|requirement| unmet(requirement, &installed)).collect()
-    }
-}
-
-/// What has a marker may not be meant for this interpreter, and of versions only exact ones are compared: the
-/// rest is for pip to judge.
-fn unmet(requirement: &Requirement, installed: &HashMap<String, String>) -> Option<Unmet> {
-    if requirement.marker().is_some() {
-        return None;
-    }
-    let found = installed.get(&requirement.project());
-    let fits = found.is_some_and(|found| {
-        let pin = requirement.pin().filter(|_| requirement.url().is_none());
-        pin.is_none_or(|pin| release(pin) == release(found))
-    });
-    (!fits).then(|| Unmet { requirement: requirement.text().to_owned(), found: found.cloned() })
-}
-
-/// A version as two that are the same have it: 1.0 is 1.0.0, and 1.0+cpu is a build of it (PEP 440).
-fn release(version: &str) -> &str {
-    let mut public = version.split('+').next().unwrap_or(version).trim();
-    while let Some(shorter) = public.strip_suffix(".0") {
-        public = shorter;
-    }
-    public
-}
+use super::requirements::project;
 
 /// Where an interpreter looks for packages: in its virtual environment, or, without one, where its builds and
 /// distributions put them.
@@ -117,29 +60,4 @@ fn in_folders(folders: impl Iterator<Item = PathBuf>) -> impl Iterator<Item = Pa
         let version = rest.split("-py").next().unwrap_or(rest).to_owned();
         Some(Package { name: project(name), version, folder: entry.path() })
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_exact_versions_decide_what_is_missing() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path();
-        let packages = root.join(".venv/lib/python3.11/site-packages");
-        for name in ["numpy-1.26.4", "scikit_learn-1.4.0", "Local-1.0", "torch-2.2+cpu"] {
-            fs::create_dir_all(packages.join(format!("{name}.dist-info"))).unwrap();
-        }
-        fs::write(root.join(".venv/pyvenv.cfg"), "include-system-site-packages = false\n").unwrap();
-        let requirements = "numpy==1.26.4\nscikit-learn==1.5\nlocal @ file:///x\ntorch==2.2.0\nscikit_learn>=9\nabsent\nabsent==1 ; \
-                            python_version >= '3.12'\nnot a requirement!\n";
-        fs::write(root.join("requirements.txt"), requirements).unwrap();
-        let yaml = "schema_version: '0.1'\nname: a\nversion: '1'\npython: {version: '3.11'}\nentrypoint: {kind: python_function, \
-                    module: m, function: f}\nenvironment: {pip_requirements: requirements.txt}\n";
-        let (manifest, _) = Manifest::from_text(root, yaml.as_bytes());
-        let unmet = manifest.unwrap().unmet(&root.join(".venv/bin/python"), "3.11.7", &[]);
-        let unmet: Vec<String> = unmet.iter().map(Unmet::to_string).collect();
-        assert_eq!(unmet, ["scikit-learn==1.5 (but 1.4.0)", "absent", "not a requirement!"]);
-    }
 }

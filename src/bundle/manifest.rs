@@ -146,6 +146,9 @@ impl LoadError {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
+            Self::Missing { .. } if Path::new(FILE_NAME).is_file() => {
+                format!("this folder holds a {FILE_NAME}: give `.` as the bundle, or set BUNDLE_ROOT")
+            }
             Self::Missing { .. } => "give the folder that holds model.yaml, or set BUNDLE_ROOT".into(),
             Self::Wrong { root, .. } => {
                 format!("`bootstrap check {}` shows each in its place", root.display())
@@ -164,7 +167,8 @@ impl Manifest {
     }
 
     /// What it needs installed.
-    pub(super) fn requirements(&self) -> Requirements {
+    #[must_use]
+    pub fn requirements(&self) -> Requirements {
         let Environment { pip_requirements, constraints, .. } = &self.environment;
         let constraints = constraints.as_ref().map(|path| self.relative(path));
         Requirements::read(
@@ -172,6 +176,18 @@ impl Manifest {
             self.relative(pip_requirements).as_ref(),
             constraints.as_ref().map(Path::new),
         )
+    }
+
+    /// The command that installs what the bundle requires. `named` is the interpreter that the settings name.
+    #[must_use]
+    pub fn install_hint(&self, named: Option<&Path>) -> String {
+        match named {
+            Some(python) => {
+                let file = self.environment.pip_requirements.display();
+                format!("run `{} -m pip install -r {file}`", python.display())
+            }
+            None => format!("run `bootstrap install {}`", self.root.display()),
+        }
     }
 
     /// A path of the bundle as its problems have it: below the root.

@@ -32,7 +32,6 @@ pub use checksum::checksum;
 pub use entry::{Entry, Kind, Misfit};
 pub use fee_tier::FeeTier;
 pub use inspect::{Inspected, check, inspect};
-pub use installed::Unmet;
 pub use limits::{Exceeded, Limits};
 pub use manifest::{Allora, Entrypoint, Environment, FILE_NAME, LoadError, Manifest, Runtime, Validation};
 pub use network::Network;

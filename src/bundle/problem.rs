@@ -8,7 +8,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Nothing runs until it is mended.
+    /// Nothing runs until it is fixed.
     Error,
     /// It runs; somebody will be surprised one day.
     Warning,
@@ -29,7 +29,7 @@ impl fmt::Display for Severity {
 pub enum Code {
     /// The folder holds no `model.yaml`, or something that is no file has that name.
     NoManifest,
-    /// The text is no YAML.
+    /// The text is not YAML.
     Syntax,
     /// YAML that is not read here: merge keys, foreign tags, several documents.
     Unsupported,
@@ -71,15 +71,17 @@ pub enum Code {
     NotImportable,
     /// A trial call gave nothing that could be submitted.
     NoPrediction,
+    /// A prediction that is submitted with a warning.
+    UnusualPrediction,
     /// The model skipped the nonce of the trial call.
     Skipped,
 }
 
 impl Code {
     /// Every code with its usual severity and what it means, as the reference page has them.
-    pub const ALL: [(Self, Severity, &'static str); 23] = [
+    pub const ALL: [(Self, Severity, &'static str); 24] = [
         (Self::NoManifest, Severity::Error, "no `model.yaml`, or one that cannot be read"),
-        (Self::Syntax, Severity::Error, "the text of `model.yaml` is no YAML"),
+        (Self::Syntax, Severity::Error, "the text of `model.yaml` is not YAML"),
         (
             Self::Unsupported,
             Severity::Error,
@@ -131,7 +133,16 @@ impl Code {
             Severity::Error,
             "the module cannot be imported, or its function not be called with a nonce; a warning while requirements are not installed",
         ),
-        (Self::NoPrediction, Severity::Error, "a trial call gave nothing that could be submitted"),
+        (
+            Self::NoPrediction,
+            Severity::Error,
+            "a trial call gave nothing that could be submitted, as by a limit of `validation`",
+        ),
+        (
+            Self::UnusualPrediction,
+            Severity::Warning,
+            "the prediction of the trial call is beyond a limit of `validation` that warns",
+        ),
         (Self::Skipped, Severity::Warning, "the model skipped the nonce of the trial call"),
     ];
 }

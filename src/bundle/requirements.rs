@@ -84,18 +84,6 @@ pub fn look(root: &Path, reader: &mut Reader<'_>) {
     }
 }
 
-/// The requirements of a file that name projects, as pip reads them: options, paths and URLs of files are left
-/// out. None when it cannot be read.
-#[must_use]
-pub fn named_in(path: &Path) -> Vec<String> {
-    let text = text_file::read(path).unwrap_or_default();
-    let named = lines(path, &text).into_iter().filter_map(|line| match line {
-        Line::Project(requirement) => Some(requirement.text),
-        Line::Include { .. } => None,
-    });
-    named.collect()
-}
-
 /// The lines of a file and of those that it names, into `listed`; of its constraints, into `limits`.
 fn collect(
     root: &Path,
@@ -166,9 +154,9 @@ fn lines<'t>(file: &Path, text: &'t str) -> Vec<Line<'t>> {
 }
 
 impl Requirement {
-    /// As it is written, without marker, options and comment.
+    /// As it is written, without options and comment.
     pub fn text(&self) -> &str {
-        self.unconditional().trim()
+        &self.text
     }
 
     /// The only version that it takes.
@@ -194,7 +182,8 @@ impl Requirement {
     }
 
     /// The project as it is written.
-    fn name(&self) -> &str {
+    #[must_use]
+    pub fn name(&self) -> &str {
         let end = self.text.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'));
         &self.text[..end.unwrap_or(self.text.len())]
     }

@@ -45,7 +45,7 @@ impl FromStr for SensitiveUrl {
             }
             scheme => return Err(bad(format!("write http:// or https:// instead of {scheme}://"))),
         }
-        let url = Url::parse(text).map_err(|error| bad(format!("mend the URL: {error}")))?;
+        let url = Url::parse(text).map_err(|error| bad(format!("correct the URL: {error}")))?;
         if url.fragment().is_some() {
             return Err(bad("leave out what follows the #".into()));
         }
@@ -99,8 +99,8 @@ mod tests {
                 "give the CometBFT RPC endpoint (port 26657 by default), not the gRPC one",
             ),
             ("ftp://x", "write http:// or https:// instead of ftp://"),
-            ("https://u:secret@", "mend the URL: empty host"),
-            ("http://u:secret@h:99999", "mend the URL: invalid port number"),
+            ("https://u:secret@", "correct the URL: empty host"),
+            ("http://u:secret@h:99999", "correct the URL: invalid port number"),
         ] {
             let bad = text.parse::<SensitiveUrl>().unwrap_err();
             assert_eq!(bad.fix.as_deref(), Some(fix));

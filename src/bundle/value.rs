@@ -311,7 +311,7 @@ pub fn log_filter(text: &str) -> Result<String, BadValue> {
     let filter = parts.collect::<Result<Vec<_>, _>>()?.join(",");
     match tracing_subscriber::EnvFilter::builder().parse(&filter) {
         Ok(_) => Ok(filter),
-        Err(error) => Err(BadValue::new(text, "a log filter").fix(format!("mend it: {error}"))),
+        Err(error) => Err(BadValue::new(text, "a log filter").fix(format!("correct it: {error}"))),
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Faucet {
 #[derive(Debug, thiserror::Error)]
 pub enum FaucetError {
     /// It has had enough requests (HTTP status 429).
-    #[error("the faucet at {host} has had enough requests{}", ask_page(.page))]
+    #[error("the faucet at {host} has had enough requests{}", advice(.page, *.has_key))]
     TooMany {
         /// Host of the faucet.
         host: String,
@@ -50,9 +50,11 @@ pub enum FaucetError {
         retry_after: Option<Duration>,
         /// Where people ask for money.
         page: Option<&'static str>,
+        /// Whether it was given a key.
+        has_key: bool,
     },
     /// Another HTTP status than one of success.
-    #[error("the faucet at {host} refuses with HTTP status {status}: {text}{}", ask_page(.page))]
+    #[error("the faucet at {host} refuses with HTTP status {status}: {text}{}", advice(.page, *.has_key))]
     Refused {
         /// Host of the faucet.
         host: String,
@@ -62,6 +64,8 @@ pub enum FaucetError {
         text: String,
         /// Where people ask for money.
         page: Option<&'static str>,
+        /// Whether it was given a key.
+        has_key: bool,
     },
     /// A redirect that is not followed: away from TLS, to another host without TLS, or one too many.
     #[error("the faucet at {host} redirects to a place that cannot be trusted")]
@@ -85,8 +89,14 @@ pub enum FaucetError {
     },
 }
 
-fn ask_page(page: &Option<&'static str>) -> String {
-    page.map_or_else(String::new, |page| format!("; people can ask at {page}"))
+fn advice(page: &Option<&'static str>, has_key: bool) -> String {
+    let page = page.map_or_else(String::new, |page| format!("; ask for money at {page}"));
+    let key = if has_key {
+        "look whether ALLORA_API_KEY is right"
+    } else {
+        "set ALLORA_API_KEY to your key for it"
+    };
+    format!("{page}, or {key}")
 }
 
 impl FaucetError {
@@ -188,17 +198,17 @@ impl Faucet {
                     location.and_then(|location| follow(&target, location)).ok_or_else(|| self.redirect())?;
                 continue;
             }
-            let (host, page) = (self.host(), self.page);
+            let (host, page, has_key) = (self.host(), self.page, self.key.is_some());
             if status == StatusCode::TOO_MANY_REQUESTS {
                 let retry_after = http::retry_after(response.headers(), SystemTime::now());
-                return Err(FaucetError::TooMany { host, retry_after, page });
+                return Err(FaucetError::TooMany { host, retry_after, page, has_key });
             }
             let text = match http::body(response, MAX_BODY).await {
                 Ok(body) => shown(&String::from_utf8_lossy(&body)),
                 Err(error @ BodyError::TooLong(_)) => error.to_string(),
                 Err(error @ BodyError::Broken(_)) => return Err(self.unreachable(error.to_string())),
             };
-            return Err(FaucetError::Refused { host, status: status.as_u16(), text, page });
+            return Err(FaucetError::Refused { host, status: status.as_u16(), text, page, has_key });
         }
         Err(self.redirect())
     }

@@ -21,7 +21,7 @@ pub struct GasPrice(u128);
 
 /// Text that is no price.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no gas price: expected a decimal with at most {DIGITS} digits after the point")]
+#[error("`{0}` is not a gas price: expected a decimal with at most {DIGITS} digits after the point")]
 pub struct InvalidGasPrice(String);
 
 impl GasPrice {

@@ -49,7 +49,7 @@ impl Client {
         };
         let value = |LabeledValue { label_name, value, .. }| match value.parse::<Decimal>() {
             Ok(number) if number.check_range().is_ok() => Ok((label_name, number)),
-            _ => Err(self.bad_value(&request, value, "number that the chain takes")),
+            _ => Err(self.bad_value(&request, value, "a number that the chain takes")),
         };
         let inferers = inferers.into_iter().map(|(address, values)| {
             let values = values.into_iter().map(value).collect::<Result<_, QueryError>>()?;

@@ -98,10 +98,32 @@ impl KnownNetwork {
         [&TESTNET, &MAINNET].into_iter().find(|network| network.chain_id == chain_id)
     }
 
+    /// Whether this is an endpoint of a network that is known by name.
+    #[must_use]
+    pub fn has_endpoint(url: &SensitiveUrl) -> bool {
+        let url = url.to_string();
+        [&TESTNET, &MAINNET]
+            .iter()
+            .any(|network| network.rpc.iter().any(|known| *known == url.trim_end_matches('/')))
+    }
+
     /// The page where people see a transaction.
     #[must_use]
     pub fn transaction_page(&self, hash: super::tx::TxHash) -> String {
         format!("{}{hash}", self.explorer)
+    }
+}
+
+/// How an account of the chain with this id gets the money that it is short of, in uallo.
+#[must_use]
+pub fn how_to_fund(chain_id: &str, address: &str, missing: u128) -> String {
+    match KnownNetwork::of_chain(chain_id).and_then(|network| network.faucet_page) {
+        Some(page) => {
+            format!(
+                "ask {page} for money for {address}, or set ALLORA_API_KEY and `run` asks the faucet with it"
+            )
+        }
+        None => format!("send at least {missing} uallo to {address}"),
     }
 }
 
@@ -119,6 +141,14 @@ mod tests {
             page,
             format!("https://explorer.allora.network/explorer/transactions/{}", "AB".repeat(32))
         );
+    }
+
+    #[test]
+    fn only_the_endpoints_of_known_networks_are_known() {
+        for network in [TESTNET, MAINNET] {
+            assert!(network.rpc.iter().all(|url| KnownNetwork::has_endpoint(&url.parse().unwrap())));
+        }
+        assert!(!KnownNetwork::has_endpoint(&"http://127.0.0.1:26657".parse().unwrap()));
     }
 
     #[test]

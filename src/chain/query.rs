@@ -53,7 +53,7 @@ pub enum QueryError {
         source: prost::DecodeError,
     },
     /// A value in the answer is not what it should be.
-    #[error("the answer to `{path}` holds `{value}`, which is no {expected}")]
+    #[error("the answer to `{path}` holds `{value}`, which is not {expected}")]
     Value {
         /// Query path.
         path: String,
@@ -75,6 +75,12 @@ impl QueryError {
         }
     }
 
+    /// Whether the chain has no topic of the number that was asked for.
+    #[must_use]
+    pub const fn is_unknown_topic(&self) -> bool {
+        matches!(self.verdict(), Some(Verdict::UnknownTopic | Verdict::NotFound))
+    }
+
     /// `unknown query path`: the chain runs no such module or version.
     #[must_use]
     pub fn is_unknown_path(&self) -> bool {
@@ -86,6 +92,16 @@ impl QueryError {
     pub const fn is_endpoint_fault(&self) -> bool {
         matches!(self, Self::Pool(PoolError::Unusable(_) | PoolError::WrongChain { .. }))
     }
+}
+
+/// A topic that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("topic {0} does not exist on this chain")]
+pub struct NoTopic(pub u64);
+
+impl NoTopic {
+    /// What the user can do about it.
+    pub const HINT: &str = "correct --topic-id, ALLORA_TOPIC_ID or allora.topic_id";
 }
 
 /// `GetWorkerSubmissionWindowStatus`: everything about windows that a worker wants to know.
@@ -330,7 +346,7 @@ impl Client {
         if amount.is_empty() {
             return Ok(0);
         }
-        amount.parse().map_err(|_| self.bad_value(&request, amount, "amount"))
+        amount.parse().map_err(|_| self.bad_value(&request, amount, "an amount"))
     }
 
     /// The feemarket's price of gas.
@@ -341,7 +357,7 @@ impl Client {
         let request = GasPriceRequest { denom: DENOM.to_owned() };
         let (_, answer) = self.ask(&request).await?;
         let amount = answer.price.unwrap_or_default().amount;
-        let price = amount.parse().map_err(|_| self.bad_value(&request, amount, "gas price"))?;
+        let price = amount.parse().map_err(|_| self.bad_value(&request, amount, "a gas price"))?;
         Ok(GasPrice::from_scaled(price))
     }
 

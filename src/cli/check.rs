@@ -12,9 +12,11 @@ use tokio_util::sync::CancellationToken;
 use super::trial::{self, Unpredicted};
 use super::{Exit, Outcome, Report, environment, model};
 use crate::bundle::archive::{Archive, ArchiveError};
+use crate::bundle::value::closest;
 use crate::bundle::{self, Code, Inspected, Limits, LoadError, Manifest, Place, Problem, Severity};
 use crate::model::{Failure, FailureKind, InterpreterError};
 use crate::settings::{self, Flags, Settings};
+use crate::worker::validate::Objection;
 
 /// Every problem of a bundle at once
 #[derive(Debug, clap::Args)]
@@ -69,18 +71,25 @@ impl Args {
             }
         };
         let install = match subject {
-            Subject::Folder(_) => model::install_hint(&manifest, &settings),
+            Subject::Folder(_) => manifest.install_hint(settings.python.as_deref()),
             _ => "name an interpreter that has it with --python".to_owned(),
         };
-        let unmet = model::unmet(&manifest, &python);
+        let unmet = model::unmet(&manifest, &settings, &python, &CancellationToken::new());
         problems.extend(unmet.iter().map(|unmet| {
             let place = Place::file(manifest.relative(&manifest.environment.pip_requirements));
             let message = format!("{} does not have {unmet}", python.executable.display());
             Problem::warning(Code::NotInstalled, place, message).fix(&*install)
         }));
-        let limit = manifest.runtime.max_seconds;
-        match trial::call(model::spec_with(&manifest, &settings, python), NONCE, limit, &settings)? {
-            Ok(_) => {}
+        match trial::call(model::spec_with(&manifest, &settings, python), NONCE, &manifest, &settings)? {
+            Ok(predicted) => {
+                let message = |Objection { text, limit }: &Objection| {
+                    format!("`run` would warn of the prediction of a trial call: {text} ({limit})")
+                };
+                problems.extend(predicted.judgement.objections.iter().map(|objection| {
+                    Problem::warning(Code::UnusualPrediction, entrypoint(&manifest), message(objection))
+                        .fix("fix the code, or widen the limit")
+                }));
+            }
             Err(Unpredicted::Interrupted) => return Err(Report::new(Exit::Interrupted, Interrupted)),
             Err(Unpredicted::Skipped { why }) => {
                 let message = format!("the model skipped the nonce of the trial call: {why}");
@@ -91,7 +100,7 @@ impl Args {
                 if let Some(traceback) = &failure.traceback {
                     eprintln!("{}", traceback.trim_end());
                 }
-                problems.push(failed(&manifest, failure, (!unmet.is_empty()).then_some(&install)));
+                problems.push(failed(&manifest, &failure, (!unmet.is_empty()).then_some(&install)));
             }
         }
         Ok(problems)
@@ -124,41 +133,58 @@ fn no_python(manifest: &Manifest, error: InterpreterError) -> Problem {
 
 /// What a failed trial says of the bundle. Without its packages a module cannot be imported, so it is not
 /// known then whether it could be; `install` is the command for them.
-fn failed(manifest: &Manifest, failure: Failure, install: Option<&String>) -> Problem {
-    let Failure { kind, message, .. } = failure;
-    let place = entrypoint(manifest);
-    let (code, what, fix) = match (kind, install) {
-        (FailureKind::Import, Some(install)) => {
-            let message = format!("the model cannot be imported: {message}");
-            return Problem::warning(Code::NotImportable, place, message).fix(install);
-        }
-        (FailureKind::Import, None) => (
-            Code::NotImportable,
-            "the model cannot be imported",
-            "mend the code; a package that it lacks belongs into the requirements",
-        ),
-        (FailureKind::Timeout, _) => (
-            Code::NoPrediction,
-            "a trial call took too long",
-            "make it faster, or raise runtime.max_seconds or runtime.load_seconds",
-        ),
-        (FailureKind::Memory, _) => (
-            Code::NoPrediction,
-            "a trial call took too much memory",
-            "make it smaller, or raise runtime.memory_mb",
-        ),
-        (FailureKind::BadValue, _) => (
-            Code::NoPrediction,
-            "a trial call gave no prediction",
-            "return one number, or a number for each label",
-        ),
-        (FailureKind::Exception | FailureKind::Crash, _) => (
-            Code::NoPrediction,
-            "a trial call failed",
-            "mend the code; `bootstrap predict` makes the same call",
-        ),
+fn failed(manifest: &Manifest, failure: &Failure, install: Option<&String>) -> Problem {
+    let Failure { kind, message, traceback } = failure;
+    let place = traceback.as_deref().and_then(|text| last_line(manifest, text));
+    let place = place.unwrap_or_else(|| entrypoint(manifest));
+    let (code, what) = match kind {
+        FailureKind::Import => (Code::NotImportable, "the model cannot be imported"),
+        FailureKind::Timeout => (Code::NoPrediction, "a trial call took too long"),
+        FailureKind::Memory => (Code::NoPrediction, "a trial call took too much memory"),
+        FailureKind::BadValue => (Code::NoPrediction, "a trial call gave no prediction"),
+        FailureKind::Exception | FailureKind::Crash => (Code::NoPrediction, "a trial call failed"),
     };
-    Problem::error(code, place, format!("{what}: {message}")).fix(fix)
+    let message = format!("{what}: {message}");
+    match (kind, install) {
+        (FailureKind::Import, Some(install)) => Problem::warning(code, place, message).fix(install),
+        _ => {
+            let near = missing_module(&failure.message).and_then(|module| similar_package(manifest, module));
+            let problem = Problem::error(code, place, message);
+            problem.fix(near.unwrap_or_else(|| trial::hint(*kind).to_owned()))
+        }
+    }
+}
+
+/// The module that Python does not find.
+fn missing_module(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("No module named '")?;
+    rest.split(['.', '\'']).next()
+}
+
+/// A required package with nearly the name of `module`.
+fn similar_package(manifest: &Manifest, module: &str) -> Option<String> {
+    let packages: Vec<String> =
+        manifest.requirements().listed.iter().map(|package| package.name().replace('-', "_")).collect();
+    let near = closest(module, packages.iter().map(String::as_str))?;
+    let file = manifest.relative(&manifest.environment.pip_requirements);
+    Some(format!("did you mean `{near}`, which {file} names?"))
+}
+
+/// The last line of the bundle's own code in a traceback of Python.
+fn last_line(manifest: &Manifest, traceback: &str) -> Option<Place> {
+    let of_the_bundle = |line: &str| {
+        let (path, rest) = line.trim_start().strip_prefix("File \"")?.split_once("\", line ")?;
+        let path = Path::new(path);
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        (path.starts_with(&manifest.root) && path.is_file()).then_some(())?;
+        Some((path.to_owned(), rest[..digits].parse::<usize>().ok().filter(|line| *line > 0)?))
+    };
+    let (path, line) = traceback.lines().rev().find_map(of_the_bundle)?;
+    let text = read(&path);
+    let code = text.lines().nth(line - 1).unwrap_or_default();
+    let indent = code.chars().take_while(|c| c.is_whitespace()).count();
+    let width = code.trim().chars().count();
+    Some(Place { file: manifest.relative(&path), line: Some(line), column: Some(indent + 1), width })
 }
 
 /// What is checked.

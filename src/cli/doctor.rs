@@ -10,7 +10,7 @@ use crate::bundle::Manifest;
 use crate::doctor::{self, Case, Check, Diagnosis, Status, Verdict};
 use crate::settings::{self, Flags, Settings};
 
-/// Looks at everything that a first window needs, and says how to mend what is wrong
+/// Looks at everything that a first window needs, and says how to fix what is wrong
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -23,18 +23,10 @@ pub struct Args {
 impl Args {
     /// Runs the command.
     pub fn run(self) -> Outcome {
-        let bundle_root = settings::bundle_root(&self.flags, environment())?;
-        // What is wrong with it is one of the checks.
-        let manifest = Manifest::read(&bundle_root).ok().map(|(manifest, _)| manifest);
-        let settings = Settings::resolve(manifest.as_ref(), &self.flags, environment())?;
-        for notice in &settings.notices {
-            eprintln!("warning: {notice}");
-        }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Report::new(Exit::Internal, error))?;
-        let diagnosis = runtime.block_on(doctor::examine(Case { bundle_root, manifest, settings }));
-        // A file that hangs must not hold the process.
-        runtime.shutdown_timeout(Duration::ZERO);
+        let diagnosis = match self.case() {
+            Ok(case) => diagnose(case)?,
+            Err(problems) => Diagnosis::of_wrong_settings(&problems),
+        };
         let verdict = diagnosis.verdict();
         let text = if self.json {
             format!("{}\n", json!({ "ok": verdict == Verdict::Ok, "checks": diagnosis.checks() }))
@@ -46,8 +38,29 @@ impl Args {
             Verdict::Ok => Exit::Done,
             Verdict::NoEndpoint => Exit::NoEndpoint,
             Verdict::Failed => Exit::No,
+            Verdict::Settings => Exit::Config,
         })
     }
+
+    fn case(&self) -> Result<Case, settings::Problems> {
+        let bundle_root = settings::bundle_root(&self.flags, environment())?;
+        // What is wrong with it is one of the checks.
+        let manifest = Manifest::read(&bundle_root).ok().map(|(manifest, _)| manifest);
+        let settings = Settings::resolve(manifest.as_ref(), &self.flags, environment())?;
+        Ok(Case { bundle_root, manifest, settings })
+    }
+}
+
+fn diagnose(case: Case) -> Result<Diagnosis, Report> {
+    for notice in &case.settings.notices {
+        eprintln!("warning: {notice}");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Report::new(Exit::Internal, error))?;
+    let diagnosis = runtime.block_on(doctor::examine(case));
+    // A file that hangs must not hold the process.
+    runtime.shutdown_timeout(Duration::ZERO);
+    Ok(diagnosis)
 }
 
 /// One line for each check, with the fix below it.

@@ -3,8 +3,8 @@
 use tokio_util::sync::CancellationToken;
 
 use super::{Exit, Report};
-use crate::bundle::{Manifest, Unmet};
-use crate::model::{Interpreter, InterpreterError, ModelSpec, StartError};
+use crate::bundle::Manifest;
+use crate::model::{Interpreter, InterpreterError, ModelSpec, StartError, Unmet};
 use crate::settings::Settings;
 
 /// What to run. Requirements that are not installed are warned of. Ends soon, with an error, when `stopping` is
@@ -15,10 +15,10 @@ pub fn spec(
     stopping: &CancellationToken,
 ) -> Result<ModelSpec, Report> {
     let python = interpreter(manifest, settings, stopping)??;
-    let unmet = unmet(manifest, &python);
+    let unmet = unmet(manifest, settings, &python, stopping);
     if !unmet.is_empty() {
         let list = unmet.iter().map(Unmet::to_string).collect::<Vec<_>>().join(", ");
-        tracing::warn!("not installed: {list}; {}", install_hint(manifest, settings));
+        tracing::warn!("not installed: {list}; {}", manifest.install_hint(settings.python.as_deref()));
     }
     Ok(spec_with(manifest, settings, python))
 }
@@ -42,21 +42,17 @@ pub fn spec_with(manifest: &Manifest, settings: &Settings, python: Interpreter) 
     spec
 }
 
-/// What the bundle requires and the interpreter does not have.
-pub fn unmet(manifest: &Manifest, python: &Interpreter) -> Vec<Unmet> {
-    let paths = std::env::var_os("PYTHONPATH").unwrap_or_default();
-    manifest.unmet(&python.executable, &python.version, &std::env::split_paths(&paths).collect::<Vec<_>>())
-}
-
-/// The command that installs what a bundle requires.
-pub fn install_hint(manifest: &Manifest, settings: &Settings) -> String {
-    match &settings.python {
-        Some(python) => {
-            let file = manifest.environment.pip_requirements.display();
-            format!("run `{} -m pip install -r {file}`", python.display())
-        }
-        None => format!("run `bootstrap install {}`", manifest.root.display()),
-    }
+/// What the bundle requires and the interpreter does not have. Nothing, where it does not say.
+pub fn unmet(
+    manifest: &Manifest,
+    settings: &Settings,
+    python: &Interpreter,
+    stopping: &CancellationToken,
+) -> Vec<Unmet> {
+    let unmet = python.unmet(manifest, &settings.private_paths(), stopping);
+    unmet
+        .inspect_err(|error| tracing::debug!(%error, "it is not known what is installed"))
+        .unwrap_or_default()
 }
 
 impl From<InterpreterError> for Report {

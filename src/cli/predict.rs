@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use super::trial::{self, Predicted, Unpredicted};
 use super::{Exit, Outcome, environment, logging, model};
 use crate::bundle::Manifest;
+use crate::journal::Verdict;
 use crate::model::{Failure, Prediction};
 use crate::settings::{self, Flags, Settings};
 
@@ -33,25 +34,30 @@ impl Args {
             tracing::warn!("{warning}");
         }
         let spec = model::spec(&manifest, &settings, &CancellationToken::new())?;
-        match trial::call(spec, self.nonce, manifest.runtime.max_seconds, &settings)? {
+        match trial::call(spec, self.nonce, &manifest, &settings)? {
             Ok(predicted) => {
+                let judgement = &predicted.judgement;
+                if judgement.verdict == Verdict::Warned {
+                    tracing::warn!("`run` would submit it with a warning: {judgement}");
+                }
                 self.show(&predicted);
                 Ok(Exit::Done)
             }
             Err(Unpredicted::Interrupted) => Ok(Exit::Interrupted),
-            Err(Unpredicted::Failed(Failure { kind, message, traceback })) => {
-                self.show_error(&kind.to_string(), &message, traceback.as_deref());
+            Err(Unpredicted::Failed(failure)) => {
+                let Failure { kind, message, traceback } = &failure;
+                self.show_error(kind.as_str(), message, traceback.as_deref(), Some(trial::hint(*kind)));
                 Ok(Exit::No)
             }
             Err(Unpredicted::Skipped { why }) => {
-                self.show_error("skipped", &why, None);
+                self.show_error("skipped", &why, None, None);
                 Ok(Exit::No)
             }
         }
     }
 
     fn show(&self, predicted: &Predicted) {
-        let Predicted { prediction, seconds, load_seconds, python } = predicted;
+        let Predicted { prediction, seconds, load_seconds, python, judgement: _ } = predicted;
         match (self.json, prediction) {
             (false, Prediction::One(value)) => println!("{value}"),
             (false, Prediction::Many(values)) => {
@@ -80,7 +86,7 @@ impl Args {
         }
     }
 
-    fn show_error(&self, kind: &str, message: &str, traceback: Option<&str>) {
+    fn show_error(&self, kind: &str, message: &str, traceback: Option<&str>, hint: Option<&str>) {
         if self.json {
             println!("{}", json!({"error": {"kind": kind, "message": message, "traceback": traceback}}));
             return;
@@ -90,5 +96,8 @@ impl Args {
         }
         let headline = if kind == "skipped" { "the model skipped this nonce" } else { "no prediction" };
         eprintln!("error: {headline} ({kind})\n  caused by: {message}");
+        if let Some(hint) = hint {
+            eprintln!("hint: {hint}");
+        }
     }
 }

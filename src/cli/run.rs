@@ -106,7 +106,7 @@ impl From<WorkerError> for Report {
     fn from(error: WorkerError) -> Self {
         let hint = match &error {
             WorkerError::WrongChain(_) => {
-                Some("set ALLORA_CHAIN_ID to the chain that you mean, or mend the address".into())
+                Some("set ALLORA_CHAIN_ID to the chain that you mean, or correct the address".into())
             }
             WorkerError::Open(error) => Some(error.hint()),
             WorkerError::Journal(error) => Some(error.hint().to_owned()),

@@ -1,18 +1,24 @@
 //! One call of a model without chain and wallet: what `predict` shows and `check` tries.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::progress::{self, Loading};
 use super::{Exit, Report};
-use crate::chain::decimal::Decimal;
+use crate::bundle::Manifest;
+use crate::journal::Verdict;
 use crate::model::{
     Answer, Call, Failure, FailureKind, Model, ModelSpec, ModelState, Prediction, adopt_orphans,
 };
 use crate::settings::Settings;
+use crate::worker::prediction::{Arity, Values};
+use crate::worker::validate::{Circumstances, Judgement, Rules};
 
 /// What one call came to.
 pub struct Predicted {
+    /// The texts that would be submitted.
     pub prediction: Prediction,
+    /// What the bundle's limits say of them: accepted, or warned of.
+    pub judgement: Judgement,
     pub seconds: f64,
     pub load_seconds: Option<f64>,
     pub python: Option<String>,
@@ -31,11 +37,27 @@ impl From<Failure> for Unpredicted {
     }
 }
 
-/// Loads the model, asks it once for `nonce`, and stops it.
+/// What the author of a model can do about its failure.
+pub const fn hint(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Import => "fix the code; a package that it lacks belongs in the requirements",
+        FailureKind::Timeout => "make it faster, or raise runtime.max_seconds or runtime.load_seconds",
+        FailureKind::Memory => "make it smaller, or raise runtime.memory_mb",
+        FailureKind::BadValue => {
+            "return one number, or a number for each label, within the limits of `validation`"
+        }
+        FailureKind::Exception | FailureKind::Crash => {
+            "fix the code; `bootstrap predict` makes the same call"
+        }
+    }
+}
+
+/// Loads the model, asks it once for `nonce`, and stops it. The answer is held to the limits of the bundle that
+/// need neither chain nor journal.
 pub fn call(
-    spec: ModelSpec,
+    mut spec: ModelSpec,
     nonce: i64,
-    limit: Duration,
+    manifest: &Manifest,
     settings: &Settings,
 ) -> Result<Result<Predicted, Unpredicted>, Report> {
     let call = Call {
@@ -43,8 +65,10 @@ pub fn call(
         topic_id: spec.topic_id.unwrap_or_default(),
         window_closes_at: None,
         network: spec.network.clone(),
-        limit,
+        limit: manifest.runtime.max_seconds,
     };
+    spec.is_asked_once = true;
+    let rules = Rules::new(manifest.validation.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Report::new(Exit::Internal, error))?.block_on(async {
         adopt_orphans().map_err(|error| Report::new(Exit::Internal, error))?;
@@ -52,7 +76,7 @@ pub fn call(
         let model = Model::start(spec)?;
         let _line = progress::show(settings, progress::of_model(model.watch(), loading));
         let outcome = tokio::select! {
-            outcome = ask(&model, call) => outcome,
+            outcome = ask(&model, call, &rules) => outcome,
             // Without a handler for it there is nothing to wait for.
             Ok(()) = tokio::signal::ctrl_c() => Err(Unpredicted::Interrupted),
         };
@@ -61,18 +85,13 @@ pub fn call(
     })
 }
 
-async fn ask(model: &Model, call: Call) -> Result<Predicted, Unpredicted> {
+async fn ask(model: &Model, call: Call, rules: &Rules) -> Result<Predicted, Unpredicted> {
     let mut status = model.watch();
     // The limit of the call is for the call; loading has its own.
     let loaded = match status.wait_for(|status| status.state != ModelState::Loading).await {
         Ok(status) => status.clone(),
         Err(_) => {
-            return Err(Failure {
-                kind: FailureKind::Crash,
-                message: "the model is gone".into(),
-                traceback: None,
-            }
-            .into());
+            return Err(Failure::new(FailureKind::Crash, "the model is gone").into());
         }
     };
     if let ModelState::Failed(failure) = loaded.state {
@@ -81,33 +100,32 @@ async fn ask(model: &Model, call: Call) -> Result<Predicted, Unpredicted> {
     let start = Instant::now();
     match model.predict(call).await? {
         Answer::Skipped { why } => Err(Unpredicted::Skipped { why }),
-        Answer::Value(prediction) => Ok(Predicted {
-            prediction: canonical(prediction)?,
-            seconds: start.elapsed().as_secs_f64(),
-            load_seconds: loaded.load_seconds,
-            python: loaded.python,
-        }),
+        Answer::Value(prediction) => {
+            let seconds = start.elapsed().as_secs_f64();
+            let (prediction, judgement) = judged(&prediction, rules)?;
+            let (load_seconds, python) = (loaded.load_seconds, loaded.python);
+            Ok(Predicted { prediction, judgement, seconds, load_seconds, python })
+        }
     }
 }
 
-/// The texts that would be submitted.
-fn canonical(prediction: Prediction) -> Result<Prediction, Failure> {
-    let one = |value: String| {
-        let decimal: Result<Decimal, _> = value.parse();
-        let decimal = decimal.map_err(|error| error.to_string());
-        let fits =
-            decimal.and_then(|d| d.check_range().map(|()| d.to_string()).map_err(|error| error.to_string()));
-        fits.map_err(|problem| Failure {
-            kind: FailureKind::BadValue,
-            message: format!("the chain would refuse {value}: {problem}"),
-            traceback: None,
-        })
+/// The texts that would be submitted, and what the bundle says of them. How many values the topic takes is not
+/// known here: as many as came.
+fn judged(prediction: &Prediction, rules: &Rules) -> Result<(Prediction, Judgement), Failure> {
+    let bad_value = |message: String| Failure::new(FailureKind::BadValue, message);
+    let arity = match prediction {
+        Prediction::One(_) => Arity::Single,
+        Prediction::Many(_) => Arity::Multi,
     };
-    Ok(match prediction {
-        Prediction::One(value) => Prediction::One(one(value)?),
-        Prediction::Many(values) => {
-            let values = values.into_iter().map(|(label, value)| Ok((label, one(value)?)));
-            Prediction::Many(values.collect::<Result<_, Failure>>()?)
-        }
-    })
+    let values = Values::new(prediction, arity).map_err(|unfit| bad_value(unfit.to_string()))?;
+    let judgement = rules.judge(values.as_slice(), Circumstances::ALONE);
+    if judgement.verdict == Verdict::Rejected {
+        return Err(bad_value(format!("`run` would not submit it: {judgement}")));
+    }
+    let mut texts = values.as_slice().iter().map(|(label, value)| (label.clone(), value.to_string()));
+    let prediction = match (arity, texts.next()) {
+        (Arity::Single, Some((_, value))) => Prediction::One(value),
+        (_, first) => Prediction::Many(first.into_iter().chain(texts).collect()),
+    };
+    Ok((prediction, judgement))
 }

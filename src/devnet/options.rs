@@ -167,7 +167,7 @@ pub enum InvalidOptions {
         max: u64,
     },
     /// A label that the chain does not know as it is written, or one that comes twice.
-    #[error("`{0}` is no label, or not the only one of its name: labels are in lower case, each once")]
+    #[error("`{0}` is not a label, or not the only one of its name: labels are in lower case, each once")]
     Label(String),
     /// A clock that never rests or never ticks.
     #[error("the block time must be from 10 ms to an hour")]

@@ -7,9 +7,8 @@ use super::{Case, limited, nodes};
 use crate::chain::fees::{self, Day, FeeCaps, FeeError, GasEvidence, GasKind};
 use crate::chain::gas_price::GasPrice;
 use crate::chain::messages::Topic;
-use crate::chain::networks::{KnownNetwork, Remote};
-use crate::chain::outcome::Verdict;
-use crate::chain::query::{Client, QueryError, WindowStatus};
+use crate::chain::networks::{KnownNetwork, Remote, how_to_fund};
+use crate::chain::query::{Client, NoTopic, QueryError, WindowStatus};
 use crate::journal::{Journal, Purpose, Reader, RoundKey, Timestamp};
 use crate::settings::Settings;
 use crate::wallet::Address;
@@ -122,13 +121,9 @@ fn balance(
         }
     };
     let has = format!("{balance} uallo, and the next transaction takes about {needed}");
-    let known = client.pool().chain_id().and_then(KnownNetwork::of_chain);
-    let fix = |amount: u128| match known.and_then(|network| network.faucet_page) {
-        Some(page) => {
-            format!("ask {page} for money for {address}, or set ALLORA_API_KEY and `run` asks for it")
-        }
-        None => format!("send at least {amount} uallo to {address}"),
-    };
+    let chain_id = client.pool().chain_id().unwrap_or_default();
+    let known = KnownNetwork::of_chain(chain_id);
+    let fix = |amount| how_to_fund(chain_id, &address.to_string(), amount);
     if balance < needed {
         let is_given = settings.api_key.is_some() && known.is_some_and(|network| network.faucet.is_some());
         return match is_given {
@@ -173,11 +168,11 @@ fn whitelist(
 }
 
 fn unknown(subject: Subject, error: &QueryError) -> Check {
-    if is_no_topic(error) { subject.awaits(Subject::Topic) } else { subject.failed(in_full(error), AGAIN) }
-}
-
-fn is_no_topic(error: &QueryError) -> bool {
-    matches!(error.verdict(), Some(Verdict::UnknownTopic | Verdict::NotFound))
+    if error.is_unknown_topic() {
+        subject.awaits(Subject::Topic)
+    } else {
+        subject.failed(in_full(error), AGAIN)
+    }
 }
 
 fn topic(topic_id: Option<u64>, topic: Option<Result<(Topic, bool), QueryError>>) -> Check {
@@ -197,10 +192,7 @@ fn topic(topic_id: Option<u64>, topic: Option<Result<(Topic, bool), QueryError>>
             format_args!("topic {topic_id} is not active: it opens no windows"),
             "wait until it is funded and has enough weight, or answer another topic",
         ),
-        Err(error) if is_no_topic(&error) => subject.failed(
-            format_args!("there is no topic {topic_id} on this chain"),
-            "mend --topic-id, ALLORA_TOPIC_ID or allora.topic_id",
-        ),
+        Err(error) if error.is_unknown_topic() => subject.failed(NoTopic(topic_id), NoTopic::HINT),
         Err(error) => subject.failed(in_full(&error), AGAIN),
     }
 }

@@ -28,7 +28,7 @@ pub fn look(case: &Case) -> Vec<Check> {
         Ok(Ok(python)) => {
             let Interpreter { executable, version, .. } = &python;
             let found = Subject::Python.ok(format_args!("Python {version}, {}", executable.display()));
-            vec![bundle, found, packages::look(manifest, &python, &private)]
+            vec![bundle, found, packages::look(case, manifest, &python)]
         }
         Ok(Err(error)) => {
             let failed = Subject::Python.failed(in_full(&error), error.hint());
@@ -56,7 +56,7 @@ fn bundle(root: &Path, manifest: Option<&Manifest>) -> Check {
         (None, None, Some(Manifest { name, version, root, .. })) => {
             Subject::Bundle.ok(format_args!("{name} {version}, {}", root.display()))
         }
-        // Mended since the settings were read.
+        // Fixed since the settings were read.
         (None, None, None) => Subject::Bundle.ok(root.display()),
     }
 }

@@ -12,6 +12,8 @@ const LONGEST: usize = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
+    /// The settings; looked at only where one of them cannot be read.
+    Settings,
     /// `model.yaml` and the files of the bundle.
     Bundle,
     /// An interpreter that fits the bundle.
@@ -49,6 +51,7 @@ impl Subject {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Settings => "settings",
             Self::Bundle => "bundle",
             Self::Python => "python",
             Self::Packages => "packages",
@@ -77,7 +80,7 @@ impl Subject {
         self.check(Status::Warning, detail, Some(fix.into()))
     }
 
-    /// No window can be answered before it is mended.
+    /// No window can be answered before it is fixed.
     pub(super) fn failed(self, detail: impl fmt::Display, fix: impl Into<String>) -> Check {
         self.check(Status::Failed, detail, Some(fix.into()))
     }
@@ -87,7 +90,7 @@ impl Subject {
         self.check(Status::Skipped, why, None)
     }
 
-    /// It could not be looked at before another is mended.
+    /// It could not be looked at before another is fixed.
     pub(super) fn awaits(self, other: Self) -> Check {
         self.skipped(format_args!("waits for `{}`", other.as_str()))
     }
@@ -106,7 +109,7 @@ pub enum Status {
     Ok,
     /// A window can be answered all the same.
     Warning,
-    /// No window can be answered before it is mended.
+    /// No window can be answered before it is fixed.
     Failed,
     /// It could not be looked at; the detail says what it waits for.
     Skipped,

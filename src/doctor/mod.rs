@@ -24,9 +24,21 @@ use std::time::Duration;
 
 use crate::bundle::Manifest;
 use crate::chain::networks::Remote;
-use crate::settings::{Origin, Setting, Settings};
+use crate::settings::{Origin, Problems, Setting, Settings};
 use crate::wallet::Address;
 pub use check::{Check, Status, Subject};
+
+/// What can be looked at only where the chain is known.
+const OF_THE_CHAIN: [Subject; 8] = [
+    Subject::Endpoint,
+    Subject::ChainId,
+    Subject::Synced,
+    Subject::Clock,
+    Subject::Balance,
+    Subject::Registration,
+    Subject::Whitelist,
+    Subject::Topic,
+];
 
 /// How long this machine's files, and the interpreter, may take.
 const LOCAL_LIMIT: Duration = Duration::from_secs(20);
@@ -57,12 +69,26 @@ pub enum Verdict {
     NoEndpoint,
     /// Something failed.
     Failed,
+    /// Nothing could be looked at: a setting cannot be read.
+    Settings,
 }
 
 impl Diagnosis {
     fn of(mut checks: Vec<Check>) -> Self {
         checks.sort_by_key(|check| check.name);
         Self { checks }
+    }
+
+    /// Of settings that cannot be read: nothing else can be looked at before.
+    #[must_use]
+    pub fn of_wrong_settings(problems: &Problems) -> Self {
+        const FIX: &str = "`bootstrap run --help` says what it takes";
+        let wrong = problems.0.iter().map(|problem| {
+            Subject::Settings.failed(&problem.message, problem.fix.clone().unwrap_or_else(|| FIX.to_owned()))
+        });
+        let others = bundle::SUBJECTS.into_iter().chain([Subject::Key]).chain(machine::SUBJECTS);
+        let waiting = others.chain(OF_THE_CHAIN).map(|subject| subject.awaits(Subject::Settings));
+        Self::of(wrong.chain(waiting).collect())
     }
 
     /// Every check, in order.
@@ -77,6 +103,8 @@ impl Diagnosis {
         let mut failed = self.checks.iter().filter(|check| check.status == Status::Failed).peekable();
         if failed.peek().is_none() {
             Verdict::Ok
+        } else if self.checks.iter().any(|check| check.name == Subject::Settings) {
+            Verdict::Settings
         } else if failed.all(|check| matches!(check.name, Subject::Endpoint | Subject::Synced)) {
             Verdict::NoEndpoint
         } else {
@@ -134,16 +162,6 @@ async fn limited<T: Send + 'static>(
 
 /// How the chain is reached; otherwise the checks that cannot be made for want of it.
 fn network(case: &Case) -> Result<Remote, Vec<Check>> {
-    const OF_THE_CHAIN: [Subject; 8] = [
-        Subject::Endpoint,
-        Subject::ChainId,
-        Subject::Synced,
-        Subject::Clock,
-        Subject::Balance,
-        Subject::Registration,
-        Subject::Whitelist,
-        Subject::Topic,
-    ];
     if case.manifest.is_none() && case.settings.origin(Setting::Network) == Origin::Default {
         // The bundle may name another one.
         return Err(OF_THE_CHAIN.map(|subject| subject.awaits(Subject::Bundle)).into());

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::check::{Check, Subject, in_full};
 use crate::bundle::SensitiveUrl;
-use crate::chain::networks::Remote;
+use crate::chain::networks::{KnownNetwork, Remote};
 use crate::chain::pool::{LAG_BLOCKS, LAG_TIME, Pool};
 use crate::chain::query::{Client, QueryError};
 use crate::chain::rpc::{Endpoint, NodeStatus, RpcError};
@@ -27,7 +27,7 @@ const CLOCK_LIMIT: f64 = 60.0;
 pub struct Survey {
     /// Endpoint, chain id, sync, clock.
     pub checks: Vec<Check>,
-    /// A client of the best endpoint; otherwise what has to be mended first.
+    /// A client of the best endpoint; otherwise what has to be fixed first.
     pub client: Result<Client, Subject>,
 }
 
@@ -118,12 +118,24 @@ fn seconds_ahead(status: &NodeStatus) -> Option<f64> {
 fn endpoint(nodes: &[Node]) -> Check {
     let subject = Subject::Endpoint;
     let faults: Vec<_> = nodes.iter().filter_map(Node::fault).collect();
-    let fix = "mend the addresses in ALLORA_NETWORK or --network, or what stands between: try `curl ADDRESS/status`";
+    let silent = nodes.iter().find(|node| node.fault().is_some()).map(|node| &node.url);
+    let fix =
+        silent.map(|url| format!("{}: try `curl {url}/status`", what_to_look_at(url))).unwrap_or_default();
     match (faults.len(), nodes.len()) {
         (0, 1) => subject.ok(format_args!("{} answers", listed(nodes.iter().map(|node| &node.url)))),
         (0, _) => subject.ok(format_args!("{} answer", listed(nodes.iter().map(|node| &node.url)))),
         (faulty, all) if faulty == all => subject.failed(listed(faults), fix),
         (faulty, all) => subject.warning(format_args!("{faulty} of {all} fail: {}", listed(faults)), fix),
+    }
+}
+
+/// What may keep an endpoint from answering. Addresses that come with this program are nobody's mistake.
+fn what_to_look_at(url: &SensitiveUrl) -> &'static str {
+    if KnownNetwork::has_endpoint(url) {
+        "look at what stands between this machine and the internet (DNS, proxy, firewall), or try your model \
+         without it by --network devnet"
+    } else {
+        "correct the addresses in ALLORA_NETWORK or --network, or what stands between"
     }
 }
 
@@ -138,7 +150,7 @@ fn of_chain_id(nodes: &[Node], chain_id: &str, is_expected: bool) -> Check {
     };
     let others: Vec<_> = nodes.iter().filter_map(other).collect();
     let is_there = nodes.iter().any(|node| node.status.is_ok() && !node.is_of_other(chain_id));
-    let fix = "set ALLORA_CHAIN_ID to the chain that you mean, or mend the addresses";
+    let fix = "set ALLORA_CHAIN_ID to the chain that you mean, or correct the addresses";
     match (others.is_empty(), is_there) {
         (true, _) if is_expected => subject.ok(format_args!("{chain_id}, as expected")),
         (true, _) => subject.ok(chain_id),

@@ -34,9 +34,9 @@ pub struct Status {
     pub height_age_seconds: Option<f64>,
     /// The window that is expected next.
     pub next_window: Option<NextWindow>,
-    /// The round that was begun last.
+    /// The round of the topic that was begun last; of any, while no topic is known.
     pub last_round: Option<RoundRow>,
-    /// Rounds by state, over the whole journal.
+    /// Rounds of the topic by state, over the whole journal.
     pub counts: BTreeMap<RoundState, u64>,
     /// Rounds in a row that ended as refused or expired.
     pub consecutive_failures: u64,
@@ -147,11 +147,11 @@ impl Status {
     }
 
     fn add(&mut self, journal: &Reader, now: Timestamp) -> Result<(), JournalError> {
-        for (state, count) in journal.counts()? {
+        for (state, count) in journal.counts(self.topic_id)? {
             *self.counts.entry(state).or_default() += count;
         }
         self.spent_today = self.spent_today.plus(journal.spent_on_day_of(now)?);
-        let last = journal.last_round()?;
+        let last = journal.last_round(self.topic_id)?;
         let newer =
             last.filter(|last| self.last_round.as_ref().is_none_or(|known| last.opened_at > known.opened_at));
         if newer.is_some() {

@@ -100,13 +100,14 @@ impl Reader {
         Ok(rounds)
     }
 
-    /// The round that was begun last.
+    /// The round that was begun last, of one topic or of all.
     ///
     /// # Errors
     /// Those of the disk.
-    pub fn last_round(&self) -> Result<Option<RoundRow>, JournalError> {
-        let sql = format!("{} ORDER BY r.id DESC LIMIT 1", RoundRow::SELECT);
-        Ok(self.db.query_row(&sql, [], RoundRow::read).optional()?)
+    pub fn last_round(&self, topic_id: Option<u64>) -> Result<Option<RoundRow>, JournalError> {
+        let sql =
+            format!("{} WHERE ?1 IS NULL OR r.topic_id = ?1 ORDER BY r.id DESC LIMIT 1", RoundRow::SELECT);
+        Ok(self.db.query_row(&sql, [topic_id], RoundRow::read).optional()?)
     }
 
     /// The round of this topic and nonce, when there was one.
@@ -144,13 +145,17 @@ impl Reader {
         )?)
     }
 
-    /// Number of rounds in each state that occurs.
+    /// Number of rounds in each state that occurs, of one topic or of all.
     ///
     /// # Errors
     /// Those of the disk.
-    pub fn counts(&self) -> Result<BTreeMap<RoundState, u64>, JournalError> {
-        let mut query = self.db.prepare("SELECT state, count(*) FROM rounds GROUP BY state")?;
-        Ok(query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+    pub fn counts(&self, topic_id: Option<u64>) -> Result<BTreeMap<RoundState, u64>, JournalError> {
+        // As it stands, the index by state and topic alone is read.
+        let mut query = self
+            .db
+            .prepare("SELECT state, count(*) FROM rounds WHERE ?1 IS NULL OR topic_id = ?1 GROUP BY state")?;
+        let counts = query.query_map([topic_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(counts.collect::<Result<_, _>>()?)
     }
 
     /// What the chain took on the day (UTC) of `at`.
@@ -161,16 +166,16 @@ impl Reader {
         spend::spent_on(&self.db, at.day())
     }
 
-    /// How many of the last rounds in a row ended as `refused` or `expired`. Rounds in which nothing was
+    /// How many of the topic's last rounds in a row ended as `refused` or `expired`. Rounds in which nothing was
     /// tried, or which are still open, are passed over.
     ///
     /// # Errors
     /// Those of the disk.
-    pub fn consecutive_failures(&self) -> Result<u64, JournalError> {
+    pub fn consecutive_failures(&self, topic_id: u64) -> Result<u64, JournalError> {
         Ok(self.db.query_row(
-            "SELECT count(*) FROM rounds WHERE state IN ('refused', 'expired') AND id > \
-             (SELECT coalesce(max(id), 0) FROM rounds WHERE state IN ('admitted', 'not_admitted'))",
-            [],
+            "SELECT count(*) FROM rounds WHERE topic_id = ?1 AND state IN ('refused', 'expired') AND id > \
+             (SELECT coalesce(max(id), 0) FROM rounds WHERE topic_id = ?1 AND state IN ('admitted', 'not_admitted'))",
+            [topic_id],
             |row| row.get(0),
         )?)
     }

@@ -55,7 +55,9 @@ pub async fn ended(process: Option<Process>, event: Event) -> Failure {
     match event {
         Event::Said(_) => broke(process, "it spoke unasked").await,
         Event::Ended | Event::Closed => died(process).await,
-        Event::Garbage(error) => broke(process, &format!("it sent what is no message: {error}")).await,
+        Event::Garbage(error) => {
+            broke(process, &format!("it sent something that is not a message: {error}")).await
+        }
         Event::Overgrown { used, limit } => {
             let (used, limit) = (used.div_ceil(MIB), limit.bytes() / MIB);
             let message = format!(

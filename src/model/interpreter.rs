@@ -113,18 +113,23 @@ impl InterpreterError {
             Self::NamedMissing(_) => {
                 "give --python or ALLORA_PYTHON the path of an interpreter, or leave it away".into()
             }
-            Self::Unfit { path, why: Unfit::BaseGone(_) } => {
-                let venv = path.ancestors().nth(2).unwrap_or(path).display();
-                format!("make the environment again: python3 -m venv --clear {venv}")
-            }
-            Self::Unfit { .. } => {
-                "name another interpreter with --python, or make BUNDLE/.venv with one that fits".into()
-            }
+            Self::Unfit { path, .. } => match bundle_of(path) {
+                Some(bundle) => {
+                    format!("make its environment again: `bootstrap install {}`", bundle.display())
+                }
+                None => "name another interpreter with --python, or leave it away".into(),
+            },
             Self::NotFound { wanted, .. } => {
-                format!("install Python {wanted}, name one with --python, or make BUNDLE/.venv with it")
+                format!("install Python {wanted}, or name one with --python")
             }
         }
     }
+}
+
+/// The bundle whose own environment an interpreter is in.
+fn bundle_of(python: &Path) -> Option<&Path> {
+    let venv = python.ancestors().nth(2)?;
+    venv.ends_with(".venv").then(|| venv.parent())?
 }
 
 struct Tried<'a>(&'a [(PathBuf, Unfit)]);
@@ -213,11 +218,14 @@ impl Interpreter {
 
     /// Runs Python code that sees what the model sees, and gives what it writes: at most 64 KiB, within 10 s.
     /// It is the bundle's environment that runs, so this is to be called behind walls.
-    ///
-    /// # Errors
-    /// It cannot be started, fails, takes longer or says more.
-    pub fn run(&self, code: &str, argument: &str) -> io::Result<Vec<u8>> {
-        output(&self.executable, &["-c", code, argument], &CancellationToken::new())
+    /// Ends soon, with an error, when `stopping` is cancelled.
+    pub(super) fn run(
+        &self,
+        code: &str,
+        argument: &str,
+        stopping: &CancellationToken,
+    ) -> io::Result<Vec<u8>> {
+        output(&self.executable, &["-c", code, argument], stopping)
     }
 
     fn only(

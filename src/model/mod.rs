@@ -3,6 +3,7 @@
 //! | file | noun |
 //! |---|---|
 //! | [`interpreter`](Interpreter) | the Python that fits a bundle |
+//! | `packages` | what a bundle requires, and what its interpreter has |
 //! | `spec` | what to run, what to ask, what comes back |
 //! | `handle` | [`Model`]: what the rest of the program holds |
 //! | `status` | what is known of it, for everybody who watches |
@@ -40,6 +41,7 @@ mod logs;
 mod memory;
 mod nursery;
 mod orphans;
+mod packages;
 mod printable;
 mod process;
 mod replica;
@@ -83,6 +85,7 @@ pub use interpreter::{Interpreter, InterpreterError, Unfit};
 pub use isolation::Isolation;
 pub use memory::resident;
 pub use orphans::adopt as adopt_orphans;
+pub use packages::Unmet;
 pub use sandbox::Sandbox;
 pub use spec::{Answer, Call, Failure, FailureKind, ModelSpec, SILENCE_LIMIT, StartError, THIS_PROGRAM};
 pub use status::{ModelState, ModelStatus, RestartCause, Restarts};

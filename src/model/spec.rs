@@ -64,6 +64,8 @@ pub struct ModelSpec {
     pub read_only: Vec<PathBuf>,
     /// Environment variables that the model must not see, beside `ALLORA_*`: those that hold a key.
     pub withheld: Vec<OsString>,
+    /// Whether it is asked once only, by somebody who shows what comes of it: nothing is logged of its end then.
+    pub is_asked_once: bool,
     /// For its environment.
     pub topic_id: Option<u64>,
     /// For its environment: name or address of the network, without credentials.
@@ -98,6 +100,7 @@ impl ModelSpec {
             protected: Vec::new(),
             read_only: Vec::new(),
             withheld: Vec::new(),
+            is_asked_once: false,
             topic_id,
             network,
         }
@@ -205,7 +208,9 @@ impl fmt::Display for FailureKind {
 }
 
 impl Failure {
-    pub(super) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+    /// A failure without a traceback. Of a long message the beginning.
+    #[must_use]
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { kind, message: shown(&message.into(), MAX_MESSAGE), traceback: None }
     }
 

@@ -136,6 +136,8 @@ impl ModelStatus {
 #[derive(Debug)]
 pub struct Board {
     status: watch::Sender<ModelStatus>,
+    /// Whether somebody else tells of failures.
+    is_silent: bool,
     /// Whether the last process could not be loaded.
     cannot_load: bool,
     /// Why the module could not be imported the last time.
@@ -145,8 +147,8 @@ pub struct Board {
 }
 
 impl Board {
-    /// Of a model that begins to load.
-    pub fn new() -> Self {
+    /// Of a model that begins to load. A silent one logs no failure.
+    pub fn new(is_silent: bool) -> Self {
         let status = watch::Sender::new(ModelStatus {
             state: ModelState::Loading,
             pid: None,
@@ -157,7 +159,7 @@ impl Board {
             load_seconds: None,
             isolation: Isolation::of_the_worker(),
         });
-        Self { status, cannot_load: false, last_import: None, isolation_told: false }
+        Self { status, is_silent, cannot_load: false, last_import: None, isolation_told: false }
     }
 
     /// For everybody who wants to know.
@@ -203,6 +205,7 @@ impl Board {
     /// taken over. To be said before anybody is answered on account of it.
     pub fn died(&mut self, failure: &Failure, cause: RestartCause, next: Option<&Replica>) {
         match &failure.traceback {
+            _ if self.is_silent => {}
             // Nobody asks a model that cannot be loaded, so nobody else would show why. Once is enough.
             Some(traceback) if failure.kind == FailureKind::Import => {
                 let is_new = self.last_import.replace(failure.clone()).as_ref() != Some(failure);

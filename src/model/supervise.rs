@@ -27,9 +27,9 @@ pub struct Supervisor {
 impl Supervisor {
     /// Prepares what all of its processes share. `stop` ends it.
     pub fn new(spec: ModelSpec, stop: CancellationToken) -> Result<Self, StartError> {
-        let keeps_spare = spec.spare;
+        let (keeps_spare, board) = (spec.spare, Board::new(spec.is_asked_once));
         let successor = Successor::new(Arc::new(Nursery::new(spec)?), stop.clone());
-        Ok(Self { keeps_spare, active: None, successor, board: Board::new(), stop })
+        Ok(Self { keeps_spare, active: None, successor, board, stop })
     }
 
     /// Where the model is in its life.

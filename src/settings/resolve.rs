@@ -147,7 +147,7 @@ impl<'s, S> Resolver<'s, S> {
                 && let Some(near) = closest(name, known())
             {
                 let place = self.source.place_of(name).map(|place| format!("{place}: ")).unwrap_or_default();
-                self.notices.push(format!("{place}{} is no setting; did you mean {near}?", quoted(name)));
+                self.notices.push(format!("{place}{} is not a setting; did you mean {near}?", quoted(name)));
             }
         }
         self.notices.sort();

@@ -4,6 +4,8 @@ use bip39::{Language, Mnemonic};
 use cosmrs::bip32::{DerivationPath, XPrv};
 use zeroize::Zeroizing;
 
+use super::{Wallet, is_address};
+
 /// How many words a mnemonic may have.
 pub const WORD_COUNTS: [usize; 5] = [12, 15, 18, 21, 24];
 
@@ -16,6 +18,12 @@ pub enum MnemonicError {
     /// Not one of [`WORD_COUNTS`].
     #[error("a mnemonic has 12, 15, 18, 21 or 24 words, this has {0}")]
     WordCount(usize),
+    /// Hexadecimal digits, as many as a private key has.
+    #[error("this is a private key, not a mnemonic")]
+    PrivateKey,
+    /// An address of this chain.
+    #[error("this is an address, not a mnemonic")]
+    Address,
     /// A word is not in BIP39's English list.
     #[error("word {position} of the mnemonic is not in BIP39's English list{}", did_you_mean(*.suggestion))]
     UnknownWord {
@@ -45,6 +53,12 @@ pub fn derive_private_key(phrase: &str) -> Result<Zeroizing<[u8; 32]>, MnemonicE
     // Counted before anything is allocated for the words: the text may be anything.
     let count = phrase.split_whitespace().count();
     if !WORD_COUNTS.contains(&count) {
+        if count == 1 && Wallet::from_private_key(phrase).is_ok() {
+            return Err(MnemonicError::PrivateKey);
+        }
+        if is_address(phrase) {
+            return Err(MnemonicError::Address);
+        }
         return Err(MnemonicError::WordCount(count));
     }
     let mut words = Zeroizing::new(phrase.split_whitespace().collect::<Vec<_>>().join(" "));

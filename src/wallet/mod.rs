@@ -52,8 +52,14 @@ pub enum PrivateKeyError {
         /// Number of digits.
         found: usize,
     },
+    /// Words, as many as a mnemonic has.
+    #[error("this is a mnemonic, not a private key")]
+    Mnemonic,
+    /// An address of this chain.
+    #[error("this is an address, not a private key")]
+    Address,
     /// 32 bytes that are zero or beyond the curve's order.
-    #[error("these 32 bytes are no private key of secp256k1")]
+    #[error("these 32 bytes are not a private key of secp256k1")]
     OffCurve,
 }
 
@@ -73,6 +79,12 @@ impl Wallet {
     /// [`PrivateKeyError`], which never quotes the text.
     pub fn from_private_key(text: &str) -> Result<Self, PrivateKeyError> {
         let text = text.trim();
+        if WORD_COUNTS.contains(&text.split_whitespace().count()) {
+            return Err(PrivateKeyError::Mnemonic);
+        }
+        if is_address(text) {
+            return Err(PrivateKeyError::Address);
+        }
         let digits = text.strip_prefix("0x").unwrap_or(text);
         if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(PrivateKeyError::NotHex { found: digits.chars().count() });
@@ -107,6 +119,11 @@ impl Wallet {
         let signature: Signature = self.key.sign(message);
         signature.to_bytes().into()
     }
+}
+
+/// Whether somebody gave an address in place of its key.
+fn is_address(text: &str) -> bool {
+    text.trim().parse::<Address>().is_ok()
 }
 
 #[cfg(test)]
@@ -152,6 +169,14 @@ mod tests {
         assert_eq!(error(&"f".repeat(64)), PrivateKeyError::OffCurve);
         assert_eq!(error(&"1".repeat(63)), PrivateKeyError::Length { found: 63 });
         assert_eq!(error("secret"), PrivateKeyError::NotHex { found: 6 });
+        assert_eq!(error(&"word ".repeat(12)), PrivateKeyError::Mnemonic);
+        let address = Wallet::from_private_key(&"1".repeat(64)).unwrap().address().to_string();
+        assert_eq!(error(&address), PrivateKeyError::Address);
+        assert_eq!(Wallet::from_mnemonic(&address).err().unwrap(), MnemonicError::Address);
+        assert_eq!(
+            Wallet::from_mnemonic(&format!("0x{}", "1".repeat(64))).err().unwrap(),
+            MnemonicError::PrivateKey
+        );
         assert!(!error("secret").to_string().contains("secret"));
     }
 

@@ -55,6 +55,16 @@ impl OpenWalletError {
     #[must_use]
     pub const fn hint(&self) -> &'static str {
         match self {
+            Self::Mnemonic { source: MnemonicError::PrivateKey, .. } => {
+                "give it as ALLORA_PRIVATE_KEY or ALLORA_PRIVATE_KEY_FILE"
+            }
+            Self::PrivateKey { source: PrivateKeyError::Mnemonic, .. } => {
+                "give it as ALLORA_MNEMONIC or ALLORA_MNEMONIC_FILE"
+            }
+            Self::Mnemonic { source: MnemonicError::Address, .. }
+            | Self::PrivateKey { source: PrivateKeyError::Address, .. } => {
+                "an address cannot sign: give the mnemonic or the private key that it was made from"
+            }
             Self::Mnemonic { .. } => "compare the words with your own copy of them",
             Self::PrivateKey { .. } => "compare the digits with your own copy of them",
             Self::File { .. } => {

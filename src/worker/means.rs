@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::context::Context;
 use super::transact::gas_kind;
 use crate::chain::fees::{self, Day, FeeError, GasEvidence};
+use crate::chain::networks::how_to_fund;
 use crate::chain::query::QueryError;
 use crate::journal::{JournalError, Purpose, Timestamp};
 
@@ -12,7 +13,7 @@ use crate::journal::{JournalError, Purpose, Timestamp};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unaffordable {
     /// Too little money.
-    #[error("{address} needs funds: it has {balance} uallo and its next transaction takes about {needed}, so {} are missing", .needed - .balance)]
+    #[error("{address} needs funds: it has {balance} uallo and its next transaction takes about {needed}, so {} are missing; {how}", .needed - .balance)]
     Funds {
         /// The wallet.
         address: String,
@@ -20,6 +21,8 @@ pub enum Unaffordable {
         balance: u128,
         /// uallo, more than the balance.
         needed: u128,
+        /// How it gets the rest.
+        how: String,
     },
     /// The user allows no such fee today.
     #[error("{0}; it goes on at 00:00 UTC")]
@@ -75,7 +78,13 @@ pub async fn check(context: &Context, purpose: Purpose, limit: Duration) -> Resu
         Ok(fee) => {
             let needed = fee.amount.saturating_add(day.charge);
             let address = context.address().to_string();
-            if balance < needed { Err(Unaffordable::Funds { address, balance, needed }) } else { Ok(needed) }
+            match needed.checked_sub(balance).filter(|missing| *missing > 0) {
+                Some(missing) => {
+                    let how = how_to_fund(&context.chain_id, &address, missing);
+                    Err(Unaffordable::Funds { address, balance, needed, how })
+                }
+                None => Ok(needed),
+            }
         }
     };
     Ok(Means { balance, next_cost })

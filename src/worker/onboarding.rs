@@ -60,13 +60,16 @@ pub async fn connect(setup: &Setup, reporter: &mut Reporter) -> Result<Connectio
             Err(Unconnected::WrongChain(error)) => return Err(WorkerError::WrongChain(error)),
             Err(Unconnected::NotYet(why)) => why,
         };
-        if end.is_some_and(|end| Instant::now() + back_off > end) {
+        reporter.seen().chain = Some(Err(why.clone()));
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
             return Ok(Connection::None(why));
         }
         tracing::warn!(why, "the chain cannot be used yet");
-        reporter.seen().chain = Some(Err(why.clone()));
         reporter.ready(Some(why));
-        if turning(tokio::time::sleep(back_off), &setup.stopping, reporter).await.is_none() {
+        // The last try comes when the time is over.
+        let pause = left.map_or(back_off, |left| back_off.min(left));
+        if turning(tokio::time::sleep(pause), &setup.stopping, reporter).await.is_none() {
             return Ok(Connection::Stopped);
         }
         back_off = (back_off * 2).min(BACK_OFF.1);
@@ -189,7 +192,10 @@ pub async fn topic(
     match turning(client.topic(topic_id), stopping, reporter).await? {
         Ok(topic) => Some(topic),
         Err(error) => {
-            tracing::warn!(topic_id, %error, "the topic cannot be read");
+            // The first look at the chain says so of one that is not there.
+            if !error.is_unknown_topic() {
+                tracing::warn!(topic_id, %error, "the topic cannot be read");
+            }
             None
         }
     }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::clock;
 use super::pulse::Pulse;
 use super::round::{Finished, Progress};
-use super::setup::Setup;
+use super::setup::{Goal, Setup};
 use crate::chain::pool::{EndpointReport, Standing};
 use crate::health::alerts::{Alerts, Balance, Observations, WINDOWS};
 use crate::health::metrics::{EndpointFacts, Metrics, Textfile};
@@ -41,6 +41,8 @@ pub struct Reporter {
     pulse: Pulse,
     written: Option<(Instant, Phase, bool)>,
     failed: bool,
+    /// Whether the next life is a run of its own, with a pause between them: alerts do not go on over it.
+    is_single_run: bool,
     /// Whether this worker is the one to speak of. Until it has the journal another may be: that one's heartbeat
     /// and metrics are left alone.
     has_journal: bool,
@@ -63,6 +65,7 @@ impl Reporter {
             pulse: Pulse::new(),
             written: None,
             failed: false,
+            is_single_run: matches!(setup.goal, Goal::Once { .. }),
             has_journal: false,
         }
     }
@@ -231,6 +234,9 @@ impl Reporter {
     /// The last word; `why`, where nobody asked for the end.
     pub async fn stopped(mut self, why: Option<String>) {
         self.last_words(Phase::Stopped, why).await;
+        if self.is_single_run {
+            self.alerts.judge_finally(&mut self.seen);
+        }
         self.alerts.close().await;
         if let Some(textfile) = self.textfile {
             // Where it takes longer, an older state of it stays.

@@ -56,6 +56,11 @@ pub struct Circumstances<'a> {
     pub consensus: Option<&'a Consensus>,
 }
 
+impl Circumstances<'_> {
+    /// Of a prediction that nothing is known around.
+    pub const ALONE: Self = Self { times: 1, consensus: None };
+}
+
 /// The bundle's `validation`.
 #[derive(Debug)]
 pub struct Rules {
@@ -191,7 +196,7 @@ mod tests {
         Rules::new(limits).judge(&values, circumstances)
     }
 
-    const ALONE: Circumstances<'_> = Circumstances { times: 1, consensus: None };
+    const ALONE: Circumstances<'_> = Circumstances::ALONE;
 
     /// The verdict on one value, and the limits behind it.
     fn verdict(limits: Validation, value: &str, circumstances: Circumstances<'_>) -> (Verdict, Vec<String>) {

@@ -38,7 +38,7 @@ def predict(nonce):
             (2, "exit code 3"),
             (3, "SIGSEGV"),
             (4, "SIGKILL"),
-            (5, "what is no message"),
+            (5, "not a message"),
             (6, "not asked"),
             (7, "died"),
         ] {

@@ -88,6 +88,7 @@ impl Bundle {
             protected: Vec::new(),
             read_only: Vec::new(),
             withheld: Vec::new(),
+            is_asked_once: false,
             topic_id: Some(7),
             network: "devnet".into(),
         }

@@ -32,6 +32,23 @@ fn a_typo_in_the_mnemonic_names_the_word_and_not_the_phrase() {
 }
 
 #[test]
+fn a_key_of_another_kind_is_told_where_it_belongs() {
+    let bench = Bench::new(quick(), ONE).set("ALLORA_PRIVATE_KEY", "");
+    let account = bench.devnet.accounts()[0].clone();
+    for (name, value, hint) in [
+        ("ALLORA_PRIVATE_KEY", &account.mnemonic, "ALLORA_MNEMONIC_FILE"),
+        ("ALLORA_MNEMONIC", &account.private_key, "ALLORA_PRIVATE_KEY_FILE"),
+        ("ALLORA_MNEMONIC", &account.address, "an address cannot sign"),
+        ("ALLORA_PRIVATE_KEY", &account.address, "an address cannot sign"),
+    ] {
+        let output = bench.bootstrap().arg("run").env(name, value).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(78), "{text}");
+        assert!(text.contains(hint) && !text.contains(value.as_str()), "{text}");
+    }
+}
+
+#[test]
 fn another_chain_than_the_one_that_was_asked_for() {
     let bench = Bench::new(quick(), ONE).set("ALLORA_CHAIN_ID", "allora-testnet-1");
     let (code, text) = run(&bench);

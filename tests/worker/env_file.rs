@@ -49,7 +49,10 @@ fn the_worker_gets_all_of_it_and_the_model_what_is_for_models() {
     let key = &bench.devnet.accounts()[0].private_key;
     assert!(!log.contains(key.as_str()), "{log}");
     assert!(log.contains("others can read the environment file") && log.contains("chmod 600"), "{log}");
-    assert!(log.contains("line 6: `ALLORA_LOGLEVEL` is no setting; did you mean ALLORA_LOG_LEVEL?"), "{log}");
+    assert!(
+        log.contains("line 6: `ALLORA_LOGLEVEL` is not a setting; did you mean ALLORA_LOG_LEVEL?"),
+        "{log}"
+    );
     assert!(log.contains("\"bundle_id\":\"b-1\""), "{log}");
     assert!(log.contains("token: of the # model"), "{log}");
     let names = log.lines().find(|line| line.contains("names:")).unwrap();

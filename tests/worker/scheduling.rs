@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Output;
+use std::time::{Duration, Instant};
 
 use bootstrap::devnet::{Fault, FaultKind, Options, Whitelist};
 use serde_json::Value;
@@ -227,4 +228,64 @@ fn a_first_run_tells_its_story_in_order_and_how_it_goes_from_then_on() {
     assert!(registering < registered && registered < ready, "{messages:#?}");
     let after = &messages[registered..ready];
     assert!(after.iter().all(|message| !message.starts_with("not ready: the ")), "{after:#?}");
+}
+
+#[test]
+fn a_run_without_a_chain_uses_the_time_that_it_was_given_and_raises_its_alert() {
+    let bench = open(ONE).set("ALLORA_NETWORK", "http://127.0.0.1:1");
+    let begun = Instant::now();
+    let unseen = output(&bench, &["--once", "--wait", "3"]);
+    assert_eq!(unseen.status.code(), Some(69), "{}", String::from_utf8_lossy(&unseen.stderr));
+    assert!(begun.elapsed() >= Duration::from_secs(3), "{:?}", begun.elapsed());
+    let alerts =
+        |bench: &Bench| std::fs::read_to_string(bench.folder.path().join("state/alerts.log")).unwrap();
+    let told = alerts(&bench);
+    assert!(told.lines().count() == 1 && told.contains(" BEGIN chain_unreachable "), "{told}");
+
+    let url = bench.devnet.rpc_url();
+    let bench = bench.set("ALLORA_NETWORK", &url);
+    let seen = output(&bench, &["--once", "--dry-run"]);
+    assert_eq!(seen.status.code(), Some(0), "{}", String::from_utf8_lossy(&seen.stderr));
+    assert!(alerts(&bench).contains(" END chain_unreachable "), "{}", alerts(&bench));
+}
+
+#[test]
+fn a_dry_run_needs_neither_registration_nor_money_and_says_what_is_missing() {
+    for is_registered in [false, true] {
+        let bench = open(ONE);
+        bench.devnet.set_registered(1, &bench.address(), is_registered).unwrap();
+        bench
+            .devnet
+            .set_balance(&bench.address(), if is_registered { 0 } else { 1_000_000_000_000 })
+            .unwrap();
+        bench.devnet.mine(1).unwrap();
+        let dry = output(&bench, &["--once", "--dry-run"]);
+        let text = String::from_utf8_lossy(&dry.stderr);
+        assert_eq!(dry.status.code(), Some(0), "{text}");
+        assert_eq!(text.contains("`run` without --dry-run registers it first"), !is_registered, "{text}");
+        let rounds = bench.rounds();
+        assert_eq!((rounds.len(), &rounds[0]["state"]), (1, &"dry_run".into()), "{text}");
+        assert!(rounds[0]["value"].is_string() && bench.paid().is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_topic_that_does_not_exist_is_named_and_shows_no_rounds_of_another() {
+    let bench = open(ONE);
+    let worker = bench.run(&["--once"]);
+    bench.until_sent();
+    bench.devnet.mine(1).unwrap();
+    assert_eq!(worker.exit().code(), Some(0), "{}", bench.log());
+    let bench = bench.set("ALLORA_TOPIC_ID", "99");
+    let worker = bench.run(&[]);
+    let why = bench.until_why("topic 99 does not exist on this chain");
+    assert!(why.contains("ALLORA_TOPIC_ID"), "{why}");
+    let status = bench.bootstrap().args(["status", "--json"]).output().unwrap();
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(
+        (&status["topic_id"], &status["last_round"], &status["counts"]),
+        (&99.into(), &Value::Null, &Value::Object(Default::default())),
+        "{status}"
+    );
+    assert_eq!(worker.stop(), Some(0));
 }

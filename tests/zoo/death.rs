@@ -69,9 +69,9 @@ fn a_model_that_breaks_its_connection_is_replaced_and_asked_again() {
     for (animal, says) in [
         ("closes_everything", "the model process died: it ended with exit code"),
         ("closes_everything_and_stays", "it closed its connection to the worker"),
-        ("writes_garbage", "it sent what is no message"),
-        ("writes_no_json", "it sent what is no message"),
-        ("announces_too_much", "it sent what is no message"),
+        ("writes_garbage", "it sent something that is not a message"),
+        ("writes_no_json", "it sent something that is not a message"),
+        ("announces_too_much", "it sent something that is not a message"),
         ("answers_another_question", "it answered what was not asked"),
     ] {
         cage.fails(animal, "crash", says);

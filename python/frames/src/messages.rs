@@ -225,7 +225,7 @@ mod tests {
                 fault: Fault::BadValue(BadValue {
                     class: "list".into(),
                     shape: Some("(3,)".into()),
-                    problem: "a list is no number".into(),
+                    problem: "a list is not a number".into(),
                     fix: "return one number".into(),
                 }),
             },

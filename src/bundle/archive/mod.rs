@@ -34,7 +34,7 @@ pub enum ArchiveError {
     #[error("it cannot be read")]
     Unreadable(#[source] io::Error),
     /// It is no `.tar.gz`, or not all of it is there, or more than it.
-    #[error("it is no whole .tar.gz: {0}")]
+    #[error("it is not a whole .tar.gz: {0}")]
     Damaged(String),
     /// An entry that no bundle has.
     #[error("{}: {why}", quoted(entry))]

@@ -87,7 +87,7 @@ impl<R: BufRead> Stream<R> {
         if skipped == bytes { Ok(()) } else { Err(damaged(io::ErrorKind::UnexpectedEof.into())) }
     }
 
-    /// Records before a member: none may say what belongs into its header.
+    /// Records before a member: none may say what belongs in its header.
     fn records(&mut self, name: &str) -> Result<(), ArchiveError> {
         let broken = || ArchiveError::Damaged("the records before an entry are broken".into());
         if self.left > MAX_RECORDS {
@@ -174,7 +174,7 @@ fn size(header: &Header, name: &str) -> Result<u64, ArchiveError> {
     let size = header.entry_size().ok().filter(|_| !is_binary);
     size.ok_or_else(|| ArchiveError::Unfit {
         entry: name.to_owned(),
-        why: Unfit::Type("of a size that is no number"),
+        why: Unfit::Type("of a size that is not a number"),
     })
 }
 

@@ -47,7 +47,7 @@ pub(super) enum Gone {
     Dead(Duration),
     #[error("it floods us with frames")]
     Flood,
-    #[error("not a frame: it is no text")]
+    #[error("not a frame: it is not text")]
     NotText,
     #[error("its blocks are of the chain `{0}`")]
     OtherChain(String),

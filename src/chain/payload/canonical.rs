@@ -20,7 +20,7 @@ pub trait Canonical: prost::Message {
 
 /// A Dec that the chain does not decode; it refuses the transaction at CheckTx (sdk 2).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no number that the chain takes")]
+#[error("`{text}` is not a number that the chain takes")]
 pub struct DecError {
     /// As it was received.
     pub text: String,

@@ -50,7 +50,7 @@ pub enum PayloadError {
     #[error("the payload is empty: it holds neither an inference nor a forecast")]
     Empty,
     /// Nonces begin at 1.
-    #[error("{0} is no nonce")]
+    #[error("{0} is not a nonce")]
     Nonce(i64),
     /// The chain knows no labels.
     #[error("this chain runs emissions v9, whose topics take one number and no labels")]

@@ -6,8 +6,8 @@ use crate::chain::gas_price::GasPrice;
 /// Whom a control call meant is not there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ControlError {
-    /// The text is no address of this chain.
-    #[error("{0} is no address")]
+    /// The text is not an address of this chain.
+    #[error("{0} is not an address")]
     Address(String),
     /// No topic has this id.
     #[error("there is no topic {0}")]

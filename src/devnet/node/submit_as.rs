@@ -20,7 +20,7 @@ const GAS_LIMIT: u64 = 400_000;
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
     /// The chain knows the keys of its own funded accounts only.
-    #[error("{0} is none of the funded accounts")]
+    #[error("{0} is not one of the funded accounts")]
     NotFunded(String),
     /// The payload cannot be made.
     #[error(transparent)]

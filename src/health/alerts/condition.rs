@@ -33,7 +33,7 @@ pub enum Condition {
     ModelDown,
     /// No endpoint answers, or no new block comes.
     ChainUnreachable,
-    /// State folder or log file have grown large, or the journal cannot be written.
+    /// State folder or log files have grown large, or the journal cannot be written.
     Disk,
     /// The same value again and again.
     ValuesRepeating,
@@ -76,9 +76,9 @@ pub struct Balance {
 /// What is on the disk, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DiskUse {
-    /// All files of the state folder.
+    /// All files of the state folder and of the folders in it.
     pub state: u64,
-    /// The log file.
+    /// The log file and those that were rotated.
     pub log: u64,
 }
 
@@ -203,7 +203,7 @@ fn disk(seen: &Observations) -> Reading {
     if state > BYTES.0 {
         Reading::Bad(format!("the state folder has {} MB", megabytes(state)))
     } else if log > BYTES.0 {
-        Reading::Bad(format!("the log file has {} MB", megabytes(log)))
+        Reading::Bad(format!("the log file and the rotated ones have {} MB", megabytes(log)))
     } else if state.max(log) < BYTES.1 {
         Reading::Good
     } else {

@@ -6,6 +6,8 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::{Flock, FlockArg};
+
 use super::{Alert, Condition, Transition};
 use crate::journal::Timestamp;
 
@@ -54,9 +56,20 @@ impl AlertLog {
     /// # Errors
     /// Those of the disk.
     pub fn add(&self, alert: &Alert) -> io::Result<()> {
+        // Other workers may write to the same file, and what one of them adds while it is trimmed would be lost.
+        let _lock = self.lock();
         append(&self.path)?.write_all(self.line(alert).as_bytes())?;
         let text = read(&self.path)?;
         if text.lines().count() <= LINES { Ok(()) } else { self.trim(&text) }
+    }
+
+    /// Holds the folder, since the file itself is replaced. On a file system without locks there is none.
+    fn lock(&self) -> Option<Flock<File>> {
+        Flock::lock(File::open(self.folder()).ok()?, FlockArg::LockExclusive).ok()
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
     }
 
     fn line(&self, alert: &Alert) -> String {
@@ -96,8 +109,7 @@ impl AlertLog {
         let lines: Vec<_> = text.lines().collect();
         let (old, new) = lines.split_at(lines.len().saturating_sub(LINES));
         let kept: Vec<_> = old.iter().filter(|line| goes_on(line)).collect();
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::Builder::new().prefix(".alerts-").tempfile_in(folder)?;
+        let mut file = tempfile::Builder::new().prefix(".alerts-").tempfile_in(self.folder())?;
         // In all no more than are allowed.
         for line in kept.iter().copied().chain(&new[kept.len()..]) {
             writeln!(file, "{line}")?;
@@ -129,6 +141,23 @@ mod tests {
 
     fn alert(condition: Condition, transition: Transition) -> Alert {
         Alert { time: Timestamp::now(), condition, transition, detail: "a\nb".to_owned() }
+    }
+
+    #[test]
+    fn of_workers_that_share_a_file_none_loses_a_line_to_the_trimming_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alerts.log");
+        fs::write(&path, "another line\n".repeat(LINES)).unwrap();
+        let add = |worker: usize| {
+            let (log, _) = AlertLog::open(path.clone(), format!("allo1/{worker}")).unwrap();
+            (0..40).for_each(|_| log.add(&alert(Condition::Disk, Transition::End)).unwrap());
+        };
+        std::thread::scope(|scope| (0..4).for_each(|worker| drop(scope.spawn(move || add(worker)))));
+        let text = fs::read_to_string(&path).unwrap();
+        for worker in 0..4 {
+            assert_eq!(text.matches(&format!(" END disk allo1/{worker}: ")).count(), 40);
+        }
+        assert_eq!(text.lines().count(), LINES);
     }
 
     #[test]

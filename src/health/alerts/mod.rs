@@ -111,7 +111,13 @@ struct State {
 
 impl State {
     /// What a reading changes, once it has lasted.
-    fn take(&mut self, condition: Condition, reading: Reading, now: Instant) -> Option<Alert> {
+    fn take(
+        &mut self,
+        condition: Condition,
+        reading: Reading,
+        patience: Duration,
+        now: Instant,
+    ) -> Option<Alert> {
         let detail = match (self.begun, reading) {
             (None, Reading::Bad(detail)) => detail,
             (Some(begun), Reading::Good) => {
@@ -124,7 +130,7 @@ impl State {
             }
         };
         let since = *self.contradicted.get_or_insert(now);
-        if now.duration_since(since) < condition.patience() {
+        if now.duration_since(since) < patience {
             return None;
         }
         self.contradicted = None;
@@ -160,13 +166,23 @@ impl Alerts {
         })
     }
 
-    /// Judges what is known now, and tells of what changed.
+    /// Judges what is known now, and tells of what changed and has lasted.
     pub fn judge(&mut self, seen: &mut Observations) {
+        self.judge_with(seen, Condition::patience);
+    }
+
+    /// Judges what a run has come to that is over now: what stands at its end has lasted.
+    pub fn judge_finally(&mut self, seen: &mut Observations) {
+        self.judge_with(seen, |_| Duration::ZERO);
+    }
+
+    fn judge_with(&mut self, seen: &mut Observations, patience: fn(Condition) -> Duration) {
         seen.disk = self.disk.last();
         let now = Instant::now();
         for condition in Condition::ALL {
             let reading = condition.read(seen);
-            let alert = self.states.entry(condition).or_default().take(condition, reading, now);
+            let alert =
+                self.states.entry(condition).or_default().take(condition, reading, patience(condition), now);
             if let Some(alert) = alert {
                 self.tell(alert);
             }
@@ -219,7 +235,8 @@ mod tests {
     fn a_condition_is_told_of_once_and_does_not_flap() {
         let (mut state, start) = (State::default(), Instant::now());
         let mut at = |seconds: u64, reading: Reading| {
-            let alert = state.take(Condition::ModelDown, reading, start + Duration::from_secs(seconds));
+            let (condition, now) = (Condition::ModelDown, start + Duration::from_secs(seconds));
+            let alert = state.take(condition, reading, condition.patience(), now);
             alert.map(|alert| alert.transition)
         };
         let bad = || Reading::Bad("crash".to_owned());

@@ -63,7 +63,7 @@ fn prepare(journal: &mut Journal, tx: NewTransaction) -> Result<Prepared, Prepar
 }
 
 fn state(journal: &Journal) -> RoundState {
-    journal.reader().last_round().unwrap().unwrap().state
+    journal.reader().last_round(None).unwrap().unwrap().state
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_fee_that_was_lost_does_not_give_the_window_up() {
         prepare(&mut journal, signed(9, "c")),
         Err(PrepareError::Finished(RoundState::Refused))
     ));
-    let row = journal.reader().last_round().unwrap().unwrap();
+    let row = journal.reader().last_round(None).unwrap().unwrap();
     assert_eq!((row.tx_hash.as_deref(), row.fee), (Some(more_gas.hash()), Some(Uallo(2_020))));
     assert_eq!(journal.reader().spent_on_day_of(at(0)).unwrap(), Uallo(2_020));
 }
@@ -146,7 +146,7 @@ fn a_transaction_is_dead_only_past_its_timeout_height_or_sequence() {
         journal.finish_round(KEY, &Ending::DryRun, at(8)),
         Err(FinishError::Finished(RoundState::Expired))
     ));
-    assert_eq!(journal.reader().last_round().unwrap().unwrap().reason.as_deref(), Some("window closed"));
+    assert_eq!(journal.reader().last_round(None).unwrap().unwrap().reason.as_deref(), Some("window closed"));
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn an_inclusion_counts_once_and_even_after_a_wrong_death() {
     journal.included(tx.hash(), &inclusion(0), at(4)).unwrap();
     journal.included(tx.hash(), &inclusion(0), at(5)).unwrap();
     assert_eq!(journal.reader().spent_on_day_of(at(0)).unwrap(), Uallo(1_010));
-    assert_eq!(journal.reader().last_round().unwrap().unwrap().fee, Some(Uallo(1_010)));
+    assert_eq!(journal.reader().last_round(None).unwrap().unwrap().fee, Some(Uallo(1_010)));
     journal.finish_round(KEY, &Ending::NotAdmitted, at(6)).unwrap();
 }
 
@@ -233,7 +233,7 @@ fn failures_in_a_row_end_with_an_answer() {
             journal.included(tx.hash(), &inclusion(0), at(1)).unwrap();
         }
         journal.finish_round(key, &ending, at(2)).unwrap();
-        journal.reader().consecutive_failures().unwrap()
+        journal.reader().consecutive_failures(1).unwrap()
     };
     let expired = || Ending::Expired { reason: "the model failed".into() };
     assert_eq!(end(1, expired()), 1);

@@ -283,7 +283,7 @@ impl MainLoop {
                 let endings = reader.last_endings(topic_id, WINDOWS)?;
                 Ok::<_, JournalError>((
                     endings,
-                    reader.consecutive_failures()?,
+                    reader.consecutive_failures(topic_id)?,
                     reader.last_success(topic_id)?,
                 ))
             })

@@ -11,10 +11,11 @@ use crate::chain::events::ChainEvent;
 use crate::chain::faucet::FaucetError;
 use crate::chain::messages::Topic;
 use crate::chain::outcome::Verdict;
-use crate::chain::query::{QueryError, Window, WindowStatus};
+use crate::chain::query::{NoTopic, QueryError, Window, WindowStatus};
 use crate::health::alerts::Balance;
 use crate::journal::{JournalError, RoundState};
 use crate::worker::WorkerError;
+use crate::worker::context::Broadcasting;
 use crate::worker::means::{Means, Unaffordable};
 use crate::worker::prediction::Arity;
 use crate::worker::registration::RegistrationError;
@@ -93,7 +94,10 @@ impl MainLoop {
             Done::Looked(looked) => self.looked(looked),
             Done::Topic(Ok(topic)) => self.learn(&topic),
             Done::Topic(Err(error)) => {
-                tracing::warn!(%error, "the topic cannot be read");
+                // The next look at the chain says so of one that is not there.
+                if !error.is_unknown_topic() {
+                    tracing::warn!(%error, "the topic cannot be read");
+                }
                 self.topic_pause.again();
             }
             Done::Registered(Err(RegistrationError::Journal(error))) => self.not_written(error, None)?,
@@ -228,8 +232,13 @@ impl MainLoop {
         let status = match looked {
             Ok(status) => status,
             Err(error) => {
-                tracing::warn!(%error, "cannot look at the chain");
                 self.schedule.look_failed(Instant::now());
+                if error.is_unknown_topic() {
+                    self.unseen = None;
+                    let topic = NoTopic(self.context.options.topic_id);
+                    return self.block(format!("{topic}: {}", NoTopic::HINT));
+                }
+                tracing::warn!(%error, "cannot look at the chain");
                 if error.is_endpoint_fault() {
                     self.unseen = Some(error.to_string());
                 } else {
@@ -251,7 +260,9 @@ impl MainLoop {
         self.is_topic_active = status.is_topic_active;
         let address = self.context.address();
         let topic_id = self.context.options.topic_id;
-        if !status.is_registered {
+        if !status.is_registered && self.context.options.broadcasting == Broadcasting::DryRun {
+            self.rehearse();
+        } else if !status.is_registered {
             // After a refusal not at once again.
             if self.register_after <= Instant::now() {
                 self.standing = Standing::Unregistered;
@@ -263,6 +274,17 @@ impl MainLoop {
         } else {
             self.standing = Standing::Good;
         }
+    }
+
+    /// A dry run registers nobody, and asks the model all the same.
+    fn rehearse(&mut self) {
+        if self.standing != Standing::Good {
+            let (topic_id, address) = (self.context.options.topic_id, self.context.address());
+            tracing::warn!(
+                "{address} is not registered in topic {topic_id}: `run` without --dry-run registers it first"
+            );
+        }
+        self.standing = Standing::Good;
     }
 
     fn block(&mut self, why: String) {

@@ -55,9 +55,9 @@ pub enum Progress {
         /// When its window is over.
         deadline: Instant,
     },
-    /// Something that only people can mend stands in the way; tried again with each block.
+    /// Something that only people can fix stands in the way; tried again with each block.
     Held {
-        /// What, and how to mend it.
+        /// What, and how to fix it.
         why: String,
     },
 }

@@ -11,6 +11,7 @@ use crate::chain::outcome::Verdict;
 use crate::chain::payload::{PayloadError, WorkerPayload};
 use crate::chain::query::Client;
 use crate::journal::{Ending, JournalError, Prepared, Purpose};
+use crate::worker::context::Broadcasting;
 use crate::worker::prediction::Values;
 use crate::worker::registration;
 use crate::worker::transact::{self, Intent, Obstacle, Refusal, Transacted, block_verdict};
@@ -114,6 +115,16 @@ impl Round {
             }
         };
         match verdict {
+            // What a run would bring about first. The model has answered, which is what can be tried without.
+            Verdict::NotRegistered | Verdict::UnknownAccount | Verdict::InsufficientFunds
+                if self.context.options.broadcasting == Broadcasting::DryRun =>
+            {
+                let missing = match verdict {
+                    Verdict::NotRegistered => "the wallet is not registered in the topic yet",
+                    _ => "the wallet has not enough money yet",
+                };
+                Submitted::Ended((Ending::DryRun, Some(format!("{missing}: {text}")), None))
+            }
             Verdict::AlreadySubmitted => {
                 Submitted::Ended((Ending::AnsweredElsewhere, Some(text), Some(obstacle)))
             }

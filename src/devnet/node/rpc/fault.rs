@@ -260,7 +260,7 @@ impl FaultKind {
              A websocket that is open is closed",
         ),
         ("html", &[], "not acted on; a page of HTML with status 200"),
-        ("garbage", &[], "acted on; status 200 with bytes that are no JSON"),
+        ("garbage", &[], "acted on; status 200 with bytes that are not JSON"),
         (
             "half_open",
             &[],

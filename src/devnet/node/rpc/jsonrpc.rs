@@ -51,7 +51,7 @@ impl Incoming {
             None | Some(Value::Null) => return Ok(Self::Notification),
             Some(Value::String(text)) => Id::Text(text),
             Some(Value::Number(number)) => {
-                Id::Number(number.as_i64().ok_or_else(|| malformed("id is no integer"))?)
+                Id::Number(number.as_i64().ok_or_else(|| malformed("id is not an integer"))?)
             }
             Some(_) => return Err(malformed("id must be a text or a number")),
         };

@@ -1,0 +1,2 @@
+DROP INDEX rounds_by_state;
+CREATE INDEX rounds_by_state ON rounds (state, topic_id);
