@@ -24,7 +24,7 @@ impl Pace {
     /// For a crowd of this size: a short run for a small one, the pace of a real network for a large one.
     pub const fn of(workers: u64) -> Self {
         if workers < 100 {
-            Self { block: Duration::from_secs(1), epoch: 20, window: 15 }
+            Self { block: Duration::from_secs(1), epoch: 12, window: 10 }
         } else {
             Self { block: Duration::from_secs(5), epoch: 60, window: 20 }
         }

@@ -2,8 +2,8 @@
 //!
 //! Each worker has its own bundle, wallet and state folder, and is a process of its own with a Python beside it. All
 //! answer one chain: first one topic, whose windows open for all of them at once, then a topic each. Prints a table in
-//! Markdown for both, and fails when a window was lost. 50 workers, with blocks of a second, take a minute each time;
-//! from 100 on, blocks take 5 s and a window opens every 5 minutes: 20 minutes each time.
+//! Markdown for both, and fails when a window was lost. Fewer than 100 workers, with blocks of a second, take less than a
+//! minute each time; from 100 on, blocks take 5 s and a window opens every 5 minutes: 12 minutes each time.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the result, and how far it is
 
 mod chain;
