@@ -7,6 +7,7 @@
 //! | module | noun |
 //! |---|---|
 //! | [`cli`] | one file for each command; arguments in, exit code out |
+//! | [`image`] | the container image of a bundle |
 //! | [`render`] | deployment files of a bundle: service managers, schedulers |
 //! | [`service`] | the worker under systemd or supervisord |
 //! | [`doctor`] | everything that a first window needs, looked at beforehand |
@@ -30,6 +31,7 @@ pub mod doctor;
 #[doc(hidden)]
 pub mod failpoint;
 pub mod health;
+pub mod image;
 pub mod journal;
 pub mod logs;
 pub mod model;

@@ -166,6 +166,17 @@ impl Manifest {
         Self::load(root, files::look)
     }
 
+    /// The usual name of its archive.
+    #[must_use]
+    pub fn archive_name(&self) -> String {
+        format!("{}-{}.tar.gz", self.name, self.version)
+    }
+
+    /// The usual name of the list of its requirements.
+    pub(super) fn sbom_name(&self) -> String {
+        format!("{}-{}.cdx.json", self.name, self.version)
+    }
+
     /// What it needs installed.
     #[must_use]
     pub fn requirements(&self) -> Requirements {

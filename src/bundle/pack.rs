@@ -57,8 +57,7 @@ pub enum PackError {
 /// # Errors
 /// [`PackError`].
 pub fn pack(bundle: &Inspected, into: &Path) -> Result<Packed, PackError> {
-    let stem = format!("{}-{}", bundle.manifest.name, bundle.manifest.version);
-    let (archive, sbom) = (into.join(format!("{stem}.tar.gz")), into.join(format!("{stem}.cdx.json")));
+    let (archive, sbom) = (into.join(bundle.manifest.archive_name()), into.join(bundle.manifest.sbom_name()));
     let unwritable = |source| PackError::Unwritable { path: into.to_owned(), source };
     fs::create_dir_all(into).map_err(unwritable)?;
     let root = &bundle.manifest.root;

@@ -38,7 +38,7 @@ impl Exit {
         (Self::Done, "done, or asked to stop and stopped in order"),
         (
             Self::No,
-            "the answer is no: `probe`, `check`, `doctor`, a model that fails in `predict`, a failed `install`",
+            "the answer is no: `probe`, `check`, `doctor`, a model that fails in `predict`, a failed `install` or `image build`",
         ),
         (Self::Usage, "the command line is wrong"),
         (Self::BadBundle, "the bundle is wrong, or no interpreter fits it"),

@@ -8,6 +8,7 @@ mod devnet;
 mod doctor;
 mod exit;
 mod host;
+mod image;
 mod init;
 mod install;
 mod journal;
@@ -66,6 +67,7 @@ enum Command {
     Status(status::Args),
     Journal(journal::Args),
     Wallet(wallet::Args),
+    Image(image::Args),
     Render(render::Args),
     Service(service::Args),
 }
@@ -118,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => args.run(),
         Command::Journal(args) => args.run(),
         Command::Wallet(args) => args.run(),
+        Command::Image(args) => args.run(),
         Command::Render(args) => args.run(),
         Command::Service(args) => args.run(),
     };

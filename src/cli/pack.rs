@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Exit, Outcome, Report, environment};
-use crate::bundle::{self, Limits, PackError, Packed};
+use crate::bundle::{self, Inspected, Limits, PackError, Packed};
 use crate::settings::{self, Flags};
 
 /// The archive of a bundle, the same bytes from the same files
@@ -19,16 +19,22 @@ pub struct Args {
 impl Args {
     /// Runs the command.
     pub fn run(self) -> Outcome {
-        let root = settings::bundle_root(&self.flags, environment())?;
-        let bundle = bundle::inspect(&root, Limits::DEFAULT)?;
-        for warning in &bundle.warnings {
-            eprintln!("warning: {warning}");
-        }
-        let Packed { archive, .. } =
-            bundle::pack(&bundle, &self.output.unwrap_or_else(|| root.join("dist")))?;
+        let bundle = inspected(&self.flags)?;
+        let output = self.output.unwrap_or_else(|| bundle.manifest.root.join("dist"));
+        let Packed { archive, .. } = bundle::pack(&bundle, &output)?;
         println!("{}", archive.display());
         Ok(Exit::Done)
     }
+}
+
+/// The bundle that the arguments name, without errors. Its warnings are shown.
+pub fn inspected<S>(flags: &Flags<S>) -> Result<Inspected, Report> {
+    let root = settings::bundle_root(flags, environment())?;
+    let bundle = bundle::inspect(&root, Limits::DEFAULT)?;
+    for warning in &bundle.warnings {
+        eprintln!("warning: {warning}");
+    }
+    Ok(bundle)
 }
 
 impl From<PackError> for Report {

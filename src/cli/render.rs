@@ -3,9 +3,10 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use super::{Exit, Outcome, Report, environment};
-use crate::bundle::Manifest;
-use crate::render::{Deployment, Kind, RenderError, WriteError, Written};
+use super::{Exit, Outcome, Report, environment, model};
+use crate::bundle::{Manifest, PythonVersion};
+use crate::model::InterpreterError;
+use crate::render::{self, Deployment, File, Kind, RenderError, WriteError, Written};
 use crate::settings::{self, Flags, Settings};
 
 /// Deployment files of a bundle, with the settings of the environment
@@ -37,7 +38,7 @@ impl From<WriteError> for Report {
 impl Args {
     /// Runs the command.
     pub fn run(self) -> Outcome {
-        let files = self.kind.render(|| deployment(&self.flags))?;
+        let files = self.kind.render(|| deployment(&self.flags), || dockerfile(&self.flags))?;
         let alone = files.len() == 1;
         for file in files {
             let Some(folder) = &self.output else {
@@ -58,6 +59,25 @@ impl Args {
         }
         Ok(Exit::Done)
     }
+}
+
+/// The Dockerfile of the bundle that the arguments name.
+fn dockerfile(flags: &Flags<settings::Bundle>) -> Result<File, Report> {
+    let (manifest, _) = Manifest::read(&settings::bundle_root(flags, environment())?)?;
+    Ok(render::dockerfile(&manifest, &python_of_image(&manifest, flags)?))
+}
+
+/// The version of Python for the bundle's image, such as `3.12`: for a lower bound that of the interpreter that the
+/// bundle is tried with here, and where none fits, the bound.
+pub fn python_of_image<S>(manifest: &Manifest, flags: &Flags<S>) -> Result<String, Report> {
+    let PythonVersion::AtLeast { minor } = manifest.python else { return Ok(manifest.python.to_string()) };
+    let settings = Settings::resolve(Some(manifest), flags, environment())?;
+    let found = match model::interpreter(manifest, &settings)? {
+        Ok(python) => python.version.rsplit_once('.').map(|(minor, _)| minor.to_owned()),
+        Err(named @ InterpreterError::NamedMissing(_)) => return Err(named.into()),
+        Err(_) => None,
+    };
+    Ok(found.unwrap_or_else(|| format!("3.{minor}")))
 }
 
 /// The worker of the bundle that the arguments name, with the settings of the environment.

@@ -9,6 +9,7 @@ use nix::unistd::{Uid, User};
 use url::Host;
 
 use super::container;
+use super::dockerfile::image_tag;
 use crate::bundle::{Manifest, Network, SensitiveUrl, value};
 use crate::chain::networks::{KnownNetwork, Remote};
 use crate::settings::{KeySource, Origin, Setting, Settings, Source, TABLE, Visibility};
@@ -167,7 +168,7 @@ impl Deployment {
     /// Name and tag of the bundle's image.
     #[must_use]
     pub fn image(&self) -> String {
-        format!("{}:{}", self.name.to_ascii_lowercase(), self.version)
+        image_tag(&self.name, &self.version)
     }
 
     /// Name of the service.

@@ -16,6 +16,7 @@ mod compose;
 mod container;
 mod cron;
 mod deployment;
+mod dockerfile;
 mod file;
 mod kubernetes;
 mod logrotate;
@@ -25,6 +26,7 @@ pub mod systemd;
 mod template;
 
 pub use deployment::{Deployment, Endpoint, Key, RenderError, heartbeat_file, marker};
+pub use dockerfile::{dockerfile, image_tag};
 pub use file::{File, WriteError, Written};
 
 /// What can be rendered.
@@ -42,6 +44,8 @@ pub enum Kind {
     Compose,
     /// Objects of Kubernetes, from the bundle's image
     Kubernetes,
+    /// The bundle's image, built from its archive and this program
+    Dockerfile,
     /// Alert rules for Prometheus
     Prometheus,
     /// A dashboard for Grafana
@@ -49,13 +53,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its files. `deployment` is asked for only by kinds that are of one bundle.
+    /// Its files. `deployment` is asked for only by kinds that are of one worker, `dockerfile` by that one.
     ///
     /// # Errors
-    /// What `deployment` says, and [`RenderError`].
+    /// What `deployment` or `dockerfile` says, and [`RenderError`].
     pub fn render<E: From<RenderError>>(
         self,
         deployment: impl FnOnce() -> Result<Deployment, E>,
+        dockerfile: impl FnOnce() -> Result<File, E>,
     ) -> Result<Vec<File>, E> {
         Ok(match self {
             Self::Systemd => vec![systemd::render(&deployment()?)],
@@ -64,6 +69,7 @@ impl Kind {
             Self::Logrotate => vec![logrotate::render(&deployment()?)],
             Self::Compose => vec![compose::render(&deployment()?)?],
             Self::Kubernetes => vec![kubernetes::render(&deployment()?)?],
+            Self::Dockerfile => vec![dockerfile()?],
             Self::Prometheus => vec![monitoring::prometheus()],
             Self::Grafana => vec![monitoring::grafana()],
         })

@@ -4,6 +4,7 @@
 
 mod compose;
 mod cron;
+#[path = "../support/engine.rs"]
 mod engine;
 mod machine;
 mod supervisord;
@@ -11,19 +12,4 @@ mod supervisord;
 mod support;
 mod systemd;
 
-use std::time::{Duration, Instant};
-
-/// cron needs two minutes for two runs.
-const PATIENCE: Duration = Duration::from_secs(240);
-
-/// Waits until `found` gives something.
-fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(Instant::now() < end, "{what} did not come");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
+use engine::until;

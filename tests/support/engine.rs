@@ -1,21 +1,26 @@
-//! A container engine of our own, with one image: Debian with the service managers under test.
+//! A container engine of our own, with one image: Debian with Python and the service managers under test. Each test target
+//! compiles it for itself and uses a part.
+#![allow(dead_code)]
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::until;
+/// cron needs two minutes for two runs.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 pub const IMAGE: &str = "machine";
 
 /// What is beside the base system in the image.
-const PACKAGES: &str = "python3,systemd,systemd-sysv,dbus,cron,logrotate,supervisor";
+const PACKAGES: &str =
+    "python3,python3-pip,ca-certificates,systemd,systemd-sysv,dbus,cron,logrotate,supervisor";
 
 /// Programs without which there are no machines.
 const NEEDED: [&str; 3] = ["dockerd", "docker", "debootstrap"];
@@ -68,8 +73,13 @@ impl Engine {
 
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.env("DOCKER_HOST", format!("unix://{}", self.folder.path().join("socket").display()));
+        command.env("DOCKER_HOST", self.host());
         command
+    }
+
+    /// The address of its daemon.
+    pub fn host(&self) -> String {
+        format!("unix://{}", self.folder.path().join("socket").display())
     }
 
     pub fn docker(&self, arguments: &[&str]) -> Output {
@@ -92,9 +102,21 @@ impl Drop for Engine {
     }
 }
 
+/// Waits until `found` gives something.
+pub fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(Instant::now() < end, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 /// The files of the image, made once and kept beside what cargo builds.
 fn base() -> PathBuf {
-    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("machine.tar");
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debian.tar");
     if kept.exists() {
         return kept;
     }
@@ -114,7 +136,7 @@ fn base() -> PathBuf {
     {
         fs::remove_dir_all(root.join(needless)).unwrap();
     }
-    let made = folder.path().join("machine.tar");
+    let made = folder.path().join("debian.tar");
     run(Command::new("tar").arg("-C").arg(&root).arg("-cf").arg(&made).arg("."));
     // Whole or not at all, wherever the two folders are.
     let whole = kept.with_extension("new");

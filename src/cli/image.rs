@@ -1,0 +1,120 @@
+//! `bootstrap image`.
+
+use std::path::PathBuf;
+
+use super::{Exit, Outcome, Report, pack, render};
+use crate::image::{self, Build, Context, ContextError, Engine, EngineError, Host, UnpackError};
+use crate::render::image_tag;
+use crate::settings::{self, Flags};
+
+/// The container image of a bundle
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    Build(BuildArgs),
+    Unpack(UnpackArgs),
+}
+
+/// Build it, with docker or podman
+#[derive(Debug, clap::Args)]
+struct BuildArgs {
+    #[command(flatten)]
+    flags: Flags<settings::Check>,
+    /// Name of the image; by default that of the bundle, with its version
+    #[arg(short, long)]
+    tag: Option<String>,
+}
+
+/// What the Dockerfile does first: unpack an archive, and apart from it what pip reads of it
+#[derive(Debug, clap::Args)]
+#[command(hide = true)]
+struct UnpackArgs {
+    archive: PathBuf,
+    into: PathBuf,
+    requirements: PathBuf,
+}
+
+impl Args {
+    /// Runs the command.
+    pub fn run(self) -> Outcome {
+        match self.verb {
+            Verb::Build(args) => args.run(),
+            Verb::Unpack(args) => {
+                image::unpack(&args.archive, &args.into, &args.requirements)?;
+                Ok(Exit::Done)
+            }
+        }
+    }
+}
+
+impl BuildArgs {
+    fn run(self) -> Outcome {
+        let internal = |error| Report::new(Exit::Internal, error);
+        let bundle = pack::inspected(&self.flags)?;
+        let manifest = &bundle.manifest;
+        let python = render::python_of_image(manifest, &self.flags)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let engine = runtime.block_on(Engine::find(&path))?;
+        let host = Host::of(|name| std::env::var_os(name));
+        let program = std::env::current_exe().map_err(internal)?;
+        let context = Context::new(&bundle, &python, &program, &host)?;
+        let tag = self.tag.unwrap_or_else(|| image_tag(&manifest.name, &manifest.version));
+        eprintln!("{tag}, by {}, on Python {python}", engine.name());
+        let build = Build {
+            context: context.path(),
+            tag: &tag,
+            version: &manifest.version,
+            arguments: &host.arguments,
+        };
+        runtime.block_on(engine.build(&build))?;
+        println!("{tag}");
+        Ok(Exit::Done)
+    }
+}
+
+impl From<EngineError> for Report {
+    fn from(error: EngineError) -> Self {
+        let (exit, hint) = match &error {
+            EngineError::Missing => {
+                (Exit::Config, "install Docker or Podman; `bootstrap render dockerfile` needs neither")
+            }
+            EngineError::Unreachable { .. } => (
+                Exit::Config,
+                "start its daemon, and see that this user may use it; DOCKER_HOST names another one",
+            ),
+            EngineError::Failed { .. } => (Exit::No, "what it said stands above"),
+            EngineError::Interrupted => return Self::new(Exit::Interrupted, error),
+        };
+        Self::new(exit, error).hint(hint)
+    }
+}
+
+impl From<ContextError> for Report {
+    fn from(error: ContextError) -> Self {
+        match error {
+            ContextError::Pack(error) => error.into(),
+            ContextError::Write(error) => error.into(),
+            ContextError::Copy { .. } => {
+                Self::new(Exit::Config, error).hint("TMPDIR names a folder with more room")
+            }
+        }
+    }
+}
+
+impl From<UnpackError> for Report {
+    fn from(error: UnpackError) -> Self {
+        match error {
+            UnpackError::Archive(_) => {
+                Self::new(Exit::BadBundle, error).hint("make it with `bootstrap pack`")
+            }
+            UnpackError::Bundle(error) => error.into(),
+            UnpackError::Unwritable { .. } => Self::new(Exit::Config, error),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! docker or podman, found on `PATH`.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+
+/// How long an engine may take to say that it is there.
+const LOOK_LIMIT: Duration = Duration::from_secs(30);
+/// How long a build may take. Base images and large packages come over slow lines.
+const BUILD_LIMIT: Duration = Duration::from_secs(4 * 60 * 60);
+
+/// Engines by the names of their programs, the first one that answers is taken.
+const ENGINES: [&str; 2] = ["docker", "podman"];
+
+/// An engine that answers.
+#[derive(Debug)]
+pub struct Engine {
+    name: &'static str,
+    program: PathBuf,
+}
+
+/// What to build.
+#[derive(Debug)]
+pub struct Build<'b> {
+    /// The folder with the Dockerfile and all that it copies.
+    pub context: &'b Path,
+    /// `NAME:VERSION`.
+    pub tag: &'b str,
+    /// Version of the bundle, for the image's label.
+    pub version: &'b str,
+    /// Build arguments: `NAME=value`, or `NAME` for one of the environment.
+    pub arguments: &'b [String],
+}
+
+/// Why there is no image.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// There is no such program.
+    #[error("there is neither docker nor podman on PATH")]
+    Missing,
+    /// It is there and does not answer.
+    #[error("{engine} cannot be reached")]
+    Unreachable {
+        /// Its name.
+        engine: &'static str,
+        /// Its own words.
+        source: io::Error,
+    },
+    /// The build went wrong, or was ended.
+    #[error("{engine} could not build the image")]
+    Failed {
+        /// Its name.
+        engine: &'static str,
+        /// How it ended.
+        source: io::Error,
+    },
+    /// Somebody asked to stop.
+    #[error("interrupted while the image was built")]
+    Interrupted,
+}
+
+impl Engine {
+    /// The first engine in the folders of `path`, a list as in `PATH`, that answers.
+    ///
+    /// # Errors
+    /// [`EngineError::Missing`], or what the first one says: [`EngineError::Unreachable`].
+    pub async fn find(path: &OsStr) -> Result<Self, EngineError> {
+        let mut refused = EngineError::Missing;
+        for name in ENGINES {
+            let found =
+                std::env::split_paths(path).map(|folder| folder.join(name)).find(|path| path.is_file());
+            let Some(program) = found else { continue };
+            match (answer(&program).await, &refused) {
+                (Ok(()), _) => return Ok(Self { name, program }),
+                (Err(source), EngineError::Missing) => {
+                    refused = EngineError::Unreachable { engine: name, source };
+                }
+                // The first one is what its user has in mind.
+                (Err(_), _) => {}
+            }
+        }
+        Err(refused)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Builds an image. What the engine prints is progress. Ended with this process, and in order by SIGINT or SIGTERM.
+    ///
+    /// # Errors
+    /// [`EngineError::Failed`], [`EngineError::Interrupted`].
+    pub async fn build(&self, build: &Build<'_>) -> Result<(), EngineError> {
+        let failed = |source| EngineError::Failed { engine: self.name, source };
+        let (mut interrupt, mut terminate) = (
+            signal(SignalKind::interrupt()).map_err(failed)?,
+            signal(SignalKind::terminate()).map_err(failed)?,
+        );
+        let mut child = self.start(build).map_err(failed)?;
+        let ended = tokio::select! {
+            ended = timeout(BUILD_LIMIT, child.wait()) => ended,
+            _ = interrupt.recv() => return Err(EngineError::Interrupted),
+            _ = terminate.recv() => return Err(EngineError::Interrupted),
+        };
+        let status: ExitStatus = ended.map_err(io::Error::from).and_then(|status| status).map_err(failed)?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(failed(io::Error::other(format!("it ended with {status}"))))
+        }
+    }
+
+    fn start(&self, build: &Build<'_>) -> io::Result<Child> {
+        let progress: OwnedFd = io::stderr().as_fd().try_clone_to_owned()?;
+        let mut command = Command::new(&self.program);
+        // Indexes and proxies of the host may be on its loopback.
+        command.args(["build", "--network=host", "--tag", build.tag]);
+        command.arg(format!("--label=org.opencontainers.image.version={}", build.version));
+        for argument in build.arguments {
+            command.arg(format!("--build-arg={argument}"));
+        }
+        if self.name == "podman" {
+            // The other format has no health check.
+            command.arg("--format=docker");
+        }
+        command.arg(build.context).stdin(Stdio::null()).stdout(progress);
+        spawn(&mut command)
+    }
+}
+
+/// Whether an engine is there, its daemon included.
+async fn answer(program: &Path) -> io::Result<()> {
+    let mut command = Command::new(program);
+    command.arg("version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let output = timeout(LOOK_LIMIT, spawn(&mut command)?.wait_with_output()).await??;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().map(str::trim).rfind(|line| !line.is_empty());
+    Err(io::Error::other(last.map_or_else(|| format!("it ended with {}", output.status), str::to_owned)))
+}
+
+/// A program that ends with this process.
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    // SAFETY: the call is one system call, which a child may make between fork and exec.
+    unsafe {
+        command.pre_exec(|| Ok(set_pdeathsig(Signal::SIGKILL)?));
+    }
+    command.kill_on_drop(true).spawn()
+}

@@ -1,0 +1,184 @@
+//! What the first stage of a build does: the bundle of an archive, and apart from it what pip reads of it, so that a change of
+//! code leaves the stage that installs as it was.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::bundle::archive::{Archive, ArchiveError};
+use crate::bundle::{Limits, LoadError, Manifest};
+
+/// The file that pip is to install from. `docker/Dockerfile` names it.
+const FILE: &str = "bootstrap-requirements.txt";
+
+/// What pip takes for a path if it holds a folder's separator or ends so.
+const ARCHIVES: [&str; 3] = [".whl", ".tar.gz", ".zip"];
+
+/// Why an archive cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum UnpackError {
+    /// It is not fit.
+    #[error("the archive is refused")]
+    Archive(#[from] ArchiveError),
+    /// What it holds is wrong.
+    #[error(transparent)]
+    Bundle(#[from] LoadError),
+    /// What pip needs cannot be written.
+    #[error("{} cannot be written", path.display())]
+    Unwritable {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Unpacks an archive to `into/NAME`, the name of its top folder, and what pip reads of it to the folder `requirements`,
+/// which must not be there. Gives the bundle's folder.
+///
+/// # Errors
+/// [`UnpackError`].
+pub fn unpack(archive: &Path, into: &Path, requirements: &Path) -> Result<PathBuf, UnpackError> {
+    let archive = Archive::open(archive, Limits::DEFAULT)?;
+    let make = |folder: &Path| fs::create_dir_all(folder).map_err(unwritable(folder));
+    make(into)?;
+    let root = archive.unpack(into)?;
+    let (manifest, _) = Manifest::read(&root)?;
+    let files = manifest.requirements().files;
+    if files.iter().any(|file| names_files_of(&manifest.root, file)) {
+        // Whatever of the bundle pip may build or install from.
+        make(requirements)?;
+        let whole = archive.unpack(requirements)?;
+        let aside = requirements.with_extension("whole");
+        let moved = fs::rename(whole, &aside)
+            .and_then(|()| fs::remove_dir(requirements))
+            .and_then(|()| fs::rename(&aside, requirements));
+        moved.map_err(unwritable(requirements))?;
+    } else {
+        for file in &files {
+            copy(&manifest.root.join(file), &requirements.join(file))?;
+        }
+    }
+    let list = requirements.join(FILE);
+    fs::write(&list, options(&manifest)).map_err(unwritable(&list))?;
+    Ok(root)
+}
+
+fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> UnpackError {
+    let path = path.to_owned();
+    move |source| UnpackError::Unwritable { path, source }
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), UnpackError> {
+    // One that another file names and that is not there is for pip to complain of.
+    if !from.is_file() {
+        return Ok(());
+    }
+    let copied = fs::create_dir_all(to.parent().unwrap_or(to)).and_then(|()| fs::copy(from, to));
+    copied.map(|_| ()).map_err(unwritable(to))
+}
+
+/// Whether a requirements file installs something of the bundle itself: `./wheels/a.whl`, `-e .`, `--find-links wheels/`.
+fn names_files_of(root: &Path, file: &Path) -> bool {
+    let text = fs::read_to_string(root.join(file)).unwrap_or_default();
+    let lines = text.lines().filter(|line| {
+        let line = line.trim_start();
+        // These were read, and are copied by name.
+        !["#", "-r", "--requirement", "-c", "--constraint"].iter().any(|start| line.starts_with(start))
+    });
+    let mut words = lines.flat_map(|line| line.split(|c: char| c.is_whitespace() || c == '='));
+    words.any(|word| {
+        let word = word.trim_start_matches("file:");
+        let is_path =
+            word.contains('/') || word.starts_with('.') || ARCHIVES.iter().any(|end| word.ends_with(end));
+        // What is behind it are extras.
+        let path = word.split('[').next().unwrap_or(word);
+        is_path && root.join(path).exists()
+    })
+}
+
+/// The manifest's own lines of requirements.
+fn options(manifest: &Manifest) -> String {
+    let environment = &manifest.environment;
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    for url in &environment.extra_index_urls {
+        let _ = writeln!(text, "--extra-index-url {}", quoted(url));
+    }
+    if let Some(constraints) = &environment.constraints {
+        let _ = writeln!(text, "--constraint {}", quoted(&manifest.relative(constraints)));
+    }
+    let _ = writeln!(text, "--requirement {}", quoted(&manifest.relative(&environment.pip_requirements)));
+    text
+}
+
+/// A word of an option, which pip splits as a shell does.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\"'\"'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle;
+
+    /// What the two folders hold for a bundle with this requirements file.
+    fn unpacked(requirements: &str) -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for inner in ["bundle/src", "bundle/more", "bundle/wheels", "packed"] {
+            fs::create_dir_all(at(inner)).unwrap();
+        }
+        let yaml = "schema_version: '0.1'\nname: a\nversion: '1'\npython: {version: '3.11'}\nentrypoint: {kind: python_function, \
+                    module: src.m, function: f}\nenvironment: {pip_requirements: requirements.txt, constraints: more/it's.txt, \
+                    extra_index_urls: ['https://index/simple']}\n";
+        for (name, text) in [
+            ("model.yaml", yaml),
+            ("src/m.py", "def f(): return 1\n"),
+            ("requirements.txt", requirements),
+            ("more/b.txt", "b==1\n"),
+            ("more/it's.txt", "c==1\n"),
+            ("wheels/d-1-py3-none-any.whl", ""),
+        ] {
+            fs::write(at("bundle").join(name), text).unwrap();
+        }
+        let inspected = bundle::inspect(&at("bundle"), Limits::DEFAULT).unwrap();
+        let packed = bundle::pack(&inspected, &at("packed")).unwrap();
+        let requirements = at("requirements");
+        let root = unpack(&packed.archive, &at("workspace"), &requirements).unwrap();
+        (folder, root, requirements)
+    }
+
+    #[test]
+    fn what_pip_reads_is_apart_from_the_code() {
+        let (folder, root, requirements) = unpacked("a==1\n-r more/b.txt\n");
+        assert_eq!(root, folder.path().join("workspace/a"));
+        assert!(root.join("src/m.py").is_file());
+        assert!(requirements.join("requirements.txt").is_file() && requirements.join("more/b.txt").is_file());
+        assert!(!requirements.join("src").exists() && !requirements.join("model.yaml").exists());
+        let list = fs::read_to_string(requirements.join(FILE)).unwrap();
+        assert_eq!(
+            list,
+            "--extra-index-url 'https://index/simple'\n--constraint 'more/it'\"'\"'s.txt'\n--requirement 'requirements.txt'\n"
+        );
+        let dockerfile = include_str!("../../docker/Dockerfile");
+        assert!(dockerfile.contains(&format!("--requirement {FILE}")));
+    }
+
+    #[test]
+    fn what_is_installed_from_the_bundle_comes_along() {
+        for line in [
+            "./wheels/d-1-py3-none-any.whl",
+            "--find-links=wheels/",
+            "-e .[x]",
+            "d @ file:./wheels/d-1-py3-none-any.whl",
+        ] {
+            let (_folder, _, requirements) = unpacked(&format!("a==1\n{line}\n"));
+            assert!(requirements.join("src/m.py").is_file(), "{line}");
+            assert!(requirements.join(FILE).is_file());
+        }
+        let (_folder, _, requirements) = unpacked("src\nmore==1 # ./src\n-r ./more/b.txt\n");
+        assert!(!requirements.join("src").exists());
+    }
+}

@@ -1,0 +1,152 @@
+//! What is in an image, and what building it again costs.
+
+use std::fs;
+use std::process::Command;
+
+use crate::index::PASSWORD;
+use crate::project::{BASE, PYTHON, Project, program};
+
+const CODE: &str = "import parcel\n\ndef predict(nonce):\n    return nonce / parcel.WEIGHT\n";
+
+#[test]
+#[ignore = "needs root and Docker"]
+fn an_image_has_the_bundle_and_its_packages_and_nothing_of_the_host() {
+    let Some(project) = Project::new("content", CODE) else { return };
+    let seconds = project.build().as_secs_f64();
+    assert!(project.index.served() > 0, "settings of the host's pip reach the build");
+
+    for (what, value) in [
+        (".Config.User", "1000:1000"),
+        ("json .Config.Entrypoint", r#"["bootstrap"]"#),
+        ("json .Config.Cmd", r#"["run"]"#),
+        ("json .Config.Volumes", r#"{"/tmp":{},"/var/lib/bootstrap":{}}"#),
+        ("json .Config.Healthcheck.Test", r#"["CMD","bootstrap","probe","live"]"#),
+        (r#"index .Config.Labels "org.opencontainers.image.title""#, "content"),
+        (r#"index .Config.Labels "org.opencontainers.image.version""#, "1.0"),
+    ] {
+        assert_eq!(project.inspect(project.tag(), what), value, "{what}");
+    }
+    assert_eq!(project.shell("id -u; id -g; stat -c %u:%a /var/lib/bootstrap"), "1000\n1000\n1000:700");
+    assert_eq!(
+        project.shell("python3 -c 'import parcel, sys; print(parcel.WEIGHT, sys.prefix)'"),
+        "2 /opt/venv"
+    );
+    let predicted =
+        project.engine.must(&["run", "--rm", "--network=none", project.tag(), "predict", "--nonce=3"]);
+    assert_eq!(predicted, "1.5");
+    assert_eq!(project.shell("find /workspace /opt /usr/local -writable ! -type l"), "");
+    assert_eq!(project.shell("command -v cc gcc g++ c++ clang make ld as || true"), "");
+    let left = "ls -d /build /host /requirements /bundle.tar.gz /etc/pip* /etc/ssl/certs/host.pem /opt/venv/bin/pip* \
+                2>/dev/null || true";
+    assert_eq!(project.shell(left), "");
+    let layers = |image: &str| project.inspect(image, "json .RootFS.Layers").matches("sha256").count();
+    assert_eq!(layers(project.tag()) - layers(BASE), 4, "user, packages, program, bundle");
+
+    // Not in a layer, a label or the history of one.
+    let save = format!("docker save {0} | grep -a -c -e {PASSWORD} -e .cache/pip", project.tag());
+    let found = project.engine.command("sh").args(["-c", &save]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "0\n");
+    let history = project.engine.must(&["history", "--no-trunc", project.tag()]);
+    assert!(!history.contains(PASSWORD) && !history.contains("pip "), "{history}");
+
+    let size = |image: &str| project.inspect(image, ".Size").parse::<f64>().unwrap() / 1e6;
+    let (added, program) = (size(project.tag()) - size(BASE), fs::metadata(program()).unwrap().len());
+    eprintln!("FIGURE: the first build took {seconds:.1} s");
+    eprintln!(
+        "FIGURE: {added:.1} MB are added to the base, {:.1} MB of it a program for tests",
+        program as f64 / 1e6
+    );
+}
+
+#[test]
+#[ignore = "needs root and Docker"]
+fn a_change_of_code_installs_nothing_again() {
+    let Some(project) = Project::new("rebuilt", CODE) else { return };
+    project.build();
+    let layers = || project.inspect(project.tag(), "json .RootFS.Layers");
+    let (served, before) = (project.index.served(), layers());
+    project.edit("src/runner.py", |code| code + "\n# changed\n");
+    let seconds = project.build().as_secs_f64();
+    assert_eq!(project.index.served(), served, "pip was not run");
+    let (before, after): (Vec<String>, Vec<String>) =
+        (serde_json::from_str(&before).unwrap(), serde_json::from_str(&layers()).unwrap());
+    assert_eq!(before.split_last().unwrap().1, after.split_last().unwrap().1);
+    assert_ne!(before.last(), after.last());
+    assert!(project.shell("cat /workspace/bundle/src/runner.py").ends_with("# changed"));
+    eprintln!("FIGURE: a rebuild after a change of code took {seconds:.1} s, with packing, export and all");
+
+    project.edit("requirements.txt", |text| text + "# pip is to look again\n");
+    project.build();
+    assert!(project.index.served() > served, "pip was run");
+}
+
+/// How builds of the engine are asked for, classic and by BuildKit, where a client has it.
+fn builders() -> Vec<(String, &'static str)> {
+    let path = std::env::var_os("PATH").unwrap();
+    let clients: Vec<_> = std::env::split_paths(&path)
+        .map(|folder| folder.join("docker"))
+        .filter(|path| path.is_file())
+        .collect();
+    let is_buildkit = |client: &std::path::PathBuf| {
+        let version = Command::new(client).arg("--version").output().unwrap().stdout;
+        let version = String::from_utf8_lossy(&version).into_owned();
+        let major = version.split([' ', '.']).find_map(|word| word.parse::<u32>().ok());
+        // Later ones leave it to a plugin.
+        major.is_some_and(|major| major < 23)
+            || Command::new(client)
+                .args(["buildx", "version"])
+                .output()
+                .is_ok_and(|output| output.status.success())
+    };
+    let with_buildkit = clients.iter().find(|client| is_buildkit(client));
+    if with_buildkit.is_none() {
+        eprintln!("SKIPPED: no client here has BuildKit");
+    }
+    let classic = ("docker".to_owned(), "0");
+    [classic]
+        .into_iter()
+        .chain(with_buildkit.map(|client| (client.to_str().unwrap().to_owned(), "1")))
+        .collect()
+}
+
+#[test]
+#[ignore = "needs root and Docker"]
+fn the_template_is_a_dockerfile_as_it_is_and_filled_in() {
+    let Some(project) = Project::new("template", "def predict(nonce):\n    return nonce / 2\n") else {
+        return;
+    };
+    project.edit("requirements.txt", |_| String::new());
+    let context = project.folder.path().join("context");
+    let context = context.to_str().unwrap();
+    for arguments in [["pack", "-o", context].as_slice(), &["render", "dockerfile", "-o", context]] {
+        let output = project.bootstrap(arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    fs::copy(program(), format!("{context}/bootstrap")).unwrap();
+    let as_it_is = concat!(env!("CARGO_MANIFEST_DIR"), "/docker/Dockerfile");
+    let python = format!("PYTHON_VERSION={PYTHON}");
+    let arguments = [
+        "--build-arg",
+        &python,
+        "--build-arg",
+        "BUNDLE_ARCHIVE=template-1.0.tar.gz",
+        "--build-arg",
+        "BUNDLE_NAME=template",
+    ];
+    let ways = [("filled", vec![]), ("as-it-is", [["-f", as_it_is].as_slice(), &arguments].concat())];
+    for (client, buildkit) in builders() {
+        for (name, arguments) in &ways {
+            let mut command = project.engine.command(&client);
+            command.env("DOCKER_BUILDKIT", buildkit).args(["build", "--network=host", "--tag", name]);
+            let output = command.args(arguments).arg(context).output().unwrap();
+            assert!(
+                output.status.success(),
+                "{name}, BuildKit {buildkit}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            let predicted =
+                project.engine.must(&["run", "--rm", "--network=none", name, "predict", "--nonce=3"]);
+            assert_eq!(predicted, "1.5");
+        }
+    }
+}
