@@ -74,21 +74,20 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Missing`], or what the first one says: [`EngineError::Unreachable`].
     pub async fn find(path: &OsStr) -> Result<Self, EngineError> {
-        let mut refused = EngineError::Missing;
+        let mut refused = None;
         for name in ENGINES {
             let found =
                 std::env::split_paths(path).map(|folder| folder.join(name)).find(|path| path.is_file());
             let Some(program) = found else { continue };
-            match (answer(&program).await, &refused) {
-                (Ok(()), _) => return Ok(Self { name, program }),
-                (Err(source), EngineError::Missing) => {
-                    refused = EngineError::Unreachable { engine: name, source };
+            match answer(&program).await {
+                Ok(()) => return Ok(Self { name, program }),
+                Err(source) => {
+                    // The first one is what its user has in mind.
+                    refused.get_or_insert(EngineError::Unreachable { engine: name, source });
                 }
-                // The first one is what its user has in mind.
-                (Err(_), _) => {}
             }
         }
-        Err(refused)
+        Err(refused.unwrap_or(EngineError::Missing))
     }
 
     /// Its name.

@@ -3,8 +3,9 @@
 use std::fs;
 use std::process::Command;
 
+use crate::engine::base;
 use crate::index::PASSWORD;
-use crate::project::{BASE, PYTHON, Project, program};
+use crate::project::{BASE, PYTHON, Project, program, turn};
 
 const CODE: &str = "import parcel\n\ndef predict(nonce):\n    return nonce / parcel.WEIGHT\n";
 
@@ -138,7 +139,9 @@ fn the_template_is_a_dockerfile_as_it_is_and_filled_in() {
         for (name, arguments) in &ways {
             let mut command = project.engine.command(&client);
             command.env("DOCKER_BUILDKIT", buildkit).args(["build", "--network=host", "--tag", name]);
+            let turn = turn();
             let output = command.args(arguments).arg(context).output().unwrap();
+            drop(turn);
             assert!(
                 output.status.success(),
                 "{name}, BuildKit {buildkit}: {}",
@@ -149,4 +152,53 @@ fn the_template_is_a_dockerfile_as_it_is_and_filled_in() {
             assert_eq!(predicted, "1.5");
         }
     }
+}
+
+/// Its engine is another one, with files of its own.
+#[test]
+#[ignore = "needs root, Docker and podman"]
+fn podman_builds_it_too() {
+    if Command::new("podman").arg("version").output().is_err() {
+        eprintln!("SKIPPED: there is no podman");
+        return;
+    }
+    let Some(project) = Project::new("by-podman", CODE) else { return };
+    let folder = project.folder.path();
+    let at = |name: &str| folder.join(name).display().to_string();
+    let storage = format!(
+        "[storage]\ndriver = \"overlay\"\ngraphroot = {:?}\nrunroot = {:?}\n",
+        at("graph"),
+        at("run")
+    );
+    let files = [
+        ("storage.conf", &*storage),
+        // There is no systemd here, and not every kernel has what its filter asks for.
+        (
+            "containers.conf",
+            "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n[containers]\nseccomp_profile = \"unconfined\"\n",
+        ),
+        ("home/.config/containers/policy.json", "{\"default\": [{\"type\": \"insecureAcceptAnything\"}]}"),
+    ];
+    fs::create_dir_all(folder.join("home/.config/containers")).unwrap();
+    for (name, text) in files {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    let run = |command: &mut Command| {
+        command.env("HOME", at("home")).env("CONTAINERS_CONF", at("containers.conf"));
+        // So docker does not answer.
+        command.env("CONTAINERS_STORAGE_CONF", at("storage.conf")).env("DOCKER_HOST", "unix:///nowhere");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(Command::new("podman").arg("import").arg(base()).arg(format!("docker.io/library/{BASE}")));
+    assert_eq!(run(&mut project.command(&["image", "build"])), "by-podman:1.0\n");
+    let inspected = run(Command::new("podman").args(["image", "inspect", "by-podman:1.0"]));
+    let inspected: serde_json::Value = serde_json::from_str(&inspected).unwrap();
+    assert_eq!(inspected[0]["User"], "1000:1000");
+    assert_eq!(inspected[0]["Config"]["Volumes"], serde_json::json!({"/tmp": {}, "/var/lib/bootstrap": {}}));
+    let healthcheck = inspected[0]["Healthcheck"]["Test"].as_array().unwrap();
+    assert_eq!(healthcheck[1..], ["bootstrap", "probe", "live"]);
+    // What it keeps mounted cannot be removed with the folder.
+    run(Command::new("podman").args(["system", "reset", "--force"]));
 }

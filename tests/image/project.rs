@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -18,7 +18,6 @@ pub const PYTHON: &str = "3.11";
 /// The base, under the name that the Dockerfile asks for.
 pub const BASE: &str = "python:3.11-slim";
 
-/// Nothing of this may be lost between two builds.
 pub struct Project {
     pub engine: Arc<Engine>,
     pub folder: TempDir,
@@ -61,14 +60,21 @@ impl Project {
 
     /// The program, with the machine's `PATH` and the project's pip.
     pub fn bootstrap(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// The same, not yet started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
         command.env("DOCKER_HOST", self.engine.host()).env("HOME", self.folder.path().join("home"));
-        command.args(arguments).arg(self.bundle()).output().unwrap()
+        command.args(arguments).arg(self.bundle());
+        command
     }
 
     /// Builds the image. Gives how long that took.
     pub fn build(&self) -> Duration {
+        let _turn = turn();
         let start = Instant::now();
         let output = self.bootstrap(&["image", "build"]);
         let said = String::from_utf8_lossy(&output.stderr);
@@ -92,6 +98,12 @@ impl Project {
     pub fn inspect(&self, image: &str, what: &str) -> String {
         self.engine.must(&["image", "inspect", "--format", &format!("{{{{{what}}}}}"), image])
     }
+}
+
+/// One build at a time: the classic builder takes another one's steps for its own, and loses layers.
+pub fn turn() -> MutexGuard<'static, ()> {
+    static BUILDING: Mutex<()> = Mutex::new(());
+    BUILDING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The program under test as it is released: without what only a debugger needs.

@@ -115,7 +115,7 @@ pub fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
 }
 
 /// The files of the image, made once and kept beside what cargo builds.
-fn base() -> PathBuf {
+pub fn base() -> PathBuf {
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debian.tar");
     if kept.exists() {
         return kept;
