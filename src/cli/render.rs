@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use tokio_util::sync::CancellationToken;
+
 use super::{Exit, Outcome, Report, environment, model};
 use crate::bundle::{Manifest, PythonVersion};
 use crate::model::InterpreterError;
@@ -72,7 +74,7 @@ fn dockerfile(flags: &Flags<settings::Bundle>) -> Result<File, Report> {
 pub fn python_of_image<S>(manifest: &Manifest, flags: &Flags<S>) -> Result<String, Report> {
     let PythonVersion::AtLeast { minor } = manifest.python else { return Ok(manifest.python.to_string()) };
     let settings = Settings::resolve(Some(manifest), flags, environment())?;
-    let found = match model::interpreter(manifest, &settings)? {
+    let found = match model::interpreter(manifest, &settings, &CancellationToken::new())? {
         Ok(python) => python.version.rsplit_once('.').map(|(minor, _)| minor.to_owned()),
         Err(named @ InterpreterError::NamedMissing(_)) => return Err(named.into()),
         Err(_) => None,
