@@ -29,6 +29,10 @@ impl Account {
         Self { mnemonic: mnemonic.to_owned(), wallet }
     }
 
+    pub const fn wallet(&self) -> &Wallet {
+        &self.wallet
+    }
+
     pub fn address(&self) -> String {
         self.wallet.address().to_string()
     }
@@ -40,12 +44,16 @@ impl Account {
         balance.map_or(0, |coin| coin.amount.parse().unwrap())
     }
 
-    /// Sends a transaction with the next sequence of the committed state; `Err` is what the node says against it.
-    fn try_send(&self, rpc: &Rpc, message: Any) -> Result<TxHash, String> {
-        let info = rpc.query(&QueryAccountInfoRequest { address: self.address() })?.info.unwrap_or_default();
+    /// What its next signature needs, by the committed state.
+    pub fn signer(&self, rpc: &Rpc) -> SignerData {
+        let info = rpc.query(&QueryAccountInfoRequest { address: self.address() }).unwrap().info.unwrap();
         let chain_id = rpc.status()["node_info"]["network"].as_str().unwrap().to_owned();
-        let signer = SignerData { chain_id, account_number: info.account_number, sequence: info.sequence };
-        let tx = UnsignedTx::new(message, 0).sign(&self.wallet, &signer, fee(rpc));
+        SignerData { chain_id, account_number: info.account_number, sequence: info.sequence }
+    }
+
+    /// Sends a transaction with the next sequence; `Err` is what the node says against it.
+    fn try_send(&self, rpc: &Rpc, message: Any) -> Result<TxHash, String> {
+        let tx = UnsignedTx::new(message, 0).sign(&self.wallet, &self.signer(rpc), fee(rpc));
         match rpc.broadcast(&tx.bytes) {
             Ok(answer) if answer["code"] == 0 => Ok(tx.hash),
             Ok(answer) => Err(answer["log"].to_string()),
@@ -104,7 +112,8 @@ fn fee(rpc: &Rpc) -> Fee {
     Fee { amount: price.cost(GAS_LIMIT).unwrap(), gas_limit: GAS_LIMIT }
 }
 
-fn base64(bytes: &[u8]) -> String {
+/// As JSON has bytes.
+pub fn base64(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }

@@ -24,5 +24,6 @@ mod payload;
 mod record;
 mod restarts;
 mod rpc;
+mod script;
 mod states;
 mod windows;

@@ -50,7 +50,7 @@ impl Node {
     /// The node of the environment, or else a local chain.
     pub fn new() -> Self {
         let variable = |name: &str| std::env::var(name).ok();
-        let Some(urls) = variable("REALCHAIN_RPC") else { return Self::devnet() };
+        let Some(urls) = variable("REALCHAIN_RPC") else { return Self::local() };
         let needed = |name| variable(name).unwrap_or_else(|| panic!("REALCHAIN_RPC needs {name} too"));
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let rpc = Rpc::new(urls.split(',').map(|url| url.trim().to_owned()).collect());
@@ -65,8 +65,8 @@ impl Node {
         Self::of(rpc, topic_id, phrases.map(Account::new).collect(), kind)
     }
 
-    /// Its second topic takes one number, its first one a number for each label.
-    fn devnet() -> Self {
+    /// A local chain. Its second topic takes one number, its first one a number for each label.
+    pub fn local() -> Self {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("chain.json");
         let arguments = "devnet --listen 127.0.0.1:0 --grpc off --block-time 300ms --epoch 12 --window 8 \

@@ -95,7 +95,7 @@ pub fn run(
         let empty = tx.signatures.iter().filter(|signature| signature.is_empty()).count() as u64;
         meter.consume(gas::FEE + empty * gas::EMPTY_SIGNATURE)?;
         meter.refund(gas::SIMULATE_SAVES);
-        return Ok(Escrow { amount: 0 });
+        return escrow(state, tx, 0, events);
     }
     let escrow = take_fee(state, tx, meter, events)?;
     meter.consume(gas::FEE)?;
@@ -197,12 +197,17 @@ fn take_fee(
         );
         return Err(sdk::INSUFFICIENT_FEE.wrap(text));
     }
+    escrow(state, tx, offered, events)
+}
+
+/// Moves the fee to the collector.
+fn escrow(state: &mut State, tx: &Tx, amount: u128, events: &mut Vec<Event>) -> Result<Escrow, AbciError> {
     let Some(payer) = tx.signers.first() else {
         return Err(sdk::INVALID_REQUEST.wrap("must contain at least one message"));
     };
     state
         .ledger
-        .transfer(*payer, fee_collector(), offered, events)
+        .transfer(*payer, fee_collector(), amount, events)
         .map_err(|error| error.context("error escrowing funds"))?;
-    Ok(Escrow { amount: offered })
+    Ok(Escrow { amount })
 }

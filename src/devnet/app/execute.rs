@@ -44,10 +44,8 @@ pub fn run(state: &mut State, bytes: &[u8], environment: Environment<'_>) -> Exe
     *state = after_ante;
     let mut after_messages = state.clone();
     let mut rest = vec![];
-    let done =
-        run_messages(&mut after_messages, &tx, bytes, environment, &mut meter, &mut rest).and_then(|data| {
-            finish(&mut after_messages, escrow, environment, &mut meter, &mut rest).map(|()| data)
-        });
+    let done = run_messages(&mut after_messages, &tx, bytes, environment, &mut meter, &mut rest)
+        .and_then(|data| finish(&mut after_messages, escrow, &mut meter, &mut rest).map(|()| data));
     match done {
         Ok(data) => {
             *state = after_messages;
@@ -172,19 +170,16 @@ fn run_message(
 fn finish(
     state: &mut State,
     escrow: Escrow,
-    environment: Environment<'_>,
     meter: &mut GasMeter,
     events: &mut Vec<Event>,
 ) -> Result<(), AbciError> {
-    if environment.mode != Mode::Simulate {
-        let cost = state.gas_price.cost(meter.used()).unwrap_or(u128::MAX).min(escrow.amount);
-        let tip = escrow.amount - cost;
-        let proposer = proposer();
-        state.ledger.transfer(ante::fee_collector(), proposer, tip, events)?;
-        let (cost, tip, payee) = (format!("{cost}{DENOM}"), format!("{tip}{DENOM}"), proposer.to_string());
-        events.push(Event::plain("fee_pay", [("fee", &cost)]));
-        events.push(Event::plain("tip_pay", [("tip", &tip), ("tip_payee", &payee)]));
-    }
+    let cost = state.gas_price.cost(meter.used()).unwrap_or(u128::MAX).min(escrow.amount);
+    let tip = escrow.amount - cost;
+    let proposer = proposer();
+    state.ledger.transfer(ante::fee_collector(), proposer, tip, events)?;
+    let (cost, tip, payee) = (format!("{cost}{DENOM}"), format!("{tip}{DENOM}"), proposer.to_string());
+    events.push(Event::plain("fee_pay", [("fee", &cost)]));
+    events.push(Event::plain("tip_pay", [("tip", &tip), ("tip_payee", &payee)]));
     meter.consume(gas::POST)
 }
 

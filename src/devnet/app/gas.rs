@@ -23,6 +23,8 @@ pub const EMPTY_SIGNATURE: u64 = 2_650;
 pub const MESSAGE_REFUSED: u64 = 22_950;
 /// Registration, all in all.
 pub const REGISTER: u64 = 53_124;
+/// The part of it for what is looked at before it is paid for.
+pub const REGISTER_CHECKS: u64 = 17_000;
 /// Bank transfer, all in all.
 pub const SEND: u64 = 20_328;
 /// Checks of a worker's payload up to its nonce.
@@ -32,11 +34,13 @@ pub const PAYLOAD_ADMISSION: u64 = 24_200;
 /// Storing an inference.
 pub const INFERENCE: u64 = 8_800;
 /// Storing a forecast beside it.
-pub const FORECAST: u64 = 20_600;
+pub const FORECAST: u64 = 26_600;
 /// Putting another worker out of the active set.
 pub const EVICTION: u64 = 12_400;
 /// A reputer's payload, all in all.
 pub const REPUTER_PAYLOAD: u64 = 70_700;
+/// The part of it for a reputer's stake and what it sent before.
+pub const REPUTER_STANDING: u64 = 30_000;
 /// Stake and funds, all in all.
 pub const STAKE: u64 = 40_000;
 

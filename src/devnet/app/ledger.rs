@@ -70,7 +70,9 @@ impl Ledger {
         };
         self.set_balance(from, rest);
         self.set_balance(to, self.balance(to).saturating_add(amount));
-        let (from, to, amount) = (from.to_string(), to.to_string(), format!("{amount}{DENOM}"));
+        // No coins at all are no text at all.
+        let amount = if amount == 0 { String::new() } else { format!("{amount}{DENOM}") };
+        let (from, to) = (from.to_string(), to.to_string());
         events.extend([
             Event::plain("coin_spent", [("spender", &from), ("amount", &amount)]),
             Event::plain("coin_received", [("receiver", &to), ("amount", &amount)]),

@@ -6,6 +6,7 @@ use cosmrs::{
         cosmos::{
             base::{
                 abci::v1beta1::{GasInfo, Result as SdkResult, TxMsgData, TxResponse},
+                node::v1beta1::{ConfigRequest, ConfigResponse, StatusRequest, StatusResponse},
                 tendermint::v1beta1::{
                     Block as SdkBlock, GetBlockByHeightRequest, GetBlockByHeightResponse,
                     GetLatestBlockRequest, GetLatestBlockResponse, GetNodeInfoRequest, GetNodeInfoResponse,
@@ -20,10 +21,12 @@ use cosmrs::{
     },
 };
 use prost::{Message as _, Name as _};
-use time::format_description::well_known::Rfc3339;
+use sha2::{Digest as _, Sha256};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     App, Delivered, Standpoint,
+    execute::proposer,
     query::{Answer, answer, not_found, unknown, unknown_path},
     state::State,
 };
@@ -34,7 +37,12 @@ use crate::{
 
 /// Whether this module answers for a service.
 pub(super) fn has(service: &str) -> bool {
-    matches!(service, "cosmos.tx.v1beta1.Service" | "cosmos.base.tendermint.v1beta1.Service")
+    matches!(
+        service,
+        "cosmos.tx.v1beta1.Service"
+            | "cosmos.base.tendermint.v1beta1.Service"
+            | "cosmos.base.node.v1beta1.Service"
+    )
 }
 
 impl App {
@@ -66,6 +74,22 @@ impl App {
                 let delivered =
                     delivered.ok_or_else(|| not_found(format!("tx not found: {}", request.hash)))?;
                 Ok(get_tx(&request.hash, delivered))
+            }),
+            ("cosmos.base.node.v1beta1.Service", "Config") => answer(data, |_: ConfigRequest| {
+                Ok(ConfigResponse {
+                    pruning_keep_recent: "0".into(),
+                    pruning_interval: "0".into(),
+                    ..Default::default()
+                })
+            }),
+            ("cosmos.base.node.v1beta1.Service", "Status") => answer(data, |_: StatusRequest| {
+                Ok(StatusResponse {
+                    height: state.height,
+                    timestamp: Some(timestamp(state.time)),
+                    app_hash: self.app_hash.to_vec(),
+                    validator_hash: Sha256::digest(proposer().to_string()).to_vec(),
+                    ..Default::default()
+                })
             }),
             ("cosmos.base.tendermint.v1beta1.Service", "GetNodeInfo") => {
                 answer(data, |_: GetNodeInfoRequest| Ok(self.node_info(standpoint)))
@@ -120,20 +144,21 @@ impl App {
     }
 
     fn sdk_block(&self, state: &State) -> SdkBlock {
-        let time = tendermint::google::protobuf::Timestamp {
-            seconds: state.time.unix_timestamp(),
-            nanos: i32::try_from(state.time.nanosecond()).unwrap_or(0),
-        };
         SdkBlock {
             header: Some(SdkHeader {
                 chain_id: self.chain_id().into(),
                 height: super::emissions::topic::signed(state.height),
-                time: Some(time),
+                time: Some(timestamp(state.time)),
                 ..Default::default()
             }),
             ..Default::default()
         }
     }
+}
+
+fn timestamp(time: OffsetDateTime) -> tendermint::google::protobuf::Timestamp {
+    let nanos = i32::try_from(time.nanosecond()).unwrap_or(0);
+    tendermint::google::protobuf::Timestamp { seconds: time.unix_timestamp(), nanos }
 }
 
 /// The transaction of a request, in the field that is used now or in the older one.
@@ -157,11 +182,12 @@ fn simulated(result: ExecTxResult) -> SimulateResponse {
         TxMsgData::decode(result.data.as_slice()).map(|data| data.msg_responses).unwrap_or_default();
     #[allow(deprecated)]
     SimulateResponse {
-        gas_info: Some(GasInfo { gas_wanted: result.gas_wanted, gas_used: result.gas_used }),
+        // No limit holds.
+        gas_info: Some(GasInfo { gas_wanted: u64::MAX, gas_used: result.gas_used }),
         result: Some(SdkResult {
             data: result.data,
             log: result.log,
-            events: result.events.iter().map(event).collect(),
+            events: result.events.iter().map(|of| event(of, false)).collect(),
             msg_responses,
         }),
     }
@@ -183,18 +209,19 @@ fn get_tx(hash: &str, delivered: &Delivered) -> GetTxResponse {
             gas_used: signed(result.gas_used),
             tx: Some(Any { type_url: SdkTx::type_url(), value: delivered.bytes.clone() }),
             timestamp: delivered.time.format(&Rfc3339).unwrap_or_default(),
-            events: result.events.iter().map(event).collect(),
+            events: result.events.iter().map(|of| event(of, true)).collect(),
             ..Default::default()
         }),
         tx,
     }
 }
 
-fn event(event: &Event) -> tendermint::abci::Event {
+/// Events of a block are indexed, those of a simulation are not.
+fn event(event: &Event, index: bool) -> tendermint::abci::Event {
     let attributes = event.attributes.iter().map(|(key, value)| tendermint::abci::EventAttribute {
         key: key.clone(),
         value: value.clone(),
-        index: true,
+        index,
     });
     tendermint::abci::Event { r#type: event.kind.clone(), attributes: attributes.collect() }
 }

@@ -11,10 +11,7 @@ use cosmrs::{
             QueryBalanceRequest, QueryBalanceResponse, QuerySpendableBalanceByDenomRequest,
             QuerySpendableBalanceByDenomResponse,
         },
-        base::{
-            node::v1beta1::{ConfigRequest, ConfigResponse},
-            v1beta1::{Coin, DecCoin},
-        },
+        base::v1beta1::{Coin, DecCoin},
         crypto::secp256k1::PubKey,
     },
 };
@@ -85,12 +82,7 @@ pub fn emissions_service(version: EmissionsVersion) -> String {
 }
 
 /// Services of modules, but for emissions, whose name has its version.
-const SERVICES: [&str; 4] = [
-    "cosmos.auth.v1beta1.Query",
-    "cosmos.bank.v1beta1.Query",
-    "cosmos.base.node.v1beta1.Service",
-    feemarket::SERVICE,
-];
+const SERVICES: [&str; 3] = ["cosmos.auth.v1beta1.Query", "cosmos.bank.v1beta1.Query", feemarket::SERVICE];
 
 impl State {
     /// Whether a module has a service of this name.
@@ -123,13 +115,6 @@ impl State {
                     Ok(QuerySpendableBalanceByDenomResponse { balance })
                 })
             }
-            ("cosmos.base.node.v1beta1.Service", "Config") => answer(data, |_: ConfigRequest| {
-                Ok(ConfigResponse {
-                    pruning_keep_recent: "0".into(),
-                    pruning_interval: "0".into(),
-                    ..Default::default()
-                })
-            }),
             (feemarket::SERVICE, _) => self.feemarket_query(method, data),
             _ => unknown_path(),
         }

@@ -19,6 +19,8 @@ mod block_store;
 mod cometbft_json;
 pub(super) mod control;
 mod event_bus;
+#[cfg(test)]
+mod fidelity;
 pub(super) mod follower;
 mod grpc;
 mod mempool;

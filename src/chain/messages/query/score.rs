@@ -38,6 +38,39 @@ queries! {
         score: Option<Score> = (message, optional, tag = "1"),
     }
 
+    /// The same for forecasters.
+    "GetCurrentLowestForecasterScore" GetCurrentLowestForecasterScoreRequest {
+        topic_id: u64 = (uint64, tag = "1"),
+    } => GetCurrentLowestForecasterScoreResponse {
+        /// The score.
+        score: Option<Score> = (message, optional, tag = "1"),
+    }
+
+    /// The same for reputers.
+    "GetCurrentLowestReputerScore" GetCurrentLowestReputerScoreRequest { topic_id: u64 = (uint64, tag = "1") }
+    => GetCurrentLowestReputerScoreResponse {
+        /// The score.
+        score: Option<Score> = (message, optional, tag = "1"),
+    }
+
+    /// The inferers' scores of all nonces up to one.
+    "GetInferenceScoresUntilBlock" GetInferenceScoresUntilBlockRequest {
+        topic_id: u64 = (uint64, tag = "1"),
+        block_height: i64 = (int64, tag = "2"),
+    } => GetInferenceScoresUntilBlockResponse {
+        /// The scores.
+        scores: Vec<Score> = (message, repeated, tag = "1"),
+    }
+
+    /// The reputers' scores of one nonce.
+    "GetReputersScoresAtBlock" GetReputersScoresAtBlockRequest {
+        topic_id: u64 = (uint64, tag = "1"),
+        block_height: i64 = (int64, tag = "2"),
+    } => GetReputersScoresAtBlockResponse {
+        /// The scores.
+        scores: Option<Scores> = (message, optional, tag = "1"),
+    }
+
     /// The inferers' scores of one nonce.
     "GetWorkerInferenceScoresAtBlock" GetWorkerInferenceScoresAtBlockRequest {
         topic_id: u64 = (uint64, tag = "1"),

@@ -4,6 +4,13 @@ use super::queries;
 use crate::chain::messages::{Nonce, Params, Topic};
 
 queries! {
+    /// The topics that open a window in a block; the answer's pages are not read.
+    "GetActiveTopicsAtBlock" GetActiveTopicsAtBlockRequest { block_height: i64 = (int64, tag = "1") }
+    => GetActiveTopicsAtBlockResponse {
+        /// The topics.
+        topics: Vec<Topic> = (message, repeated, tag = "1"),
+    }
+
     /// Parameters of the module; the cheapest way to see which version a chain speaks.
     "GetParams" GetParamsRequest {}
     => GetParamsResponse {

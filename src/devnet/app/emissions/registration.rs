@@ -31,6 +31,7 @@ impl Emissions {
                 emissions::ALREADY_REGISTERED.wrap(format!("{key} is already registered in this topic"))
             );
         }
+        context.meter.consume(gas::REGISTER_CHECKS)?;
         if context.ledger.balance(sender) < REGISTRATION_FEE {
             return Err(sdk::INSUFFICIENT_FUNDS.wrap("sender has insufficient balance to cover fees"));
         }
@@ -39,7 +40,7 @@ impl Emissions {
         let event =
             TypedEvent::new(version, name).number("topic_id", id).text(key, sender).text("owner", owner);
         context.events.push(event.build());
-        context.meter.consume(gas::REGISTER - gas::MESSAGE_REFUSED)
+        context.meter.consume(gas::REGISTER - gas::MESSAGE_REFUSED - gas::REGISTER_CHECKS)
     }
 
     /// Takes the sender's registration back.

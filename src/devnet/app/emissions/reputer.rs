@@ -58,6 +58,7 @@ impl Emissions {
             return Err(emissions::INSUFFICIENT_STAKE.bare());
         }
         context.ledger.transfer(sender, ecosystem(), DATA_SENDING_FEE, context.events)?;
+        context.meter.consume(gas::REPUTER_STANDING)?;
         if losses.contains_key(&reputer) {
             return Err(AbciError::unregistered("reputer loss already submitted"));
         }
@@ -68,7 +69,7 @@ impl Emissions {
             .text("reputer", reputer)
             .json("bundle", &BundleJson::from(bundle));
         context.events.push(event.build());
-        context.meter.consume(gas::REPUTER_PAYLOAD - gas::PAYLOAD_CHECKS)
+        context.meter.consume(gas::REPUTER_PAYLOAD - gas::PAYLOAD_CHECKS - gas::REPUTER_STANDING)
     }
 }
 

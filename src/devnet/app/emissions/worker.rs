@@ -78,11 +78,11 @@ impl Emissions {
         let topic = self.existing_topic_mut(input.topic_id)?;
         let window = topic.windows.get(&nonce).ok_or_else(|| emissions::UNFULFILLED_NONCE.bare())?;
         let labels = labels(topic, input)?;
+        context.meter.consume(gas::PAYLOAD_ADMISSION)?;
         let admission = topic
             .inferer_scores
             .plan(&window.inferences, worker, nonce, most, "inference already submitted")
             .map_err(|error| error.context("Error planning inference admission"))?;
-        context.meter.consume(gas::PAYLOAD_ADMISSION)?;
         let evicted = match admission {
             Admission::Admitted => None,
             Admission::Instead(other) => Some(other),

@@ -1,9 +1,8 @@
 //! The application under transactions that are signed as a client signs them.
 
 mod ante;
-mod closing;
 mod payload;
-mod replay;
+pub(in crate::devnet) mod replay;
 mod vectors;
 mod window;
 
@@ -114,6 +113,13 @@ impl Chain {
             if block.height >= height {
                 return block;
             }
+        }
+    }
+
+    /// Empty blocks until `height` is committed; none if it is.
+    fn mine_up_to(&mut self, height: u64) {
+        while self.app.height() < height {
+            self.block(vec![]);
         }
     }
 

@@ -1,33 +1,24 @@
-//! What was sent to a real node, sent to this one: the same bytes get the same answers.
+//! The chain on which a real node was recorded, as it was in the moment of each recording.
 
 use base64::Engine as _;
-use cosmrs::proto::cosmos::tx::v1beta1::SimulateRequest;
-use prost::Message as _;
+use cosmrs::proto::cosmos::{bank::v1beta1::MsgSend, base::v1beta1::Coin, tx::v1beta1::SimulateRequest};
+use prost::{Message as _, Name as _};
 use serde_json::Value;
 
 use super::*;
 use crate::{
-    chain::messages::AddStakeRequest,
+    chain::{
+        messages::{AddStakeRequest, Nonce, ReputerRequestNonce, ValueBundle, WorkerAttributedValue},
+        payload::sign_losses,
+    },
     devnet::app::decode::{Message, Tx},
 };
 
+/// uallo that the reputer had staked.
+const STAKE: u128 = 10_u128.pow(24);
+
 /// Accounts of the captured chain in the order of their numbers.
 const CAPTURED: [&str; 10] = ["val", "admin", "reputer", "w1", "w2", "w3", "w4", "w5", "outsider", "poor"];
-
-/// Captures that need another history than the scenes below give them.
-const ELSEWHERE: [&str; 8] = [
-    // Scores that took a thousand blocks; `payload.rs` makes its own.
-    "tx/payload_evicts_other.delivered",
-    "tx/payload_after_eviction.delivered",
-    // Answers of the node around the application.
-    "tx/not_base64",
-    "tx/same_tx_after_commit",
-    "tx/same_tx_in_mempool",
-    "tx/tx_too_large",
-    // Messages of topic creators, which this chain does not run.
-    "tx/whitelist_worker",
-    "tx/whitelist_worker.delivered",
-];
 
 /// A recorded request with its answer.
 pub struct Capture {
@@ -36,40 +27,8 @@ pub struct Capture {
     pub tx: Vec<u8>,
     /// Height that was committed when it ran.
     committed: u64,
-    answer: Answer,
-}
-
-#[derive(Debug, PartialEq)]
-struct Answer {
-    code: u64,
-    codespace: String,
+    /// What the real node said against it, if it did.
     log: String,
-    gas_used: Option<u64>,
-    events: Vec<Event>,
-}
-
-impl Capture {
-    /// Holds the answer of our chain to that of the real one.
-    fn assert_said(&self, code: u32, codespace: &str, log: &str) {
-        assert_eq!(
-            (code.into(), codespace, &without_place(log)),
-            (self.answer.code, self.answer.codespace.as_str(), &self.answer.log),
-            "{}",
-            self.name
-        );
-    }
-}
-
-fn captures(folder: &str) -> Vec<Capture> {
-    let path = format!("{}/tests/captures/{folder}", env!("CARGO_MANIFEST_DIR"));
-    let mut names: Vec<String> = std::fs::read_dir(path)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .map(|file| format!("{folder}/{}", file.trim_end_matches(".json")))
-        .filter(|name| !ELSEWHERE.contains(&name.as_str()))
-        .collect();
-    names.sort();
-    names.into_iter().map(|name| capture(&name)).collect()
 }
 
 /// A file under `tests/`.
@@ -78,54 +37,27 @@ pub fn read(path: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// A recording by its folder and name.
+/// A recording of a transaction by its folder and name: as it was simulated, sent, delivered, found or heard of.
 pub fn capture(name: &str) -> Capture {
     let json = read(&format!("captures/{name}.json"));
     let (params, result) = (&json["request"]["params"], &json["response"]["result"]);
     let unbase64 =
         |text: &Value| base64::engine::general_purpose::STANDARD.decode(text.as_str().unwrap()).unwrap();
-    let number = |value: &Value| value.as_str().and_then(|text| text.parse::<u64>().ok());
-    let (tx, committed, answer) = if let Some(response) = result.get("response") {
+    let height = |value: &Value| value.as_str().unwrap().parse::<u64>().unwrap();
+    let log = |answer: &Value| answer["log"].as_str().unwrap_or_default().to_owned();
+    let (tx, committed, log) = if let Some(response) = result.get("response") {
         let request = hex::decode(params["data"].as_str().unwrap()).unwrap();
         let tx = SimulateRequest::decode(request.as_slice()).unwrap().tx_bytes;
-        (tx, number(&response["height"]).unwrap(), response)
-    } else if let Some(delivered) = result.get("tx_result") {
-        (unbase64(&result["tx"]), number(&result["height"]).unwrap() - 1, delivered)
+        (tx, height(&response["height"]), log(response))
+    } else if params["tx"].is_string() {
+        (unbase64(&params["tx"]), 521, log(result))
     } else {
-        (unbase64(&params["tx"]), 521, result)
+        let heard = &json["frame"]["result"]["data"]["value"]["TxResult"];
+        let places = [&result["txs"][0], heard, result];
+        let found = places.into_iter().find(|place| place["tx"].is_string()).unwrap();
+        (unbase64(&found["tx"]), height(&found["height"]) - 1, log(&found["tx_result"]))
     };
-    let events = answer["events"].as_array().into_iter().flatten().map(|event| Event {
-        kind: event["type"].as_str().unwrap().into(),
-        attributes: event["attributes"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|pair| (pair["key"].as_str().unwrap().into(), pair["value"].as_str().unwrap().into()))
-            .collect(),
-    });
-    let answer = Answer {
-        code: answer["code"].as_u64().unwrap(),
-        codespace: answer["codespace"].as_str().unwrap().into(),
-        log: without_place(answer["log"].as_str().unwrap()),
-        gas_used: number(&answer["gas_used"]),
-        events: events.collect(),
-    };
-    Capture { name: name.into(), tx, committed, answer }
-}
-
-/// A simulation's text names a place in the chain's source and the gas, and running out of gas says
-/// at which read: neither is ours.
-fn without_place(log: &str) -> String {
-    if let Some((before, _)) = log.split_once(", gasUsed: ") {
-        return before.into();
-    }
-    match (log.find(" [allora-network").or(log.find(" [cosmos/")), log.find("]")) {
-        (Some(start), Some(end)) => {
-            let rest = log[end..].splitn(3, '\'').nth(2).unwrap_or_default();
-            format!("{}{rest}", &log[..start])
-        }
-        _ => log.into(),
-    }
+    Capture { name: name.into(), tx, committed, log }
 }
 
 /// Accounts and topics of the captured chain.
@@ -146,20 +78,21 @@ fn captured_genesis() -> Genesis {
     genesis
 }
 
-/// The captured chain before block 1, with workers w1 and w2 in topic 1.
+/// The captured chain before block 1, with the topics that it had first.
 pub fn captured_chain() -> App {
     let mut app = App::new(&captured_genesis()).unwrap();
-    for worker in ["w1", "w2"] {
-        app.set_registered(1, &address(worker), true).unwrap();
+    // Those came later.
+    for topic in [3, 4] {
+        app.set_topic_active(topic, false).unwrap();
     }
     app
 }
 
 /// The captured chain as it was when a transaction ran.
-fn scene(capture: &Capture) -> App {
+pub fn scene(capture: &Capture) -> App {
     let name = capture.name.as_str();
     let mut genesis = captured_genesis();
-    if name.contains("not_admitted") {
+    if name.contains("not_admitted") || name.contains("evict") {
         genesis.max_top_inferers = 1;
     }
     if name.starts_with("tx/") && name.contains("whitelisted") {
@@ -180,63 +113,160 @@ fn scene(capture: &Capture) -> App {
     if name.contains("payload_whitelisted") {
         chain.app.set_whitelisted(2, &address("w1"), true).unwrap();
     }
-    if let Some(Message::InsertReputerPayload(_)) = message {
-        prepare_reputer(&mut chain, capture.committed);
+    match message {
+        Some(Message::InsertReputerPayload(_)) => {
+            prepare_reputer(&mut chain);
+            for nonce in [1361, 1621].into_iter().filter(|nonce| *nonce < capture.committed) {
+                answer(&mut chain, "w1", nonce);
+            }
+        }
+        _ if name.contains("evict") => {
+            prepare_reputer(&mut chain);
+            score(&mut chain, "w1", 2221, 2281);
+        }
+        _ => {}
     }
-    let earlier = match name {
-        "simulate/payload.duplicate" | "tx/payload_duplicate.delivered" => Some(("w1", 481)),
-        "simulate/payload.not_admitted" | "tx/payload_not_admitted.delivered" => Some(("w1", 1701)),
-        "tx/payload_again_after_not_admitted.delivered" => Some(("w1", 1701)),
-        _ => None,
+    let earlier: &[(&str, u64)] = match name {
+        "simulate/payload.duplicate" | "tx/payload_duplicate.delivered" => &[("w1", 481)],
+        "simulate/payload.not_admitted" | "tx/payload_not_admitted.delivered" => &[("w1", 1701)],
+        "tx/payload_again_after_not_admitted.delivered" => &[("w1", 1701), ("w2", 1701)],
+        "tx/payload_evicts_other.delivered" => &[("w2", 2281)],
+        "tx/payload_after_eviction.delivered" => &[("w2", 2281), ("w1", 2281)],
+        _ => &[],
     };
-    if let Some((worker, nonce)) = earlier {
-        chain.mine_to(nonce);
-        send(&mut chain.app, worker, nonce);
-    }
-    if name == "tx/payload_again_after_not_admitted.delivered" {
-        send(&mut chain.app, "w2", 1701);
+    for (worker, nonce) in earlier {
+        answer(&mut chain, worker, *nonce);
     }
     if name == "tx/reputer_payload_duplicate.delivered" {
         let first = self::capture("tx/reputer_payload_first.delivered");
-        chain.mine_to(first.committed);
+        chain.mine_up_to(first.committed);
         chain.app.set_sequence(&address("reputer"), 19).unwrap();
         chain.block(vec![first.tx]);
     }
-    while chain.app.height() < capture.committed {
-        chain.block(vec![]);
-    }
+    chain.mine_up_to(capture.committed);
     set_up_sender(&mut chain.app, capture, tx.ok());
     chain.app
 }
 
-/// Registration and stake of the reputer, and the inferences that its losses are about.
-fn prepare_reputer(chain: &mut Chain, height: u64) {
-    let sender = address("reputer");
-    let register =
-        RegisterRequest { sender: sender.clone(), topic_id: 1, owner: sender.clone(), is_reputer: true };
-    let stake = AddStakeRequest { sender, topic_id: 1, amount: "10000".into() };
-    for (sequence, any) in [(0, chain.version.any(&register)), (1, chain.version.any(&stake))] {
-        let signer = SignerData { chain_id: "localnet".into(), account_number: 2, sequence };
-        let tx = UnsignedTx::new(any, 0).sign(&wallet("reputer"), &signer, FEE).bytes;
-        assert_eq!(chain.block(vec![tx]).txs[0].1.log, "");
+/// The captured chain as it was when a query was asked, or a block made, after this height.
+pub fn moment(name: &str, height: u64) -> App {
+    let mut genesis = captured_genesis();
+    if name.contains("whitelisted") {
+        genesis.whitelist = Whitelist::On;
     }
-    for nonce in [1361, 1621].into_iter().filter(|nonce| *nonce < height) {
-        chain.mine_to(nonce);
-        send(&mut chain.app, "w1", nonce);
+    let is_of_later_chain = name == "GetReputerSubmissionWindowStatus.open";
+    if is_of_later_chain {
+        genesis.topics[0].first_nonce = 6;
+    }
+    let mut chain = Chain::new(&genesis);
+    if name.ends_with(".no_block_yet") {
+        return chain.app;
+    }
+    for (name, sequence) in [("admin", 4), ("w3", 16)] {
+        use_account(&mut chain, name, sequence);
+    }
+    chain.app.set_balance(&address("w1"), 10_u128.pow(21)).unwrap();
+    if is_of_later_chain || name.contains("eputer") || name.contains("scored") {
+        prepare_reputer(&mut chain);
+    }
+    match height {
+        0..481 if is_of_later_chain => answer(&mut chain, "w1", 66),
+        481..600 => {
+            deliver(&mut chain, "tx/payload_ok.delivered", 1, height);
+            deliver(&mut chain, "tx/payload_last_block.delivered", 1, height);
+        }
+        600..700 => deliver(&mut chain, "tx/payload_multi_ok.delivered", 4, height),
+        700..800 if name.ends_with(".whitelisted") => {
+            chain.app.set_whitelisted(2, &address("w1"), true).unwrap();
+        }
+        799 => answer(&mut chain, "w1", 781),
+        1404 => {
+            score(&mut chain, "w5", 1221, height);
+            answer(&mut chain, "w5", 1401);
+        }
+        1600..1700 => answer(&mut chain, "w1", 1621),
+        _ => {}
+    }
+    // Without a height it was none that any module read.
+    chain.mine_up_to(if height == 0 { 164 } else { height });
+    chain.app
+}
+
+/// A recorded answer of a worker in its block, if that was made by `height`.
+fn deliver(chain: &mut Chain, name: &str, topic: u64, height: u64) {
+    let capture = capture(name);
+    let tx = Tx::decode(&capture.tx, EmissionsVersion::V10).unwrap();
+    let sender = tx.signers[0].to_string();
+    chain.app.set_registered(topic, &sender, true).unwrap();
+    chain.app.set_sequence(&sender, tx.auth_info.signer_infos[0].sequence).unwrap();
+    if capture.committed < height {
+        chain.mine_up_to(capture.committed);
+        assert_eq!(chain.block(vec![capture.tx]).txs[0].1.log, "", "{name}");
     }
 }
 
-/// A payload of `worker` in the next block.
-fn send(app: &mut App, worker: &str, nonce: u64) {
-    let number = CAPTURED.iter().position(|name| *name == worker).unwrap() as u64;
-    app.set_sequence(&address(worker), 1000).unwrap();
+/// A worker answers a nonce of topic 1, and the reputer says that the network is worse off without it.
+fn score(chain: &mut Chain, worker: &str, nonce: u64, height: u64) {
+    answer(chain, worker, nonce);
+    chain.mine_up_to(nonce + 20);
+    let loss = |value: &str| vec![WorkerAttributedValue { worker: address(worker), value: value.into() }];
+    let nonce = Nonce { block_height: nonce as i64 };
+    let losses = ValueBundle {
+        topic_id: 1,
+        reputer_request_nonce: Some(ReputerRequestNonce { reputer_nonce: Some(nonce) }),
+        reputer: address("reputer"),
+        combined_value: "1".into(),
+        naive_value: "1".into(),
+        inferer_values: loss("1"),
+        one_out_inferer_values: loss("3"),
+        ..ValueBundle::default()
+    };
+    let losses = EmissionsVersion::V10.any(&sign_losses(losses, &wallet("reputer")).unwrap());
+    if chain.app.height() < height {
+        sign_and_deliver(chain, "reputer", losses);
+    }
+}
+
+/// Registration and stake of the reputer.
+fn prepare_reputer(chain: &mut Chain) {
+    let sender = address("reputer");
+    chain.app.set_balance(&sender, 2 * STAKE).unwrap();
+    let register =
+        RegisterRequest { sender: sender.clone(), topic_id: 1, owner: sender.clone(), is_reputer: true };
+    let stake = AddStakeRequest { sender, topic_id: 1, amount: STAKE.to_string() };
+    for any in [chain.version.any(&register), chain.version.any(&stake)] {
+        sign_and_deliver(chain, "reputer", any);
+    }
+}
+
+/// An inference of `worker` for a nonce of topic 1, in the first block that can hold it.
+fn answer(chain: &mut Chain, worker: &str, nonce: u64) {
+    chain.app.set_registered(1, &address(worker), true).unwrap();
+    chain.mine_up_to(nonce);
     let inference = Some(Inference::Single("1.5".parse().unwrap()));
     let payload = WorkerPayload { topic_id: 1, nonce: nonce as i64, inference, ..WorkerPayload::default() };
     let any = EmissionsVersion::V10.any(&payload.sign(EmissionsVersion::V10, &wallet(worker)).unwrap());
-    let signer = SignerData { chain_id: "localnet".into(), account_number: number, sequence: 1000 };
-    let tx = UnsignedTx::new(any, 0).sign(&wallet(worker), &signer, FEE).bytes;
-    let block = app.finalize_block(OffsetDateTime::UNIX_EPOCH, vec![tx]);
-    assert_eq!(block.txs[0].1.log, "");
+    sign_and_deliver(chain, worker, any);
+}
+
+/// Lets an account have signed so many transactions.
+fn use_account(chain: &mut Chain, name: &str, sequence: u64) {
+    chain.app.set_sequence(&address(name), sequence - 1).unwrap();
+    let message = MsgSend {
+        from_address: address(name),
+        to_address: address("val"),
+        amount: vec![Coin { denom: "uallo".into(), amount: "1".into() }],
+    };
+    sign_and_deliver(chain, name, Any { type_url: MsgSend::type_url(), value: message.encode_to_vec() });
+}
+
+/// In the next block.
+fn sign_and_deliver(chain: &mut Chain, name: &str, message: Any) {
+    let account_number = CAPTURED.iter().position(|captured| *captured == name).unwrap() as u64;
+    let (_, sequence) = chain.app.next_signature(&address(name)).unwrap();
+    let signer = SignerData { chain_id: "localnet".into(), account_number, sequence };
+    let tx = UnsignedTx::new(message, 0).sign(&wallet(name), &signer, FEE).bytes;
+    assert_eq!(chain.block(vec![tx]).txs[0].1.log, "");
 }
 
 /// Sequence and balance of the sender as they must have been.
@@ -246,7 +276,7 @@ fn set_up_sender(app: &mut App, capture: &Capture, tx: Option<Tx>) {
     if capture.name.ends_with("no_account") || capture.name.ends_with("account_missing") {
         return;
     }
-    let expected = capture.answer.log.split_once("expected ").and_then(|(_, rest)| rest.split_once(','));
+    let expected = capture.log.split_once("expected ").and_then(|(_, rest)| rest.split_once(','));
     let sequence = match expected {
         Some((expected, _)) => expected.parse().unwrap(),
         None => tx.auth_info.signer_infos[0].sequence,
@@ -260,54 +290,4 @@ fn set_up_sender(app: &mut App, capture: &Capture, tx: Option<Tx>) {
         }
         _ => {}
     }
-}
-
-/// Within 12 in 100; the real chain's own numbers for one kind of message differ by as much.
-fn close(ours: u64, theirs: u64) -> bool {
-    ours.abs_diff(theirs) * 100 <= theirs * 12
-}
-
-#[test]
-fn simulations_say_what_a_real_node_said() {
-    for capture in captures("simulate") {
-        let app = scene(&capture);
-        let request = SimulateRequest { tx_bytes: capture.tx.clone(), ..SimulateRequest::default() };
-        let answer = app.query("/cosmos.tx.v1beta1.Service/Simulate", &request.encode_to_vec(), 0);
-        capture.assert_said(answer.code, &answer.codespace, &answer.log);
-    }
-}
-
-#[test]
-fn check_tx_says_what_a_real_node_said() {
-    for capture in captures("tx").into_iter().filter(|capture| !capture.name.ends_with(".delivered")) {
-        let checked = scene(&capture).check_tx(&capture.tx);
-        capture.assert_said(checked.code, &checked.codespace, &checked.log);
-    }
-}
-
-#[test]
-fn blocks_do_what_a_real_chain_did() {
-    for capture in captures("tx").into_iter().filter(|capture| capture.name.ends_with(".delivered")) {
-        let mut app = scene(&capture);
-        let block = app.finalize_block(OffsetDateTime::UNIX_EPOCH, vec![capture.tx.clone()]);
-        let result = &block.txs[0].1;
-        capture.assert_said(result.code, &result.codespace, &result.log);
-        assert_eq!(comparable(&result.events), comparable(&capture.answer.events), "{}", capture.name);
-        let gas = capture.answer.gas_used.unwrap();
-        if result.code == 0 {
-            assert!(close(result.gas_used, gas), "{}: {} instead of {gas}", capture.name, result.gas_used);
-        }
-    }
-}
-
-/// Events without what depends on gas, on scores, or on who the proposer is.
-fn comparable(events: &[Event]) -> Vec<Event> {
-    let collector = crate::devnet::app::ante::fee_collector().to_string();
-    let mut after_messages = false;
-    let kept = events.iter().map(|event| {
-        after_messages |= event.attributes.iter().any(|(key, value)| key == "spender" && *value == collector);
-        let attributes = event.attributes.iter().filter(|(key, _)| !after_messages && key != "scores");
-        Event { kind: event.kind.clone(), attributes: attributes.cloned().collect() }
-    });
-    kept.collect()
 }

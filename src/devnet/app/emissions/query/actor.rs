@@ -1,18 +1,12 @@
-//! Addresses: registrations, whitelists, scores, stake.
+//! Addresses: registrations, whitelists, weights, stake.
 
 use super::address;
 use crate::{
-    chain::messages::{Score, query::*},
+    chain::messages::query::*,
     devnet::app::{
-        address::Address,
-        emissions::{
-            Emissions,
-            admission::{EmaScore, Scores},
-            number,
-            topic::{Topic, signed},
-        },
-        error::AbciError,
-        query::{Answer, answer, not_found},
+        emissions::Emissions,
+        error::sdk,
+        query::{Answer, answer},
     },
 };
 
@@ -39,52 +33,6 @@ impl Emissions {
                 address(&request.address)?;
                 Ok(CanSubmitReputerPayloadResponse { can_submit_reputer_payload: true })
             }),
-            "GetInfererScoreEma" => answer(data, |request: GetInfererScoreEmaRequest| {
-                let score = self.ema(request.topic_id, &request.inferer, |topic| &topic.inferer_scores)?;
-                Ok(GetInfererScoreEmaResponse { score: Some(score) })
-            }),
-            "GetForecasterScoreEma" => answer(data, |request: GetForecasterScoreEmaRequest| {
-                let score =
-                    self.ema(request.topic_id, &request.forecaster, |topic| &topic.forecaster_scores)?;
-                Ok(GetForecasterScoreEmaResponse { score: Some(score) })
-            }),
-            "GetCurrentLowestInfererScore" => answer(data, |request: GetCurrentLowestInfererScoreRequest| {
-                let id = request.topic_id;
-                let topic = self.get(id)?;
-                let window = topic.windows.last().map(|(_, window)| window);
-                let window = window.or_else(|| topic.closed.last().map(|(_, closed)| &closed.window));
-                let lowest = window.and_then(|window| topic.inferer_scores.lowest(&window.inferences));
-                let (address, ema) = lowest
-                    .ok_or_else(|| not_found(format!("no lowest inferer score found for topic {id}")))?;
-                Ok(GetCurrentLowestInfererScoreResponse { score: Some(score(id, address, &ema)) })
-            }),
-            "GetWorkerInferenceScoresAtBlock" => {
-                answer(data, |request: GetWorkerInferenceScoresAtBlockRequest| {
-                    let closed = self.closed(request.topic_id, request.block_height);
-                    let scores = closed.into_iter().flat_map(|closed| {
-                        let nonce = closed.nonce;
-                        closed.scores.iter().map(move |(address, value)| {
-                            score(request.topic_id, *address, &EmaScore { nonce, value: value.clone() })
-                        })
-                    });
-                    let scores = crate::chain::messages::Scores { scores: scores.collect() };
-                    Ok(GetWorkerInferenceScoresAtBlockResponse { scores: Some(scores) })
-                })
-            }
-            "GetWorkerForecastScoresAtBlock" => answer(data, |_: GetWorkerForecastScoresAtBlockRequest| {
-                Ok(GetWorkerForecastScoresAtBlockResponse { scores: Some(Default::default()) })
-            }),
-            "GetPreviousInferenceRewardFraction" => {
-                answer(data, |request: GetPreviousInferenceRewardFractionRequest| {
-                    let worker = address(&request.worker)?;
-                    let fraction =
-                        self.topic(request.topic_id).and_then(|topic| topic.reward_fractions.get(&worker));
-                    Ok(GetPreviousInferenceRewardFractionResponse {
-                        reward_fraction: fraction.map_or_else(|| "0".into(), number::canonical),
-                        not_found: fraction.is_none(),
-                    })
-                })
-            }
             "GetLatestInfererWeight" => answer(data, |request: GetLatestInfererWeightRequest| {
                 let actor = address(&request.actor_id)?;
                 let scored = self
@@ -101,6 +49,17 @@ impl Emissions {
                     Ok(GetCountInfererInclusionsInTopicResponse { count: count.unwrap_or(0) })
                 })
             }
+            "GetWorkerNodeInfo" => answer(data, |request: GetWorkerNodeInfoRequest| {
+                let worker = address(&request.address)?;
+                let owner = self.topics.values().find_map(|topic| topic.workers.get(&worker));
+                let owner = owner.ok_or_else(|| {
+                    sdk::INVALID_REQUEST.wrap(format!(
+                        "collections: not found: key '{worker}' of type github.com/cosmos/gogoproto/emissions.v3.OffchainNode"
+                    ))
+                })?;
+                let node_info = OffchainNode { owner: owner.to_string(), node_address: worker.to_string() };
+                Ok(GetWorkerNodeInfoResponse { node_info: Some(node_info) })
+            }),
             "GetStakeFromReputerInTopicInSelf" => {
                 answer(data, |request: GetStakeFromReputerInTopicInSelfRequest| {
                     let reputer = address(&request.reputer_address)?;
@@ -116,19 +75,5 @@ impl Emissions {
             }),
             _ => return None,
         })
-    }
-
-    fn ema(&self, id: u64, actor: &str, of: impl Fn(&Topic) -> &Scores) -> Result<Score, AbciError> {
-        let address = address(actor)?;
-        Ok(score(id, address, &of(self.get(id)?).ema(address)))
-    }
-}
-
-fn score(topic_id: u64, address: Address, ema: &EmaScore) -> Score {
-    Score {
-        topic_id,
-        block_height: signed(ema.nonce),
-        address: address.to_string(),
-        score: number::canonical(&ema.value),
     }
 }

@@ -3,11 +3,13 @@
 //! | file | answers about |
 //! |---|---|
 //! | `window` | windows and nonces |
-//! | `actor` | addresses: registrations, whitelists, scores, stake |
+//! | `actor` | addresses: registrations, whitelists, weights, stake |
+//! | `score` | scores |
 //! | `inference` | inferences and forecasts |
 
 mod actor;
 mod inference;
+mod score;
 mod window;
 
 use std::sync::Arc;
@@ -47,6 +49,13 @@ impl Emissions {
             "IsTopicActive" => answer(data, |request: IsTopicActiveRequest| {
                 Ok(IsTopicActiveResponse { is_active: self.get(request.topic_id)?.active })
             }),
+            "GetActiveTopicsAtBlock" => answer(data, |request: GetActiveTopicsAtBlockRequest| {
+                let opens =
+                    |topic: &&Arc<Topic>| topic.active && signed(topic.next_nonce) == request.block_height;
+                let topics = self.topics.values().filter(opens);
+                let topics = topics.map(|topic| topic.to_message(self.version, &self.creator)).collect();
+                Ok(GetActiveTopicsAtBlockResponse { topics })
+            }),
             "GetNextChurningBlockByTopicId" => {
                 answer(data, |request: GetNextChurningBlockByTopicIdRequest| {
                     let topic = self.get(request.topic_id)?;
@@ -71,6 +80,7 @@ impl Emissions {
             _ => self
                 .window_query(method, data, height)
                 .or_else(|| self.actor_query(method, data))
+                .or_else(|| self.score_query(method, data))
                 .or_else(|| self.inference_query(method, data))
                 .unwrap_or_else(unknown_path),
         }

@@ -1,0 +1,128 @@
+//! Scores of inferers, forecasters and reputers.
+
+use bigdecimal::{BigDecimal, Zero as _};
+
+use super::address;
+use crate::{
+    chain::messages::{self, Score, query::*},
+    devnet::app::{
+        address::Address,
+        emissions::{
+            Emissions,
+            admission::{EmaScore, Scores},
+            number,
+            topic::{ClosedNonce, Topic, Window, signed},
+        },
+        error::AbciError,
+        query::{Answer, answer, not_found},
+    },
+};
+
+impl Emissions {
+    pub(super) fn score_query(&self, method: &str, data: &[u8]) -> Option<Answer> {
+        Some(match method {
+            "GetInfererScoreEma" => answer(data, |request: GetInfererScoreEmaRequest| {
+                let score = self.ema(request.topic_id, &request.inferer, |topic| &topic.inferer_scores)?;
+                Ok(GetInfererScoreEmaResponse { score: Some(score) })
+            }),
+            "GetForecasterScoreEma" => answer(data, |request: GetForecasterScoreEmaRequest| {
+                let score =
+                    self.ema(request.topic_id, &request.forecaster, |topic| &topic.forecaster_scores)?;
+                Ok(GetForecasterScoreEmaResponse { score: Some(score) })
+            }),
+            "GetCurrentLowestInfererScore" => answer(data, |request: GetCurrentLowestInfererScoreRequest| {
+                let id = request.topic_id;
+                let topic = self.get(id)?;
+                let lowest =
+                    last_window(topic).and_then(|window| topic.inferer_scores.lowest(&window.inferences));
+                let (address, ema) = lowest.ok_or_else(|| no_lowest("inferer", id))?;
+                Ok(GetCurrentLowestInfererScoreResponse { score: Some(score(id, address, &ema)) })
+            }),
+            "GetWorkerInferenceScoresAtBlock" => {
+                answer(data, |request: GetWorkerInferenceScoresAtBlockRequest| {
+                    let closed = self.closed(request.topic_id, request.block_height);
+                    let scores = closed.into_iter().flat_map(|closed| scores(request.topic_id, closed));
+                    let scores = messages::Scores { scores: scores.collect() };
+                    Ok(GetWorkerInferenceScoresAtBlockResponse { scores: Some(scores) })
+                })
+            }
+            "GetWorkerForecastScoresAtBlock" => answer(data, |_: GetWorkerForecastScoresAtBlockRequest| {
+                Ok(GetWorkerForecastScoresAtBlockResponse { scores: Some(Default::default()) })
+            }),
+            "GetInferenceScoresUntilBlock" => answer(data, |request: GetInferenceScoresUntilBlockRequest| {
+                let id = request.topic_id;
+                let closed = self.topic(id).into_iter().flat_map(|topic| topic.closed.values());
+                let closed = closed.filter(|closed| signed(closed.nonce) <= request.block_height);
+                let scores = closed.flat_map(|closed| scores(id, closed)).collect();
+                Ok(GetInferenceScoresUntilBlockResponse { scores })
+            }),
+            // Reputers have no scores here.
+            "GetReputerScoreEma" => answer(data, |request: GetReputerScoreEmaRequest| {
+                let unscored = EmaScore { nonce: 0, value: BigDecimal::zero() };
+                let score = score(request.topic_id, address(&request.reputer)?, &unscored);
+                Ok(GetReputerScoreEmaResponse { score: Some(score) })
+            }),
+            "GetReputersScoresAtBlock" => answer(data, |_: GetReputersScoresAtBlockRequest| {
+                Ok(GetReputersScoresAtBlockResponse { scores: Some(Default::default()) })
+            }),
+            "GetCurrentLowestReputerScore" => answer(data, |request: GetCurrentLowestReputerScoreRequest| {
+                Err::<GetCurrentLowestReputerScoreResponse, _>(no_lowest("reputer", request.topic_id))
+            }),
+            "GetCurrentLowestForecasterScore" => {
+                answer(data, |request: GetCurrentLowestForecasterScoreRequest| {
+                    let id = request.topic_id;
+                    let topic = self.get(id)?;
+                    let lowest = last_window(topic)
+                        .and_then(|window| topic.forecaster_scores.lowest(&window.forecasts));
+                    let (address, ema) = lowest.ok_or_else(|| no_lowest("forecaster", id))?;
+                    Ok(GetCurrentLowestForecasterScoreResponse { score: Some(score(id, address, &ema)) })
+                })
+            }
+            "GetPreviousInferenceRewardFraction" => {
+                answer(data, |request: GetPreviousInferenceRewardFractionRequest| {
+                    let worker = address(&request.worker)?;
+                    let fraction =
+                        self.topic(request.topic_id).and_then(|topic| topic.reward_fractions.get(&worker));
+                    Ok(GetPreviousInferenceRewardFractionResponse {
+                        reward_fraction: fraction.map_or_else(|| "0".into(), number::canonical),
+                        not_found: fraction.is_none(),
+                    })
+                })
+            }
+            _ => return None,
+        })
+    }
+
+    fn ema(&self, id: u64, actor: &str, of: impl Fn(&Topic) -> &Scores) -> Result<Score, AbciError> {
+        let address = address(actor)?;
+        Ok(score(id, address, &of(self.get(id)?).ema(address)))
+    }
+}
+
+fn score(topic_id: u64, address: Address, ema: &EmaScore) -> Score {
+    Score {
+        topic_id,
+        block_height: signed(ema.nonce),
+        address: address.to_string(),
+        score: number::canonical(&ema.value),
+    }
+}
+
+/// The scores that were given for a nonce.
+fn scores(topic_id: u64, closed: &ClosedNonce) -> impl Iterator<Item = Score> {
+    let nonce = closed.nonce;
+    closed
+        .scores
+        .iter()
+        .map(move |(address, value)| score(topic_id, *address, &EmaScore { nonce, value: value.clone() }))
+}
+
+/// The window that is open, or else the last one.
+fn last_window(topic: &Topic) -> Option<&Window> {
+    let open = topic.windows.last().map(|(_, window)| window);
+    open.or_else(|| topic.closed.last().map(|(_, closed)| &closed.window))
+}
+
+fn no_lowest(actor: &str, topic_id: u64) -> AbciError {
+    not_found(format!("no lowest {actor} score found for topic {topic_id}"))
+}

@@ -1,0 +1,138 @@
+//! Where two answers differ.
+
+use base64::Engine as _;
+use serde_json::{Map, Value, json};
+
+/// Nesting of protobuf messages that is looked into.
+const MAX_DEPTH: u32 = 12;
+
+/// One place at which two answers differ.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// A path such as `/result/response/value/1/3`; in protobuf the numbers of fields.
+    pub path: String,
+    /// What this chain says; null where it says nothing.
+    pub ours: Value,
+    /// What the real one said.
+    pub theirs: Value,
+}
+
+/// All of them.
+pub fn differences(ours: &Value, theirs: &Value) -> Vec<Difference> {
+    let mut found = vec![];
+    compare(ours, theirs, "", &mut found);
+    found
+}
+
+fn compare(ours: &Value, theirs: &Value, path: &str, found: &mut Vec<Difference>) {
+    match (ours, theirs) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys = a.keys().chain(b.keys().filter(|key| !a.contains_key(*key)));
+            for key in keys {
+                compare(&ours[key], &theirs[key], &format!("{path}/{key}"), found);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            for index in 0..a.len().max(b.len()) {
+                let at = |list: &[Value]| list.get(index).cloned().unwrap_or_default();
+                compare(&at(a), &at(b), &format!("{path}/{index}"), found);
+            }
+        }
+        (a, b) if a == b => {}
+        (a, b) => {
+            found.push(Difference { path: path.into(), ours: a.clone(), theirs: b.clone() });
+        }
+    }
+}
+
+/// Takes events out that this chain does not know; gives the kinds of those that were there.
+pub fn take_events(answer: &mut Value, is_unknown: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut taken = vec![];
+    let lists = [
+        "/result/finalize_block_events",
+        "/result/data/value/events",
+        "/result/data/value/result_finalize_block/events",
+    ];
+    for path in lists {
+        if let Some(Value::Array(events)) = answer.pointer_mut(path) {
+            events.retain(|event| {
+                let kind = event["type"].as_str().unwrap_or_default();
+                let is_unknown = is_unknown(kind);
+                if is_unknown {
+                    taken.push(kind.to_owned());
+                }
+                !is_unknown
+            });
+        }
+    }
+    // The same once more, flat. There it stands under the kind and the name of the attribute.
+    let is_of_block = answer["result"]["data"]["type"] != "tendermint/event/Tx";
+    if let Some(Value::Object(flat)) = answer.pointer_mut("/result/events").filter(|_| is_of_block) {
+        flat.retain(|key, _| key.rsplit_once('.').is_none_or(|(kind, _)| !is_unknown(kind)));
+    }
+    taken
+}
+
+/// The same answer with the protobuf in it taken apart.
+pub fn opened(mut answer: Value) -> Value {
+    for path in ["/result/response/value", "/result/data", "/result/tx_result/data"] {
+        if let Some(value) = answer.pointer_mut(path)
+            && let Some(bytes) = value.as_str().and_then(unbase64)
+        {
+            *value = fields(&bytes, 0).unwrap_or(Value::Null);
+        }
+    }
+    answer
+}
+
+fn unbase64(text: &str) -> Option<Vec<u8>> {
+    base64::engine::general_purpose::STANDARD.decode(text).ok()
+}
+
+/// A message as JSON: the numbers of its fields, each with the list of its values. What is no message and no text is
+/// hexadecimal.
+fn fields(mut bytes: &[u8], depth: u32) -> Option<Value> {
+    let mut message = Map::new();
+    while !bytes.is_empty() {
+        let key = varint(&mut bytes)?;
+        let value = match key & 7 {
+            0 => json!(varint(&mut bytes)?.to_string()),
+            2 => {
+                let length = usize::try_from(varint(&mut bytes)?).ok()?;
+                let (value, rest) = bytes.split_at_checked(length)?;
+                bytes = rest;
+                content(value, depth)
+            }
+            _ => return None,
+        };
+        let number = key >> 3;
+        if number == 0 {
+            return None;
+        }
+        let values = message.entry(number.to_string()).or_insert_with(|| json!([]));
+        values.as_array_mut()?.push(value);
+    }
+    Some(Value::Object(message))
+}
+
+fn content(bytes: &[u8], depth: u32) -> Value {
+    let text = std::str::from_utf8(bytes).ok().filter(|text| !text.chars().any(char::is_control));
+    match text {
+        Some(text) => text.into(),
+        None if depth < MAX_DEPTH => fields(bytes, depth + 1).unwrap_or_else(|| hex::encode(bytes).into()),
+        None => hex::encode(bytes).into(),
+    }
+}
+
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let (first, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(first & 0x7f) << shift;
+        if first & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
