@@ -1,6 +1,7 @@
 //! Where clients reach a local chain.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::mpsc::{self, RecvTimeoutError},
     time::Duration,
@@ -11,6 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     CallError, Fault, Stopped,
     node::rpc::{
+        calls::Calls,
         faults::Faults,
         server::{Done, Order},
     },
@@ -26,6 +28,7 @@ pub struct Endpoint {
     address: SocketAddr,
     grpc: Option<SocketAddr>,
     faults: Faults,
+    calls: Calls,
     orders: UnboundedSender<Order>,
 }
 
@@ -34,9 +37,10 @@ impl Endpoint {
         address: SocketAddr,
         grpc: Option<SocketAddr>,
         faults: Faults,
+        calls: Calls,
         orders: UnboundedSender<Order>,
     ) -> Self {
-        Self { address, grpc, faults, orders }
+        Self { address, grpc, faults, calls, orders }
     }
 
     /// Where it listens.
@@ -61,6 +65,13 @@ impl Endpoint {
     #[must_use]
     pub fn grpc_url(&self) -> Option<String> {
         self.grpc.map(|address| format!("grpc+http://{address}"))
+    }
+
+    /// How often each method was called here, and each path of `abci_query`, but for `devnet_*`. Subscriptions do
+    /// not count.
+    #[must_use]
+    pub fn calls(&self) -> BTreeMap<String, u64> {
+        self.calls.so_far()
     }
 
     /// Lets something go wrong with the next calls; those that end the node happen at once.

@@ -50,6 +50,7 @@ use self::{
     node::{
         Node, control,
         rpc::{
+            calls::Calls,
             faults::Faults,
             jsonrpc::RpcError,
             port::Port,
@@ -365,13 +366,13 @@ fn serve(
     let _entered = runtime.enter();
     let listeners = ports.listen().map_err(|source| StartError::Listen { address: rpc, source })?;
     let (address, grpc) = (ports.rpc.address(), ports.grpc.as_ref().map(Port::address));
-    let (faults, (orders, received)) = (Faults::default(), unbounded_channel());
-    let endpoint = Endpoint::new(address, grpc, faults.clone(), orders.clone());
+    let (faults, calls, (orders, received)) = (Faults::default(), Calls::default(), unbounded_channel());
+    let endpoint = Endpoint::new(address, grpc, faults.clone(), calls.clone(), orders.clone());
     let (of_follower, rpc_address) = (faults.clone(), format!("tcp://{address}"));
     let follower = node
         .run_blocking(move |node| node.add_follower(rpc_address, of_follower, orders))
         .map_err(std::io::Error::other)?;
-    let server = Server { ports, node: node.clone(), follower, faults, orders: received };
+    let server = Server { ports, node: node.clone(), follower, faults, calls, orders: received };
     servers.spawn_on(server.run(listeners, stopping.clone()), runtime);
     Ok(endpoint)
 }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::spend::spent_on;
 use super::store::Durability::Flushed;
-use super::transaction::Prepared;
+use super::transaction::{Prepared, VOID};
 use super::{Journal, JournalError, Timestamp, Uallo, round};
 use crate::failpoint::Step;
 
@@ -88,16 +88,18 @@ impl Inclusion {
 
 impl Journal {
     /// Records what came of the transaction with this hash, which is in a block, and what it cost. Flushed to
-    /// the disk. Every other live one whose sequence it used is dead from now on. A second call changes nothing.
-    /// Gives its sequence.
+    /// the disk. Every other live one whose sequence it used is dead from now on. A second call changes nothing, unless
+    /// it took nothing the first time: then it may have come into another block. Gives its sequence.
     ///
     /// # Errors
     /// Those of the disk.
     pub fn included(&mut self, hash: &str, what: &Inclusion, at: Timestamp) -> Result<u64, JournalError> {
         self.write(Step::Included, Flushed, |db| {
             let changed = db.execute(
-                "UPDATE transactions SET state = 'included', bytes = NULL, height = ?2, code = ?3, codespace = ?4, \
-                 log = ?5, fee_paid = ?6, gas_used = ?7 WHERE hash = ?1 AND state != 'included'",
+                &format!(
+                    "UPDATE transactions SET state = 'included', bytes = NULL, height = ?2, code = ?3, codespace = ?4, \
+                     log = ?5, fee_paid = ?6, gas_used = ?7 WHERE hash = ?1 AND (state != 'included' OR {VOID})"
+                ),
                 params![
                     hash,
                     what.height,

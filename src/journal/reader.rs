@@ -166,18 +166,22 @@ impl Reader {
         spend::spent_on(&self.db, at.day())
     }
 
-    /// How many of the topic's last rounds in a row ended as `refused` or `expired`. Rounds in which nothing was
-    /// tried, or which are still open, are passed over.
+    /// How many of the topic's last rounds in a row [failed](RoundState::is_failure). Any other end stops the count;
+    /// those that have none yet are passed over.
     ///
     /// # Errors
     /// Those of the disk.
     pub fn consecutive_failures(&self, topic_id: u64) -> Result<u64, JournalError> {
-        Ok(self.db.query_row(
-            "SELECT count(*) FROM rounds WHERE topic_id = ?1 AND state IN ('refused', 'expired') AND id > \
-             (SELECT coalesce(max(id), 0) FROM rounds WHERE topic_id = ?1 AND state IN ('admitted', 'not_admitted'))",
-            [topic_id],
-            |row| row.get(0),
-        )?)
+        let mut query = self.db.prepare(
+            "SELECT state FROM rounds WHERE topic_id = ?1 AND finished_at IS NOT NULL ORDER BY nonce DESC",
+        )?;
+        // No more of them is read than counts.
+        let mut states = query.query_map([topic_id], |row| row.get::<_, RoundState>(0))?;
+        let mut failures = 0;
+        while states.next().transpose()?.is_some_and(RoundState::is_failure) {
+            failures += 1;
+        }
+        Ok(failures)
     }
 }
 

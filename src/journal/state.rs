@@ -72,6 +72,12 @@ impl RoundState {
     pub const fn is_final(self) -> bool {
         !matches!(self, Self::Predicting | Self::Predicted | Self::Prepared | Self::Broadcast)
     }
+
+    /// Whether the window should have been answered, and was not.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        matches!(self, Self::Refused | Self::Expired)
+    }
 }
 
 impl fmt::Display for RoundState {

@@ -149,6 +149,9 @@ impl Prepared {
     }
 }
 
+/// In SQL: it is in a block, took nothing there, and has not used its sequence.
+pub(super) const VOID: &str = "state = 'included' AND code != 0 AND fee_paid = '0'";
+
 /// A transaction that is in a block and did nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedInBlock {
@@ -177,15 +180,16 @@ impl Reader {
         live(self.db(), purpose)
     }
 
-    /// Hashes of those for `purpose` that were given up: refused by every node, or dead.
+    /// Hashes of those for `purpose` that were given up: refused by every node, dead, or in a block where they took
+    /// nothing. Such bytes are as good as before, and whoever still has them may bring them into another block.
     ///
     /// # Errors
     /// Its round was never begun, or those of the disk.
     pub fn given_up(&self, purpose: Purpose) -> Result<Vec<String>, JournalError> {
-        let mut query = self.db().prepare_cached(
+        let mut query = self.db().prepare_cached(&format!(
             "SELECT hash FROM transactions WHERE kind = ?1 AND topic_id = ?2 AND round_id IS ?3 \
-             AND state IN ('rejected', 'dead') ORDER BY id",
-        )?;
+             AND (state IN ('rejected', 'dead') OR {VOID}) ORDER BY id",
+        ))?;
         let round = purpose.round(self.db())?;
         let found = query.query_map(params![purpose.kind(), purpose.topic_id(), round], |row| row.get(0))?;
         Ok(found.collect::<Result<_, _>>()?)

@@ -19,8 +19,12 @@ const MIN_BLOCK_TIME: Duration = Duration::from_millis(100);
 /// Until anything was measured.
 const DEFAULT_BLOCK_TIME: Duration = Duration::from_secs(5);
 
-/// Blocks by which a height may be off what the pace of the chain explains before the other nodes are asked.
-const SLACK: i64 = 100;
+/// What a height may be ahead of what twice the pace of the chain explains before the other nodes are asked: the blocks
+/// of so much time, and these few at least.
+const SLACK_TIME: Duration = Duration::from_secs(5);
+const SLACK_BLOCKS: u128 = 2;
+/// Blocks that a height may be behind before they are.
+const BEHIND: i64 = 100;
 /// How long heights that others contradict are not heard again.
 const DEAF: Duration = Duration::from_secs(10);
 
@@ -59,11 +63,13 @@ impl Head {
         self.seen.checked_sub(self.block_time.saturating_mul(blocks)).unwrap_or(self.seen)
     }
 
-    /// Whether the chain may be at `height`, at the fastest pace that is believed.
+    /// Whether the chain may be at `height`, at up to twice its pace.
     fn explains(&self, height: i64, now: Instant) -> bool {
-        let elapsed = now.saturating_duration_since(self.seen).as_millis() / MIN_BLOCK_TIME.as_millis();
-        let most = i64::try_from(elapsed).unwrap_or(i64::MAX).saturating_add(SLACK);
-        (-SLACK..=most).contains(&height.saturating_sub(self.height))
+        let pace = (self.block_time / 2).as_millis().max(1);
+        let elapsed = now.saturating_duration_since(self.seen).as_millis() / pace;
+        let slack = (SLACK_TIME.as_millis() / pace).max(SLACK_BLOCKS);
+        let most = i64::try_from(elapsed.saturating_add(slack)).unwrap_or(i64::MAX);
+        (-BEHIND..=most).contains(&height.saturating_sub(self.height))
     }
 
     /// How long ago the block was seen.
@@ -176,13 +182,11 @@ impl Clock {
     fn judge_at(&self, heights: &[u64], now: Instant) {
         *self.doubt.lock().unwrap_or_else(PoisonError::into_inner) = Doubt::Dismissed { until: now + DEAF };
         let head = self.head();
-        let mut heights: Vec<i64> = heights.iter().filter_map(|height| (*height).try_into().ok()).collect();
-        heights.sort_unstable();
-        let agreeing = heights.iter().filter(|height| head.explains(**height, now)).count();
-        if agreeing * 2 >= heights.len() {
-            return;
-        }
-        let height = heights[(heights.len() - 1) / 2];
+        let is_explained =
+            |height: &&u64| i64::try_from(**height).is_ok_and(|height| head.explains(height, now));
+        let agreeing = heights.iter().filter(is_explained).count();
+        let Some(height) = middle(heights).filter(|_| agreeing * 2 < heights.len()) else { return };
+        let height = i64::try_from(height).unwrap_or(i64::MAX);
         tracing::warn!(known = head.height, height, "the chain is far from where it was to be expected");
         self.head.send_modify(|head| (head.height, head.seen) = (height, now));
     }
@@ -208,6 +212,14 @@ impl Clock {
         let _ = tokio::time::timeout(limit, heads.changed()).await;
         self.head()
     }
+}
+
+/// What most nodes say, of two that contradict each other the lower one; `None` where nobody says anything.
+#[must_use]
+pub fn middle(heights: &[u64]) -> Option<u64> {
+    let mut heights = heights.to_vec();
+    heights.sort_unstable();
+    heights.get(heights.len().checked_sub(1)? / 2).copied()
 }
 
 #[cfg(test)]
@@ -290,6 +302,17 @@ mod tests {
         assert!(clock.observe_at(1_001, now));
         assert_eq!(clock.head().height, 1_001);
         assert!(!clock.observe_at(u64::MAX, now + DEAF * 2) && clock.is_in_doubt());
+    }
+
+    #[test]
+    fn a_height_that_is_some_blocks_too_high_is_asked_about_where_blocks_are_slow() {
+        for (block_time, most) in [(30, 2), (5, 2), (1, 10)] {
+            let clock = Clock::new(Some(Duration::from_secs(block_time)));
+            let now = Instant::now();
+            clock.observe_at(1_000, now);
+            assert!(!clock.observe_at(1_000 + most + 1, now) && clock.is_in_doubt(), "{block_time} s");
+            assert!(clock.observe_at(1_000 + most, now), "{block_time} s");
+        }
     }
 
     #[test]

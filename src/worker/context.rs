@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::{self, Clock};
 use super::consensus::Consensus;
+use super::funds::Funds;
 use super::prediction::Arity;
 use super::repeats::Repeats;
 use super::validate::Rules;
@@ -79,6 +80,7 @@ pub struct Context {
     client: RwLock<Client>,
     arity: Mutex<Option<Arity>>,
     price: Mutex<Option<GasPrice>>,
+    funds: Mutex<Funds>,
     repeats: Mutex<Repeats>,
     consensus: Mutex<Option<Arc<Consensus>>>,
     /// The last that was shown: a model that fails with each call says the same each time.
@@ -113,6 +115,7 @@ impl Context {
             client: RwLock::new(client),
             arity: Mutex::new(None),
             price: Mutex::new(None),
+            funds: Mutex::default(),
             repeats: Mutex::default(),
             consensus: Mutex::default(),
             traceback: Mutex::default(),
@@ -169,6 +172,11 @@ impl Context {
     #[must_use]
     pub fn price(&self) -> GasPrice {
         self.price.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(self.options.fallback_price)
+    }
+
+    /// What the wallet has.
+    pub fn funds(&self) -> MutexGuard<'_, Funds> {
+        self.funds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Values that were submitted, in a row.

@@ -9,6 +9,9 @@ use crate::chain::networks::how_to_fund;
 use crate::chain::query::QueryError;
 use crate::journal::{JournalError, Purpose, Timestamp};
 
+/// A wallet that can pay so many transactions is not looked at before each: those of a week, at five minutes' pace.
+const PLENTY: u128 = 2_000;
+
 /// What stands between the wallet and its next transaction.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unaffordable {
@@ -59,7 +62,6 @@ pub enum MeansError {
 /// See [`MeansError`].
 pub async fn check(context: &Context, purpose: Purpose, limit: Duration) -> Result<Means, MeansError> {
     context.prepare_ahead(limit).await?;
-    let balance = context.client().within(limit).balance(context.address()).await?;
     let now = Timestamp::now();
     let (last_used, spent) = context
         .journal
@@ -72,20 +74,30 @@ pub async fn check(context: &Context, purpose: Purpose, limit: Duration) -> Resu
     let day = Day { spent: spent.0, charge: context.client().charges().of(kind) };
     let gas_limit = fees::gas_limit(kind, GasEvidence { simulated: None, last_used });
     let options = &context.options;
-    let next_cost = match options.fee_caps.fee(gas_limit, context.price(), options.fee_tier, day) {
+    let fee = options.fee_caps.fee(gas_limit, context.price(), options.fee_tier, day);
+    let cost = fee.as_ref().map_or(0, |fee| fee.amount).saturating_add(day.charge);
+    let balance = balance(context, cost, limit).await?;
+    let next_cost = match fee {
         Err(cap @ FeeError::PerDay { .. }) => Err(Unaffordable::Today(cap)),
         Err(cap) => Err(Unaffordable::Fee(cap)),
-        Ok(fee) => {
-            let needed = fee.amount.saturating_add(day.charge);
+        Ok(_) if balance < cost => {
             let address = context.address().to_string();
-            match needed.checked_sub(balance).filter(|missing| *missing > 0) {
-                Some(missing) => {
-                    let how = how_to_fund(&context.chain_id, &address, missing);
-                    Err(Unaffordable::Funds { address, balance, needed, how })
-                }
-                None => Ok(needed),
-            }
+            let how = how_to_fund(&context.chain_id, &address, cost - balance);
+            Err(Unaffordable::Funds { address, balance, needed: cost, how })
         }
+        Ok(_) => Ok(cost),
     };
     Ok(Means { balance, next_cost })
+}
+
+/// The balance in uallo: of a wallet with plenty by what it has spent, otherwise by the chain, so that people see
+/// at once what they have sent.
+async fn balance(context: &Context, cost: u128, limit: Duration) -> Result<u128, QueryError> {
+    let known = context.funds().balance();
+    if let Some(balance) = known.filter(|balance| *balance >= cost.saturating_mul(PLENTY)) {
+        return Ok(balance);
+    }
+    let balance = context.client().within(limit).balance(context.address()).await?;
+    context.funds().told(balance);
+    Ok(balance)
 }

@@ -13,6 +13,7 @@
 //! | `consensus` | how far a prediction is from what the network's inferers said last |
 //! | `repeats` | how often in a row the same value was submitted |
 //! | `transact` | one transaction, from simulation to its place in a block |
+//! | `funds` | what the wallet has, between two questions to the chain |
 //! | `means` | whether the wallet can pay for its next transaction |
 //! | `registration` | the worker's registration in its topic |
 //! | `context` | what all of them share |
@@ -22,6 +23,7 @@
 pub mod clock;
 pub mod consensus;
 pub mod context;
+pub mod funds;
 mod main_loop;
 mod means;
 mod onboarding;

@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::clock::Clock;
+use super::clock::{Clock, middle};
 use super::main_loop::{Pause, UNWRITABLE_PAUSE};
 use super::reporter::Reporter;
 use super::setup::{Goal, Setup, WorkerError};
 use crate::chain::messages::Topic;
-use crate::chain::pool::{Pool, PoolError};
+use crate::chain::pool::{Pool, PoolError, Standing};
 use crate::chain::query::Client;
 use crate::health::Phase;
 use crate::journal::{Journal, JournalHandle};
@@ -94,7 +94,10 @@ async fn try_connect(pool: &Arc<Pool>) -> Result<(Client, Clock), Unconnected> {
         .await
         .map_err(|error| Unconnected::NotYet(error.to_string()))?;
     let clock = Clock::new(head.block_time.filter(|time| !time.is_zero()));
-    clock.observe(head.height);
+    // Not the highest: one that is wrong about itself would close every window.
+    let fresh = pool.report().into_iter().filter(|endpoint| endpoint.standing == Standing::Fresh);
+    let heights: Vec<u64> = fresh.filter_map(|endpoint| endpoint.height).collect();
+    clock.observe(middle(&heights).unwrap_or(head.height));
     Ok((client, clock))
 }
 

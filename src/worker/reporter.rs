@@ -187,8 +187,8 @@ impl Reporter {
             Some(LastResult { nonce: *nonce, state: state.to_string(), reason: reason.clone() });
         // One that an earlier life ended was counted then.
         let Some(row) = row else { return };
-        let failed = matches!(state, RoundState::Refused | RoundState::Expired);
-        self.beat.consecutive_failures = if failed { self.beat.consecutive_failures + 1 } else { 0 };
+        self.beat.consecutive_failures =
+            if state.is_failure() { self.beat.consecutive_failures + 1 } else { 0 };
         self.seen.failures = Some((self.beat.consecutive_failures, reason.clone().unwrap_or_default()));
         self.seen.windows.push(*state != RoundState::Expired);
         let too_many = self.seen.windows.len().saturating_sub(WINDOWS);

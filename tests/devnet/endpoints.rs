@@ -128,6 +128,22 @@ async fn a_node_that_is_behind_answers_from_its_old_state() {
 }
 
 #[tokio::test]
+async fn a_node_that_is_wrong_about_itself_names_heights_that_are_too_high() {
+    let devnet = manual();
+    let wrong = devnet.open_endpoint().unwrap();
+    devnet.mine(5).unwrap();
+    wrong.fault(Fault::new(FaultKind::Ahead { blocks: 1_000 })).unwrap();
+    assert_eq!((height(&wrong).await, height(devnet.endpoint()).await), (1_005, 5));
+    let query = json!({"path": "/feemarket.feemarket.v1.Query/Params", "data": ""});
+    let answer = result_at(&wrong, "abci_query", query).await;
+    assert_eq!(answer["response"]["height"], "1005");
+    wrong.clear_faults();
+    assert_eq!(height(&wrong).await, 5);
+    let counted = [("/feemarket.feemarket.v1.Query/Params", 1), ("status", 2)];
+    assert_eq!(wrong.calls(), counted.map(|(name, count)| (name.to_owned(), count)).into());
+}
+
+#[tokio::test]
 async fn subscribers_of_a_node_that_is_behind_hear_late_and_then_of_all() {
     let devnet = manual();
     let behind = devnet.open_endpoint().unwrap();

@@ -80,9 +80,12 @@ impl Play<'_> {
         self.wait_until_ready();
         while self.height < self.script.last_block() {
             self.act(Moment::early(self.height));
+            let begun = Instant::now();
             std::thread::sleep(self.stage.pace);
-            self.hold();
+            self.hold(begun);
             self.act(Moment::late(self.height));
+            // A node that restarts has forgotten what waited there.
+            self.hold(begun);
             self.mine();
         }
     }
@@ -149,6 +152,7 @@ impl Play<'_> {
         let is_permitted = stage.is_funded && stage.is_registered && stage.is_whitelisted;
         let (is_running, honest) = (stage.is_running(), stage.honest());
         let (is_affordable, is_disk_full) = (stage.is_affordable, stage.is_disk_full);
+        let is_within_the_day = stage.is_within_the_day(self.height - self.script.window);
         let is_standing_by = self.height <= self.standby_until && stage.is_standing_by();
         for window in self.open_windows() {
             if !is_permitted {
@@ -156,6 +160,9 @@ impl Play<'_> {
             }
             if !is_affordable {
                 window.excuse("the fee cap was below the price");
+            }
+            if !is_within_the_day {
+                window.excuse("the limit of the day was near");
             }
             if is_standing_by {
                 window.excuse("another machine was at work");
@@ -176,8 +183,8 @@ impl Play<'_> {
     }
 
     /// The last two blocks of a window are not made faster than those of a public network, as long as its answer
-    /// is neither in a block nor on its way to one.
-    fn hold(&mut self) {
+    /// is neither in a block nor on its way to one. The newest block was there when it had `begun`.
+    fn hold(&mut self, begun: Instant) {
         let height = self.height;
         let held: Vec<(i64, Duration)> = self
             .open_windows()
@@ -188,7 +195,6 @@ impl Play<'_> {
                 _ => None,
             })
             .collect();
-        let begun = Instant::now();
         let is_held = |stage: &Stage, (nonce, limit): &(i64, Duration)| {
             begun.elapsed() < *limit && !stage.is_answered(*nonce)
         };

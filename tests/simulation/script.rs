@@ -12,10 +12,16 @@ use crate::trouble::{ModelFailure, Resource, Trouble};
 /// Windows of one run: long enough for a journal with a past, short enough to be read when it fails.
 pub const WINDOWS: i64 = 20;
 
+/// Scripts with lower seeds have no limit of a day: with one, those that were kept before there was any would not show
+/// any more what they were kept for.
+const LIMITED_FROM: u64 = 1_000_000_000;
+
 /// A cap that forbids some of the prices of gas, in uallo.
 const MAX_FEE: u128 = 2_000_000;
 /// More gas than the worker ever offers.
 const MOST_GAS: u128 = 400_000;
+/// About what a window costs at the lowest price, in uallo.
+const ONE_FEE: u128 = 160_000;
 
 /// A point of time, in blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,6 +101,8 @@ pub struct Script {
     emissions: EmissionsVersion,
     /// The most that one transaction may cost, in uallo.
     pub max_fee: Option<u128>,
+    /// The most that a day may cost, in uallo.
+    pub max_fee_per_day: Option<u128>,
     /// In the order in which they begin.
     pub acts: Vec<Act>,
 }
@@ -121,6 +129,7 @@ impl Script {
             pace: Duration::from_millis(rng.u64(8..=60)),
             emissions: EmissionsVersion::V10,
             max_fee: None,
+            max_fee_per_day: None,
             acts: vec![],
         };
         for slot in 1..=WINDOWS {
@@ -146,6 +155,8 @@ impl Script {
                 script.put(rng, 1 + slot * epoch, Trouble::DiskFull);
             }
         }
+        let is_limited = seed >= LIMITED_FROM && rng.bool();
+        script.max_fee_per_day = is_limited.then(|| ONE_FEE * rng.u128(2..=20));
         script.acts.sort_by_key(|act| (act.from, act.until));
         script
     }
@@ -172,6 +183,7 @@ impl Script {
             pace,
             emissions,
             max_fee: None,
+            max_fee_per_day: None,
             acts,
         }
     }
@@ -195,7 +207,7 @@ impl Script {
 
     /// Whether the worker may pay at this price of gas.
     pub fn is_affordable(&self, price: u64) -> bool {
-        self.max_fee.is_none_or(|most| u128::from(price) * MOST_GAS <= most)
+        self.max_fee.is_none_or(|most| most_of_one(price) <= most)
     }
 
     /// What the model does when it is asked for this nonce.
@@ -229,13 +241,30 @@ impl Script {
     }
 }
 
+/// More uallo than a transaction takes at this price of gas.
+pub fn most_of_one(price: u64) -> u128 {
+    u128::from(price) * MOST_GAS
+}
+
 impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plot, seed, epoch, window, endpoints, whitelist, pace, emissions, max_fee, acts } = self;
+        let Self {
+            plot,
+            seed,
+            epoch,
+            window,
+            endpoints,
+            whitelist,
+            pace,
+            emissions,
+            max_fee,
+            max_fee_per_day,
+            acts,
+        } = self;
         writeln!(
             f,
             "SIMULATION_SEED={seed} ({plot:?}): epoch {epoch}, window {window}, {endpoints} endpoints, whitelist {whitelist:?}, \
-             {pace:?} a block, emissions {emissions:?}, fee cap {max_fee:?}"
+             {pace:?} a block, emissions {emissions:?}, fee cap {max_fee:?}, per day {max_fee_per_day:?}"
         )?;
         for Act { from, until, trouble } in acts {
             writeln!(f, "  block {from:>4} to {until:>4}: {trouble:?}")?;

@@ -8,12 +8,12 @@ use std::time::Duration;
 use bootstrap::chain::messages::EmissionsVersion;
 use bootstrap::chain::payload::Inference;
 use bootstrap::devnet::{Endpoint, Fault, FaultKind, Payment, Submission};
-use bootstrap::journal::{self, RoundRow};
+use bootstrap::journal::{self, JournalError, RoundRow};
 use nix::sys::signal::Signal;
 
 use crate::bench::{Bench, Worker};
 use crate::payload::Payload;
-use crate::script::Script;
+use crate::script::{Script, most_of_one};
 use crate::trouble::{self, ModelFailure, Trouble};
 
 /// The topic that the worker answers, and the one in which another program uses its key.
@@ -69,8 +69,16 @@ pub struct Stage {
     pub is_topic_active: bool,
     /// What the price of gas makes a transaction cost is allowed.
     pub is_affordable: bool,
+    max_fee_per_day: Option<u128>,
+    /// The price of gas, and the highest so far, in uallo.
+    price: (u64, u64),
+    /// How often the journal was lost, and what our transactions had taken by the last time, in uallo.
+    pub journals_lost: u128,
+    forgotten: u128,
     /// Hashes of what another machine sent for windows of ours.
     pub elsewhere: Vec<String>,
+    /// Hashes of what another program sent for another topic.
+    foreign: Vec<String>,
     /// The worker's endpoints but for the first, which is the chain's own.
     further: Vec<Endpoint>,
     /// What can be said of each of all of them.
@@ -94,10 +102,9 @@ impl Stage {
         let (urls, chain_id) = (urls.join(","), bench.devnet.chain_id().to_owned());
         let bench = bench.set("ALLORA_NETWORK", &urls).set("ALLORA_CHAIN_ID", &chain_id);
         let bench = bench.set("MARKS", marks.to_str().unwrap()).set("ALLORA_LOG_LEVEL", "bootstrap=debug");
-        let bench = match script.max_fee {
-            Some(most) => bench.set("ALLORA_MAX_FEE", &most.to_string()),
-            None => bench,
-        };
+        let caps = [("ALLORA_MAX_FEE", script.max_fee), ("ALLORA_MAX_FEE_PER_DAY", script.max_fee_per_day)];
+        let caps = caps.into_iter().filter_map(|(name, cap)| Some((name, cap?)));
+        let bench = caps.fold(bench, |bench, (name, cap)| bench.set(name, &cap.to_string()));
         let address = bench.address();
         bench.devnet.mine(2).unwrap();
         for topic in [TOPIC, FOREIGN_TOPIC] {
@@ -117,7 +124,12 @@ impl Stage {
             is_whitelisted: true,
             is_topic_active: true,
             is_affordable: true,
+            max_fee_per_day: script.max_fee_per_day,
+            price: (1, 1),
+            journals_lost: 0,
+            forgotten: 0,
             elsewhere: vec![],
+            foreign: vec![],
             further,
             honesty: vec![Honesty::Honest; script.endpoints],
             pace: script.pace,
@@ -132,6 +144,8 @@ impl Stage {
             Trouble::JournalLost { after } => {
                 self.kill(*after);
                 let _ = std::fs::remove_dir_all(self.state());
+                self.journals_lost += 1;
+                self.forgotten = self.taken();
             }
             Trouble::Terminated => self.signal(Signal::SIGTERM, Process::Leaving),
             Trouble::Stopped => self.signal(Signal::SIGSTOP, Process::Stopped),
@@ -151,6 +165,7 @@ impl Stage {
             Trouble::GasPrice(price) => {
                 devnet.set_gas_price(price.to_string().parse().unwrap()).unwrap();
                 self.is_affordable = script.is_affordable(*price);
+                self.price = (*price, self.price.1.max(*price));
             }
             Trouble::TopicInactive => {
                 devnet.set_topic_active(TOPIC, false).unwrap();
@@ -162,7 +177,9 @@ impl Stage {
                 let nonce = i64::try_from(devnet.height().unwrap()).unwrap();
                 let value = Inference::Single("9".parse().unwrap());
                 // A drained account sends nothing.
-                let _ = devnet.submit_as(address, FOREIGN_TOPIC, nonce, value);
+                if let Ok(sent) = devnet.submit_as(address, FOREIGN_TOPIC, nonce, value) {
+                    self.foreign.push(sent.tx_hash.to_string());
+                }
             }
             Trouble::SequenceUsed => {
                 let used = u64::try_from(self.payments().len()).unwrap();
@@ -225,6 +242,7 @@ impl Stage {
             Trouble::GasPrice(_) => {
                 devnet.set_gas_price("1".parse().unwrap()).unwrap();
                 self.is_affordable = true;
+                self.price.0 = 1;
             }
             Trouble::TopicInactive => {
                 devnet.set_topic_active(TOPIC, true).unwrap();
@@ -283,6 +301,24 @@ impl Stage {
     fn turn(&mut self, index: usize, honesty: Honesty) {
         let now = &mut self.honesty[index];
         *now = if *now == Honesty::Never { Honesty::Never } else { honesty };
+    }
+
+    /// What our own transactions have taken so far, in uallo.
+    pub fn taken(&self) -> u128 {
+        let is_ours =
+            |row: &Payment| !self.elsewhere.contains(&row.tx_hash) && !self.foreign.contains(&row.tx_hash);
+        self.payments().into_iter().filter(is_ours).map(|row| row.fee).sum()
+    }
+
+    /// Whether the day's limit allows a transaction, beside those for windows up to `over` whose end is not known yet.
+    pub fn is_within_the_day(&self, over: i64) -> bool {
+        let Some(most) = self.max_fee_per_day else { return true };
+        // The journal may be just being made.
+        let Ok(rounds) = self.read_rounds() else { return false };
+        let in_flight = rounds.iter().filter(|round| round.nonce <= over && round.finished_at.is_none());
+        let (price, highest) = (most_of_one(self.price.0), most_of_one(self.price.1));
+        let reserved = in_flight.fold(price, |sum, _| sum + highest);
+        self.taken() - self.forgotten + reserved <= most
     }
 
     /// Makes a block.
@@ -368,9 +404,15 @@ impl Stage {
 
     /// The worker's journal, read as anybody may read it.
     pub fn rounds(&self) -> Vec<RoundRow> {
+        self.read_rounds().unwrap()
+    }
+
+    fn read_rounds(&self) -> Result<Vec<RoundRow>, JournalError> {
         let files = journal::files(&self.state()).unwrap();
-        let rounds = files.iter().flat_map(|file| journal::Reader::open(file).unwrap().rounds().unwrap());
-        rounds.filter(|round| round.topic_id == TOPIC).collect()
+        let rounds = files.iter().map(|file| journal::Reader::open(file)?.rounds());
+        let mut rounds = rounds.collect::<Result<Vec<_>, _>>()?.concat();
+        rounds.retain(|round| round.topic_id == TOPIC);
+        Ok(rounds)
     }
 
     fn state(&self) -> PathBuf {

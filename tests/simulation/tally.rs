@@ -11,6 +11,8 @@ pub struct Tally {
     pub runs: usize,
     pub windows: usize,
     answered: usize,
+    /// Those that the limit of a day left unanswered.
+    pub limited: usize,
     /// Windows that could not be asked for, by reason.
     excused: BTreeMap<&'static str, usize>,
     troubles: BTreeMap<&'static str, usize>,
@@ -22,6 +24,7 @@ impl Tally {
         self.runs += 1;
         self.windows += verdict.windows.len();
         self.answered += verdict.answered;
+        self.limited += verdict.limited;
         for excuse in verdict.windows.values().filter_map(|window| window.excuse) {
             *self.excused.entry(excuse).or_default() += 1;
         }
@@ -36,10 +39,10 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { runs, windows, answered, excused, troubles, wrongs } = self;
+        let Self { runs, windows, answered, limited, excused, troubles, wrongs } = self;
         writeln!(
             f,
-            "{windows} windows in {runs} runs, {answered} answered; not to be answered: {excused:?}"
+            "{windows} windows in {runs} runs, {answered} answered, {limited} left by the limit of a day; not to be answered: {excused:?}"
         )?;
         writeln!(f, "troubles: {troubles:?}")?;
         let wrongs: Vec<String> =

@@ -261,6 +261,7 @@ fn kind_of_fault(fault: &Fault) -> &'static str {
         FaultKind::HalfOpen => "half-open",
         FaultKind::CheckCode { .. } => "check code",
         FaultKind::Lag { .. } => "lag",
+        FaultKind::Ahead { .. } => "ahead",
         FaultKind::WrongChainId => "wrong chain id",
         FaultKind::CatchingUp => "catching up",
         FaultKind::NoGrpc => "no gRPC",

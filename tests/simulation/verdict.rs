@@ -5,12 +5,13 @@ use std::fmt;
 
 use bootstrap::devnet::Submission;
 use bootstrap::journal::{RoundRow, RoundState};
+use time::OffsetDateTime;
 
 use crate::payload::Payload;
 use crate::play::{Played, Window};
 use crate::record::{self, Paid};
 use crate::script::Script;
-use crate::stage::TOPIC;
+use crate::stage::{Stage, TOPIC};
 use crate::trouble::Trouble;
 
 /// What must never be.
@@ -26,6 +27,8 @@ pub enum Wrong {
     Disagrees(String),
     /// The round has no end though all was well for a long time.
     Unfinished,
+    /// More was taken in a day than it may.
+    OverLimit,
     /// The worker ended though nobody asked it to, or not in order.
     Died(String),
 }
@@ -37,6 +40,8 @@ pub type Finding = (Option<i64>, Wrong);
 pub struct Verdict {
     pub windows: BTreeMap<i64, Window>,
     pub answered: usize,
+    /// Windows that the limit of a day left unanswered.
+    pub limited: usize,
     pub findings: Vec<Finding>,
     paid: Vec<Paid>,
     rounds: Vec<RoundRow>,
@@ -50,15 +55,21 @@ pub fn judge(script: &Script, played: Played) -> Verdict {
     if exit != Some(0) {
         findings.push((None, Wrong::Died(format!("exit code {exit:?}"))));
     }
+    if is_over_limit(script, &stage, &windows) {
+        findings.push((None, Wrong::OverLimit));
+    }
+    let mut limited = 0;
     let is_ours = |hash: &String| !stage.elsewhere.contains(hash);
     for window in windows.values() {
         let on_chain = submissions.iter().find(|row| i64::try_from(row.nonce) == Ok(window.nonce));
         let paid: Vec<&Paid> = paid_for(&paid, window.nonce).filter(|paid| is_ours(&paid.hash)).collect();
         let mut wrongs = payment_wrongs(script, window, &paid);
+        let round = rounds.iter().find(|round| round.nonce == window.nonce);
         if on_chain.is_none() && window.excuse.is_none() {
             wrongs.push(Wrong::Lost);
         }
-        if let Some(round) = rounds.iter().find(|round| round.nonce == window.nonce) {
+        limited += usize::from(on_chain.is_none() && round.is_some_and(ended_by_limit));
+        if let Some(round) = round {
             let is_elsewhere = on_chain.is_some_and(|row| window.is_forgotten || !is_ours(&row.tx_hash));
             wrongs.extend(disagreement(round, window, on_chain, is_elsewhere, &paid));
         } else if !paid.is_empty() && !window.is_forgotten {
@@ -69,7 +80,21 @@ pub fn judge(script: &Script, played: Played) -> Verdict {
     for nonce in rounds.iter().map(|round| round.nonce).filter(|nonce| !windows.contains_key(nonce)) {
         findings.push((Some(nonce), Wrong::Disagrees("there is no such window".to_owned())));
     }
-    Verdict { answered: submissions.len(), windows, findings, paid, rounds, log: stage.bench.log() }
+    let answered = submissions.len();
+    Verdict { answered, limited, windows, findings, paid, rounds, log: stage.bench.log() }
+}
+
+/// Whether more was taken than the limit of a day allows. A journal that is lost begins a new day, and so does midnight.
+fn is_over_limit(script: &Script, stage: &Stage, windows: &BTreeMap<i64, Window>) -> bool {
+    let began = windows.values().map(|window| window.opened_at.date()).min();
+    let is_past_midnight = began.is_some_and(|date| date < OffsetDateTime::now_utc().date());
+    let days = 1 + stage.journals_lost + u128::from(is_past_midnight);
+    script.max_fee_per_day.is_some_and(|most| stage.taken() > most * days)
+}
+
+fn ended_by_limit(round: &RoundRow) -> bool {
+    let reason = round.reason.as_deref().unwrap_or_default();
+    round.state == RoundState::Expired && reason.contains("max_fee_per_day")
 }
 
 fn paid_for(paid: &[Paid], nonce: i64) -> impl Iterator<Item = &Paid> {
@@ -196,8 +221,15 @@ impl Verdict {
 
 impl Wrong {
     /// Every kind, as the tally has them.
-    pub const NAMES: [&'static str; 6] =
-        ["lost", "paid twice", "paid for nothing", "journal disagrees", "without an end", "died"];
+    pub const NAMES: [&'static str; 7] = [
+        "lost",
+        "paid twice",
+        "paid for nothing",
+        "journal disagrees",
+        "without an end",
+        "over the day's limit",
+        "died",
+    ];
 
     pub fn name(&self) -> &'static str {
         Self::NAMES[match self {
@@ -206,7 +238,8 @@ impl Wrong {
             Self::PaidForNothing => 2,
             Self::Disagrees(_) => 3,
             Self::Unfinished => 4,
-            Self::Died(_) => 5,
+            Self::OverLimit => 5,
+            Self::Died(_) => 6,
         }]
     }
 }

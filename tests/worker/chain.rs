@@ -162,6 +162,32 @@ fn a_topic_that_sleeps_and_windows_that_are_skipped() {
     assert_eq!(worker.stop(), Some(0));
 }
 
+/// Of two topics that are due in one block the other one comes first, and ours a block later than was foretold.
+#[test]
+fn a_window_that_opens_a_block_late_because_of_another_topic() {
+    let bench = Bench::registered(Options { topics: 2, ..manual() }, ONE).set("ALLORA_TOPIC_ID", "2");
+    bench.devnet.set_registered(2, &bench.address(), true).unwrap();
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    let mine_to = |height| bench.devnet.mine(height - bench.devnet.height().unwrap()).unwrap();
+    let answers = |nonce: i64| {
+        bench.until_sent();
+        bench.devnet.mine(1).unwrap();
+        bench.until("an answer", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
+    };
+    // Ours opens at 2 and each twelve blocks later. The other one, which is due a block earlier, begins anew with it.
+    bench.devnet.set_topic_active(1, false).unwrap();
+    mine_to(26);
+    bench.devnet.set_topic_active(1, true).unwrap();
+    answers(26);
+    mine_to(39);
+    answers(39);
+    mine_to(51);
+    answers(51);
+    assert_eq!(bench.round(38), None, "{}", bench.log());
+    assert_eq!(worker.stop(), Some(0));
+}
+
 #[test]
 fn registered_and_whitelisted_within_a_window() {
     let chain = Options {
@@ -248,6 +274,63 @@ fn a_window_that_came_and_went_while_the_worker_stood_still_is_in_the_journal() 
     assert!(round["reason"].as_str().unwrap().contains("stood still"), "{round}");
     assert_eq!(bench.round(skipped), None, "it never opened");
     assert_eq!(worker.stop(), Some(0));
+}
+
+/// A node that is wrong about itself closes no window and opens none, whether it is asked first or last.
+#[test]
+fn heights_that_are_far_too_high_cost_no_window() {
+    for is_first in [true, false] {
+        let bench = Bench::registered(manual(), ONE);
+        let second = bench.devnet.open_endpoint().unwrap();
+        let urls = format!("{},{}", bench.devnet.rpc_url(), second.rpc_url());
+        let chain_id = bench.devnet.chain_id().to_owned();
+        let bench = bench.set("ALLORA_NETWORK", &urls).set("ALLORA_CHAIN_ID", &chain_id);
+        let liar = if is_first { bench.devnet.endpoint() } else { &second };
+        let worker = bench.run(&[]);
+        bench.until_ready();
+        answers_the_next(&bench);
+        liar.fault(Fault::new(FaultKind::Ahead { blocks: 1_000_000 })).unwrap();
+        answers_the_next(&bench);
+        answers_the_next(&bench);
+        assert_eq!((bench.rounds().len(), bench.paid().len()), (3, 3), "{}", bench.log());
+        assert_eq!(worker.stop(), Some(0));
+    }
+}
+
+/// So long that people notice. It is waited for, so it is left to `.ci/run`.
+#[test]
+#[ignore = "stands still for more than a minute"]
+fn a_chain_that_halts_for_a_minute() {
+    const HALT: Duration = Duration::from_secs(65);
+    // One has the answer, the other refuses it when it stands still.
+    let [taken, refused] = [(); 2].map(|()| Bench::registered(quick(), ONE));
+    let benches = [&taken, &refused];
+    let workers = benches.map(|bench| bench.run(&[]));
+    for bench in benches {
+        bench.until_a_round_is("admitted");
+        bench.devnet.set_block_time(BlockTime::Manual).unwrap();
+    }
+    refused.devnet.fault(Fault::new(FaultKind::Error).on("broadcast_tx_sync")).unwrap();
+    let nonces = benches.map(Bench::mine_to_opening);
+    taken.until_sent();
+    std::thread::sleep(HALT);
+    for bench in benches {
+        bench.until_why("no new block");
+        assert_eq!((bench.probe("live"), bench.probe("ready")), (Some(0), Some(1)));
+    }
+    assert_eq!((taken.mempool(), refused.mempool()), (1, 0));
+    refused.devnet.clear_faults();
+    refused.until_sent();
+    for (bench, nonce) in benches.into_iter().zip(nonces) {
+        bench.devnet.mine(1).unwrap();
+        bench.until("an answer", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
+        answers_the_next(bench);
+        bench.until_ready();
+        assert_eq!(bench.paid().len(), bench.devnet.submissions(1).unwrap().len(), "{}", bench.log());
+    }
+    for worker in workers {
+        assert_eq!(worker.stop(), Some(0));
+    }
 }
 
 #[test]

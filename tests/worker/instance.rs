@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bootstrap::chain::payload::Inference;
-use bootstrap::devnet::{Fault, FaultKind};
+use bootstrap::devnet::{Fault, FaultKind, Options};
 use nix::sys::signal::Signal;
 
 use crate::support::{Bench, Worker, manual, write_bundle};
@@ -47,13 +47,44 @@ fn a_second_machine_stands_by_and_takes_over() {
 
 /// Another instance has answered `nonce`; its transaction waits for a block. The worker has seen nothing of it yet.
 fn answered_elsewhere(bench: &Bench, worker: &Worker) -> i64 {
+    sent_elsewhere(bench, worker, 1)
+}
+
+/// The same, for a topic that may be another one than ours.
+fn sent_elsewhere(bench: &Bench, worker: &Worker, topic: u64) -> i64 {
     bench.until_ready();
     worker.signal(Signal::SIGSTOP);
     let nonce = bench.mine_to_opening();
     let value = Inference::Single("9".parse().unwrap());
-    bench.devnet.submit_as(&bench.address(), 1, nonce, value).unwrap();
+    bench.devnet.submit_as(&bench.address(), topic, nonce, value).unwrap();
     worker.signal(Signal::SIGCONT);
     nonce
+}
+
+/// A worker sees only that its sequence is taken: it waits until it can see by what, and then goes on behind it.
+#[test]
+fn behind_what_another_program_sends_for_another_topic_the_window_is_answered() {
+    let chain = Options { topics: 2, max_active_topics_per_block: 2, ..manual() };
+    let bench = Bench::registered(chain, ONE).set("ALLORA_LOG_LEVEL", "bootstrap=debug");
+    let worker = bench.run(&[]);
+    let nonce = sent_elsewhere(&bench, &worker, 2);
+    bench.until("a try", |bench| bench.log().contains("account sequence mismatch").then_some(()));
+    bench.until("a wait", |bench| {
+        bench.log().contains("the transaction is tried again after the next block").then_some(())
+    });
+    assert_eq!(bench.mempool(), 1, "{}", bench.log());
+    bench.devnet.mine(1).unwrap();
+    bench.until_sent();
+    bench.devnet.mine(1).unwrap();
+    bench.until("an answer", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
+    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 2), "theirs and ours");
+    let signed: Vec<u64> = {
+        let journal = bench.journal();
+        let mut query = journal.prepare("SELECT sequence FROM transactions").unwrap();
+        query.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    assert_eq!(signed, [1], "nothing was signed with a sequence that was taken");
+    assert_eq!(worker.stop(), Some(0));
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod model;
 mod money;
 mod processes;
 mod progress;
+mod requests;
 mod scheduling;
 mod secrets;
 mod service_manager;

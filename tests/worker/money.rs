@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use bootstrap::devnet::{Fault, FaultKind, Options};
 
-use crate::support::{Bench, manual, quick};
+use crate::support::{Bench, http_get, manual, quick};
 
 const ONE: &str = "def predict(nonce):\n    return 1.5\n";
 
@@ -75,6 +75,28 @@ fn a_price_that_jumps_is_paid_up_to_the_limit() {
     bench.devnet.mine(1).unwrap();
     bench.until("an answer", |bench| (bench.inferences(dear) == 1).then_some(()));
     assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 2));
+    assert_eq!(worker.stop(), Some(0));
+}
+
+/// A node may keep bytes that failed in a block for nothing, and bring them into another one.
+#[test]
+fn what_failed_for_nothing_and_lands_later_is_ours() {
+    let bench = Bench::registered(manual(), ONE);
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    let nonce = bench.mine_to_opening();
+    bench.until_sent();
+    let bytes = bench.devnet.unconfirmed_txs().unwrap().remove(0);
+    // Dearer than at CheckTx: in its block the fee is too small.
+    bench.devnet.set_gas_price("9".parse().unwrap()).unwrap();
+    bench.devnet.mine(1).unwrap();
+    bench.devnet.set_gas_price("1".parse().unwrap()).unwrap();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let sent = http_get(&bench.devnet.address().to_string(), &format!("/broadcast_tx_sync?tx=0x{hex}"));
+    bench.devnet.mine(1).unwrap();
+    bench.until("an end", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
+    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1), "{sent}: {}", bench.log());
+    assert_ne!(bench.heartbeat()["phase"], "standby");
     assert_eq!(worker.stop(), Some(0));
 }
 

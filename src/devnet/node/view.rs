@@ -24,6 +24,8 @@ pub(super) struct View<'a> {
     pub chain_id: String,
     /// Height of the last block that it shows.
     pub head: u64,
+    /// Blocks that it claims on top of that.
+    ahead: u64,
     /// Whether it says that it catches up.
     pub catching_up: bool,
     /// Whether gRPC and REST are off, and with them the services of the node.
@@ -39,7 +41,12 @@ impl<'a> View<'a> {
             if outlook.wrong_chain_id { format!("{}-other", node.chain_id) } else { node.chain_id.clone() };
         // A node that has no block yet says that it catches up.
         let (catching_up, no_grpc) = (outlook.catching_up || latest == 0, outlook.no_grpc);
-        Some(Self { node, follower, chain_id, head, catching_up, no_grpc })
+        Some(Self { node, follower, chain_id, head, ahead: outlook.ahead.into(), catching_up, no_grpc })
+    }
+
+    /// A height as it says it.
+    pub fn claimed(&self, height: u64) -> String {
+        (height + self.ahead).to_string()
     }
 
     /// What goes wrong at this endpoint.

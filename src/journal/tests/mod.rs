@@ -221,11 +221,11 @@ fn an_unfinished_round_comes_back_with_its_last_failure() {
 }
 
 #[test]
-fn failures_in_a_row_end_with_an_answer() {
+fn failures_in_a_row_are_those_of_the_topic_and_any_other_end_stops_them() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = open(folder.path());
-    let mut end = |nonce: i64, ending: Ending| {
-        let key = RoundKey { topic_id: 1, nonce };
+    let mut end = |topic_id: u64, nonce: i64, ending: Ending| {
+        let key = RoundKey { topic_id, nonce };
         journal.begin_round(key, at(0), 130).unwrap();
         if ending == Ending::Admitted {
             let tx = signed(nonce.unsigned_abs(), "a");
@@ -233,14 +233,42 @@ fn failures_in_a_row_end_with_an_answer() {
             journal.included(tx.hash(), &inclusion(0), at(1)).unwrap();
         }
         journal.finish_round(key, &ending, at(2)).unwrap();
-        journal.reader().consecutive_failures(1).unwrap()
+        journal.reader().consecutive_failures(topic_id).unwrap()
     };
     let expired = || Ending::Expired { reason: "the model failed".into() };
-    assert_eq!(end(1, expired()), 1);
-    assert_eq!(end(2, Ending::Admitted), 0);
-    assert_eq!(end(3, expired()), 1);
-    assert_eq!(end(4, Ending::Skipped { reason: "no data".into() }), 1);
-    assert_eq!(end(5, Ending::Refused { reason: "not whitelisted".into() }), 2);
+    assert_eq!(end(1, 1, expired()), 1);
+    assert_eq!(end(1, 2, Ending::Admitted), 0);
+    assert_eq!(end(1, 3, expired()), 1);
+    assert_eq!(end(1, 4, Ending::Refused { reason: "not whitelisted".into() }), 2);
+    assert_eq!(end(2, 5, expired()), 1, "another topic");
+    assert_eq!(end(1, 6, expired()), 3);
+    let others = [Ending::Skipped { reason: "no data".into() }, Ending::AnsweredElsewhere, Ending::DryRun];
+    for (nonce, other) in (7..).step_by(2).zip(others) {
+        assert_eq!(end(1, nonce, other), 0);
+        assert_eq!(end(1, nonce + 1, expired()), 1);
+    }
+}
+
+#[test]
+fn what_took_nothing_in_one_block_may_land_in_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = predicted(folder.path());
+    let tx = prepare(&mut journal, signed(7, "a")).unwrap();
+    let void = Inclusion { height: Some(122), paid: Uallo(0), ..inclusion(13) };
+    journal.included(tx.hash(), &void, at(1)).unwrap();
+    assert_eq!(journal.reader().given_up(PAYLOAD).unwrap(), [tx.hash()]);
+    assert_eq!(journal.reader().last_sequence().unwrap(), None);
+
+    let landed = Inclusion { height: Some(124), ..inclusion(0) };
+    for _ in 0..2 {
+        journal.included(tx.hash(), &landed, at(2)).unwrap();
+        journal.included(tx.hash(), &void, at(3)).unwrap();
+    }
+    journal.finish_round(KEY, &Ending::Admitted, at(4)).unwrap();
+    let round = journal.reader().round(KEY).unwrap().unwrap();
+    assert_eq!((round.height, round.fee), (Some(124), Some(landed.paid)), "{round:?}");
+    assert_eq!(journal.reader().given_up(PAYLOAD).unwrap(), Vec::<String>::new());
+    assert_eq!(journal.reader().spent_on_day_of(at(2)).unwrap(), landed.paid);
 }
 
 #[test]

@@ -222,6 +222,7 @@ impl MainLoop {
 
     /// Whether the next transaction can be paid is to be found out now.
     fn ask_means(&mut self) {
+        self.context.funds().forget();
         self.means_for = None;
         if let Some(trouble) = &mut self.unaffordable {
             trouble.pause.expire();

@@ -286,6 +286,7 @@ impl Transaction<'_> {
         // However long the chain stands still: its transaction is in a block before ours could be.
         let height = self.context.clock.head().height;
         sequence.others_sent(height);
+        self.context.funds().forget();
         if let Ok(account) = self.account().await {
             sequence.committed(account);
             if account.sequence >= expected {

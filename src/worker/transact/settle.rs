@@ -179,6 +179,7 @@ impl Transaction<'_> {
             let seen_at = height.max(head).max(absent_at);
             let committed = account.sequence;
             self.sequence_used.get_or_insert(SequenceUsed { committed, height, seen_at });
+            self.context.funds().forget();
             self.context.sequence.lock().await.committed(account);
         }
     }
@@ -222,14 +223,17 @@ impl Transaction<'_> {
         Some(Step::Again { why: log.to_owned(), when: When::AtOnce })
     }
 
-    /// Whether one that was given up has landed after all, as when a node was wrong about itself.
+    /// Whether one that was given up has landed after all, as when a node was wrong about itself, or had kept bytes that
+    /// failed for nothing.
     pub(super) async fn find_given_up(&mut self) -> Result<Option<Step>, JournalError> {
         let purpose = self.intent.purpose;
         let given_up = self.context.journal.call(move |journal| journal.reader().given_up(purpose)).await?;
         let client = self.context.client().within(self.call_limit());
         for hash in given_up {
             let Ok(parsed) = hash.parse() else { continue };
-            if let Ok(Located::Found(found)) = client.locate(parsed).await {
+            if let Ok(Located::Found(found)) = client.locate(parsed).await
+                && (found.code == 0 || found.spent_by(self.context.address()).is_some())
+            {
                 tracing::warn!(hash, "a transaction that was given up is in a block");
                 return self.delivered(&hash, Uallo(0), *found).await.map(Some);
             }
@@ -260,6 +264,7 @@ impl Transaction<'_> {
         };
         let used = inclusion.used_sequence();
         context.metrics.paid(paid.0, found.gas_used);
+        context.funds().took(paid.0);
         let hash = hash.to_owned();
         let sequence = context
             .journal

@@ -49,6 +49,7 @@ impl Transaction<'_> {
             paid: tx.cost(),
             gas_used: None,
         };
+        self.context.funds().took(tx.cost().0);
         let hash = tx.hash().to_owned();
         let included = move |journal: &mut crate::journal::Journal| {
             journal.included(&hash, &inclusion, Timestamp::now())

@@ -97,6 +97,11 @@ pub enum FaultKind {
         /// How far, at most 900.
         blocks: u64,
     },
+    /// Heights that the chain has not reached.
+    Ahead {
+        /// How many too many.
+        blocks: u32,
+    },
     /// Answers of a node of another chain.
     WrongChainId,
     /// Answers of a node that has just begun to follow the chain.
@@ -225,7 +230,11 @@ impl Fault {
             (Target::Event, FaultKind::HalfOpen) => self.is_of_frames(),
             (
                 Target::Event,
-                FaultKind::Lag { .. } | FaultKind::CatchingUp | FaultKind::WrongChainId | FaultKind::NoGrpc,
+                FaultKind::Lag { .. }
+                | FaultKind::Ahead { .. }
+                | FaultKind::CatchingUp
+                | FaultKind::WrongChainId
+                | FaultKind::NoGrpc,
             ) => false,
             (Target::Event, _) => self.method == EVENT,
         }
@@ -280,6 +289,12 @@ impl FaultKind {
              are those of then. A transaction that only such a node takes is answered with code 0 and comes into no \
              block. While a fault of `*` or `event` is in force, subscriptions hear of blocks so much later; a larger \
              lag tells of blocks again",
+        ),
+        (
+            "ahead",
+            &["blocks"],
+            "answered by a node that is wrong about itself: `status` and `abci_query` name a height that is so many \
+             blocks too high. Blocks, states and subscriptions are as they should be",
         ),
         (
             "wrong_chain_id",

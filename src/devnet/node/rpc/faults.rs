@@ -45,6 +45,8 @@ pub(in crate::devnet::node) struct Strike {
 pub(in crate::devnet::node) struct Outlook {
     /// Blocks that it is behind.
     pub lag: u64,
+    /// Blocks that it claims to be ahead.
+    pub ahead: u32,
     /// Whether it catches up.
     pub catching_up: bool,
     /// Whether it belongs to another chain.
@@ -58,6 +60,7 @@ impl Outlook {
     fn take(&mut self, kind: &FaultKind) -> bool {
         match kind {
             FaultKind::Lag { blocks } => self.lag = self.lag.max(*blocks),
+            FaultKind::Ahead { blocks } => self.ahead = self.ahead.max(*blocks),
             FaultKind::CatchingUp => self.catching_up = true,
             FaultKind::WrongChainId => self.wrong_chain_id = true,
             FaultKind::NoGrpc => self.no_grpc = true,

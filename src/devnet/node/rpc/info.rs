@@ -43,7 +43,7 @@ pub(super) fn status(view: &View<'_>) -> Value {
         "sync_info": {
             "latest_block_hash": hash(latest),
             "latest_app_hash": app_hash(latest),
-            "latest_block_height": height(latest),
+            "latest_block_height": view.claimed(latest.map_or(0, |block| block.header.height)),
             "latest_block_time": time(latest),
             "earliest_block_hash": hash(earliest),
             "earliest_app_hash": app_hash(earliest),
@@ -85,7 +85,7 @@ pub(super) fn abci_query(view: &mut View<'_>, args: &Args) -> Result<Value, RpcE
         "key": null,
         "value": answer.value.as_deref().map(base64),
         "proofOps": null,
-        "height": answer.height.to_string(),
+        "height": view.claimed(answer.height),
         "codespace": answer.codespace,
     }}))
 }

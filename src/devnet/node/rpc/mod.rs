@@ -2,6 +2,7 @@
 //! there on request.
 
 mod blocks;
+pub(in crate::devnet) mod calls;
 pub(in crate::devnet) mod fault;
 pub(in crate::devnet) mod faults;
 mod info;
@@ -29,6 +30,7 @@ use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
+    calls::Calls,
     fault::{FaultKind, Target},
     faults::{Broken, Faults, Outlook, Strike},
     jsonrpc::{Id, Incoming, Outcome, Request, RpcError, response},
@@ -55,6 +57,7 @@ pub(super) struct Service {
     node: NodeHandle,
     follower: FollowerId,
     pub faults: Faults,
+    calls: Calls,
     /// Cancelled when the listener is closed.
     closing: CancellationToken,
     websockets: TaskTracker,
@@ -85,6 +88,7 @@ impl Service {
         let strike = if method.is_control() {
             Strike::default()
         } else {
+            self.calls.count(method.name, args.text("path"));
             self.faults.strike(Target::Call { method: method.name, path: args.text("path") })
         };
         let (damage, outlook) = (strike.damage.clone(), strike.outlook);

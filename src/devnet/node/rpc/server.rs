@@ -22,6 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     READ_WITHIN, Service,
+    calls::Calls,
     faults::{Dropped, Faults},
     port::Port,
     router,
@@ -116,6 +117,7 @@ pub(in crate::devnet) struct Server {
     pub node: NodeHandle,
     pub follower: FollowerId,
     pub faults: Faults,
+    pub calls: Calls,
     pub orders: UnboundedReceiver<Order>,
 }
 
@@ -190,6 +192,7 @@ impl Server {
             node: self.node.clone(),
             follower: self.follower,
             faults: self.faults.clone(),
+            calls: self.calls.clone(),
             closing: closing.clone(),
             websockets: TaskTracker::new(),
         };
