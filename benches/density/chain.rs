@@ -1,14 +1,11 @@
 //! The chain under the workers.
 
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use serde::Deserialize;
 use serde_json::Value;
-use tempfile::TempDir;
 
-use super::support::process::{BINARY, Process, until};
+use super::support::devnet::Devnet;
 
 /// How fast blocks come, and how many of them a window has.
 #[derive(Debug)]
@@ -40,67 +37,49 @@ impl Pace {
     }
 }
 
-/// What the chain says about itself.
-#[derive(Debug, Deserialize)]
-struct Facts {
-    rpc: String,
-    accounts: Vec<Account>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Account {
-    private_key: String,
-}
-
 /// A local chain, in a process of its own.
 #[derive(Debug)]
 pub struct Chain {
-    facts: Facts,
+    devnet: Devnet,
     block: Duration,
-    process: Process,
-    _folder: TempDir,
 }
 
 impl Chain {
     /// Starts one with a funded account for each worker.
     pub async fn start(pace: &Pace, workers: u64, topics: u64) -> Result<Self> {
-        let folder = TempDir::new()?;
-        let config = folder.path().join("devnet.json");
-        let (epoch, topics) = (pace.epoch.to_string(), topics.to_string());
-        let process = Process::start(
-            Command::new(BINARY)
-                .args(["devnet", "--listen", "127.0.0.1:0", "--grpc", "off"])
-                .args(["--block-time", &format!("{}s", pace.block.as_secs())])
-                .args(["--epoch", &epoch, "--ground-truth-lag", &epoch, "--window", &pace.window.to_string()])
-                .args(["--accounts", &workers.to_string()])
-                .args(["--topics", &topics, "--max-active-topics-per-block", &topics])
-                .arg("--config-out")
-                .arg(&config),
-            &folder.path().join("log"),
-        )?;
-        let facts = until("devnet's facts", || std::fs::read_to_string(&config).ok()).await?;
-        Ok(Self { facts: serde_json::from_str(&facts)?, block: pace.block, process, _folder: folder })
+        let (epoch, window, topics) = (pace.epoch.to_string(), pace.window.to_string(), topics.to_string());
+        let (block_time, accounts) = (format!("{}s", pace.block.as_secs()), workers.to_string());
+        let devnet = Devnet::start(
+            &[
+                &["--grpc", "off", "--block-time", &block_time, "--accounts", &accounts][..],
+                &["--epoch", &epoch, "--ground-truth-lag", &epoch, "--window", &window],
+                &["--topics", &topics, "--max-active-topics-per-block", &topics],
+            ]
+            .concat(),
+        )
+        .await?;
+        Ok(Self { devnet, block: pace.block })
     }
 
     /// Address of its JSON-RPC.
     pub fn rpc(&self) -> &str {
-        &self.facts.rpc
+        &self.devnet.facts.rpc
     }
 
     /// Number of its process.
     pub fn pid(&self) -> u32 {
-        self.process.pid()
+        self.devnet.pid()
     }
 
     /// The key of a funded account.
     pub fn private_key(&self, index: u64) -> Result<&str> {
-        let account = self.facts.accounts.get(usize::try_from(index)?);
+        let account = self.devnet.facts.accounts.get(usize::try_from(index)?);
         Ok(&account.context("no such account")?.private_key)
     }
 
     /// Height of the newest block.
     pub async fn height(&self) -> Result<u64> {
-        let answer: Value = reqwest::get(format!("{}/status", self.facts.rpc)).await?.json().await?;
+        let answer: Value = reqwest::get(format!("{}/status", self.devnet.facts.rpc)).await?.json().await?;
         let height = answer["result"]["sync_info"]["latest_block_height"].as_str();
         height.context("no height")?.parse().context("a height")
     }

@@ -58,10 +58,11 @@ impl Chain {
     /// The node that `REALCHAIN_RPC` names, or a local chain with blocks of a second and this epoch and window.
     pub async fn start(epoch: &str, window: &str) -> Result<Self> {
         let Ok(rpc) = env::var("REALCHAIN_RPC") else {
-            let devnet = Devnet::start("1s", epoch, window).await?;
+            let devnet = Devnet::start(&["--epoch", epoch, "--window", window]).await?;
             let [ours, theirs, ..] = devnet.facts.accounts.as_slice() else { bail!("no two accounts") };
             let mnemonics = [ours.mnemonic.clone(), theirs.mnemonic.clone()];
-            let grpc = devnet.facts.grpc.trim_start_matches("grpc+http://").to_owned();
+            let grpc = devnet.facts.grpc.as_deref().and_then(|url| url.strip_prefix("grpc+http://"));
+            let grpc = grpc.context("no address of gRPC")?.to_owned();
             return Self::at(devnet.facts.rpc.clone(), grpc, 1, mnemonics, Some(devnet)).await;
         };
         let rpc = rpc.split(',').next().unwrap_or_default().trim_end_matches('/').to_owned();

@@ -92,6 +92,8 @@ impl Worker {
             Client::Bootstrap => bootstrap(folder.path(), chain, addresses, pythons)?,
             Client::Sdk => sdk(folder.path(), chain, addresses, pythons)?,
         };
+        // That of its last life says that it is ready.
+        let _ = fs::remove_file(folder.path().join("heartbeat"));
         let started = Instant::now();
         let process = Process::start(&mut command, &folder.path().join("log"))?;
         Ok(Self { client, process, started, folder })

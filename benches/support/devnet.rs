@@ -17,8 +17,8 @@ pub struct Facts {
     pub rpc: String,
     /// URL of the websocket.
     pub websocket: String,
-    /// URL of gRPC.
-    pub grpc: String,
+    /// URL of gRPC, unless it is off.
+    pub grpc: Option<String>,
     /// Funded ones.
     pub accounts: Vec<Account>,
 }
@@ -37,25 +37,30 @@ pub struct Account {
 pub struct Devnet {
     /// Where it is.
     pub facts: Facts,
-    _process: Process,
+    process: Process,
     _folder: TempDir,
 }
 
 impl Devnet {
-    /// Starts one. Epoch and window are in blocks, the block time is as the command line takes it.
-    pub async fn start(block_time: &str, epoch: &str, window: &str) -> Result<Self> {
+    /// Starts one on free ports, with these arguments of the command line.
+    pub async fn start(arguments: &[&str]) -> Result<Self> {
         let folder = TempDir::new()?;
         let config = folder.path().join("devnet.json");
         let process = Process::start(
             Command::new(BINARY)
-                .args(["devnet", "--listen", "127.0.0.1:0", "--block-time", block_time])
-                .args(["--epoch", epoch, "--window", window, "--ground-truth-lag", epoch])
+                .args(["devnet", "--listen", "127.0.0.1:0"])
+                .args(arguments)
                 .arg("--config-out")
                 .arg(&config),
             &folder.path().join("log"),
         )?;
         let facts = until("devnet's facts", || std::fs::read_to_string(&config).ok()).await?;
         let facts = serde_json::from_str(&facts).context("devnet's facts")?;
-        Ok(Self { facts, _process: process, _folder: folder })
+        Ok(Self { facts, process, _folder: folder })
+    }
+
+    /// Number of its process.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
     }
 }

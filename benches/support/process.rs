@@ -20,10 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Process(Child);
 
 impl Process {
-    /// Starts it. Its stderr goes to `log`.
+    /// Starts it. Its output goes to `log`.
     pub fn start(command: &mut Command, log: &Path) -> Result<Self> {
         let log = std::fs::File::create(log)?;
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?;
+        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
         Ok(Self(child))
     }
 

@@ -21,7 +21,10 @@ pub struct Chain {
 impl Chain {
     /// Starts one. Epoch and window are in blocks.
     pub async fn start(epoch: &str, window: &str) -> Result<Self> {
-        Ok(Self { devnet: Devnet::start("500ms", epoch, window).await?, http: reqwest::Client::new() })
+        let blocks = ["--epoch", epoch, "--window", window, "--ground-truth-lag", epoch];
+        let devnet =
+            Devnet::start(&[&["--grpc", "off", "--block-time", "500ms"], &blocks[..]].concat()).await?;
+        Ok(Self { devnet, http: reqwest::Client::new() })
     }
 
     /// Address of its JSON-RPC.

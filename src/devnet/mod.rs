@@ -12,7 +12,7 @@
 //! | `options`, `accounts`, [`genesis`] | what it starts from |
 //! | [`app`] | what the chain executes: transactions, topics, queries |
 //! | [`abci`] | how the node speaks with the application |
-//! | `node` | the validator around it: mempool, blocks, JSON-RPC, control |
+//! | `node` | the validator around it: mempool, blocks, JSON-RPC, gRPC, control |
 //! | `config`, `endpoint` | what a client must know of it, and where it is reached |
 //! | `encoding` | bytes as text |
 
