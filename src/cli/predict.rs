@@ -7,7 +7,7 @@ use super::trial::{self, Predicted, Unpredicted};
 use super::{Exit, Outcome, environment, logging, model};
 use crate::bundle::Manifest;
 use crate::journal::Verdict;
-use crate::model::{Failure, Prediction};
+use crate::model::{Failure, FailureKind, Prediction};
 use crate::settings::{self, Flags, Settings};
 
 /// One local call of the model; no chain, no wallet
@@ -34,6 +34,7 @@ impl Args {
             tracing::warn!("{warning}");
         }
         let spec = model::spec(&manifest, &settings, &CancellationToken::new())?;
+        let python = spec.python.clone();
         match trial::call(spec, self.nonce, &manifest, &settings)? {
             Ok(predicted) => {
                 let judgement = &predicted.judgement;
@@ -46,7 +47,15 @@ impl Args {
             Err(Unpredicted::Interrupted) => Ok(Exit::Interrupted),
             Err(Unpredicted::Failed(failure)) => {
                 let Failure { kind, message, traceback } = &failure;
-                self.show_error(kind.as_str(), message, traceback.as_deref(), Some(trial::hint(*kind)));
+                let lacks_packages =
+                    || !model::unmet(&manifest, &settings, &python, &CancellationToken::new()).is_empty();
+                let hint = match kind {
+                    FailureKind::Import if lacks_packages() => {
+                        manifest.install_hint(settings.python.as_deref())
+                    }
+                    _ => trial::hint(*kind).to_owned(),
+                };
+                self.show_error(kind.as_str(), message, traceback.as_deref(), Some(&hint));
                 Ok(Exit::No)
             }
             Err(Unpredicted::Skipped { why }) => {

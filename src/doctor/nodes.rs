@@ -119,8 +119,7 @@ fn endpoint(nodes: &[Node]) -> Check {
     let subject = Subject::Endpoint;
     let faults: Vec<_> = nodes.iter().filter_map(Node::fault).collect();
     let silent = nodes.iter().find(|node| node.fault().is_some()).map(|node| &node.url);
-    let fix =
-        silent.map(|url| format!("{}: try `curl {url}/status`", what_to_look_at(url))).unwrap_or_default();
+    let fix = silent.map(what_to_look_at).unwrap_or_default();
     match (faults.len(), nodes.len()) {
         (0, 1) => subject.ok(format_args!("{} answers", listed(nodes.iter().map(|node| &node.url)))),
         (0, _) => subject.ok(format_args!("{} answer", listed(nodes.iter().map(|node| &node.url)))),
@@ -130,12 +129,16 @@ fn endpoint(nodes: &[Node]) -> Check {
 }
 
 /// What may keep an endpoint from answering. Addresses that come with this program are nobody's mistake.
-fn what_to_look_at(url: &SensitiveUrl) -> &'static str {
+fn what_to_look_at(url: &SensitiveUrl) -> String {
     if KnownNetwork::has_endpoint(url) {
-        "look at what stands between this machine and the internet (DNS, proxy, firewall), or try your model \
-         without it by --network devnet"
+        format!(
+            "look at what stands between this machine and the internet (DNS, proxy, firewall): try `curl {url}/status`; \
+             your model can be tried without it by --network devnet"
+        )
     } else {
-        "correct the addresses in ALLORA_NETWORK or --network, or what stands between"
+        format!(
+            "correct the addresses in ALLORA_NETWORK or --network, or what stands between: try `curl {url}/status`"
+        )
     }
 }
 
