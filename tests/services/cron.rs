@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use bootstrap::devnet::Options;
+
 use crate::engine::Engine;
-use crate::machine::Machine;
+use crate::machine::{self, Machine};
 use crate::until;
 
 /// Slow enough that a run is still there when the second one of the same minute starts.
@@ -14,7 +16,10 @@ const HOSTILE: &str = "it's 100%n \"my\" $HOME ${x} #1; model";
 #[ignore = "needs root and Docker"]
 fn two_runs_at_once_answer_a_window_once() {
     let Some(engine) = Engine::get() else { return };
-    let machine = Machine::start(engine, "exec cron -f");
+    // Windows of 15 s each 16 s: of the runs that begin at each full minute, one of four may come too late in a window.
+    let chain =
+        Options { epoch_length: 32, worker_submission_window: 30, ground_truth_lag: 32, ..machine::chain() };
+    let machine = Machine::start(engine, "exec cron -f", chain);
     let bundle = machine.bundle(HOSTILE, SLOW, "", 0);
     let output = machine.bootstrap("render cron -o /world/cron", &bundle);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));

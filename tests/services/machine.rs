@@ -38,7 +38,7 @@ pub struct Machine {
 impl Machine {
     /// One with systemd, booted.
     pub fn with_systemd(engine: Arc<Engine>) -> Self {
-        let machine = Self::start(engine, SYSTEMD);
+        let machine = Self::start(engine, SYSTEMD, chain());
         until("a machine that is up", || {
             let state = machine.exec("systemctl is-system-running").stdout;
             ["running\n", "degraded\n"].iter().any(|up| state == up.as_bytes()).then_some(())
@@ -46,9 +46,9 @@ impl Machine {
         machine
     }
 
-    /// One whose first process is this command of the shell.
-    pub fn start(engine: Arc<Engine>, init: &str) -> Self {
-        let devnet = Devnet::start(chain()).unwrap();
+    /// One whose first process is this command of the shell, and its chain.
+    pub fn start(engine: Arc<Engine>, init: &str, chain: Options) -> Self {
+        let devnet = Devnet::start(chain).unwrap();
         let world = TempDir::new().unwrap();
         fs::set_permissions(world.path(), fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(world.path().join("key"), &devnet.accounts()[0].private_key).unwrap();

@@ -1,7 +1,7 @@
 //! A worker under supervisord, on a machine without systemd.
 
 use crate::engine::Engine;
-use crate::machine::Machine;
+use crate::machine::{self, Machine};
 use crate::until;
 
 const ONE: &str = "def predict(nonce):\n    return nonce / 8\n";
@@ -15,7 +15,8 @@ fn pid(machine: &Machine) -> String {
 #[ignore = "needs root and Docker"]
 fn a_worker_is_kept_alive_and_stopped_in_order() {
     let Some(engine) = Engine::get() else { return };
-    let machine = Machine::start(engine, "exec supervisord -n -c /etc/supervisor/supervisord.conf");
+    let init = "exec supervisord -n -c /etc/supervisor/supervisord.conf";
+    let machine = Machine::start(engine, init, machine::chain());
     until("supervisord", || machine.exec("supervisorctl version").status.success().then_some(()));
     let bundle = machine.bundle(HOSTILE, ONE, "", 0);
     let program = "/etc/supervisor/conf.d/bootstrap-test.conf";
