@@ -78,12 +78,17 @@ fn read(state_dir: &Path) -> Result<Vec<RoundRow>, Report> {
         .map_err(|error| unreadable(error).hint("name another folder with --state-dir"))?;
     let mut rounds = Vec::new();
     for path in &files {
-        let journal = Reader::open(path).and_then(|journal| journal.rounds()).map_err(|error| {
+        let mut journal = Reader::open(path).and_then(|journal| journal.rounds()).map_err(|error| {
             let hint = error.hint();
             let context = format!("the journal {} cannot be read", path.display());
             unreadable(anyhow::Error::new(error).context(context)).hint(hint)
         })?;
-        rounds.extend(journal);
+        // One journal is the rule, and is not copied.
+        if rounds.is_empty() {
+            rounds = journal;
+        } else {
+            rounds.append(&mut journal);
+        }
     }
     if files.len() > 1 {
         rounds.sort_by_cached_key(RoundRow::key);

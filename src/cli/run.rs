@@ -96,7 +96,7 @@ impl From<CannotRun> for Report {
                 "it is beside the log file (--log-file), or else in the state folder (--state-dir): let it be written there"
             }
             CannotRun::MetricsFile(_) => "set ALLORA_METRICS_FILE to a file in a folder that can be written",
-            CannotRun::Endpoint(_) => return Self::new(Exit::Config, error),
+            CannotRun::Endpoint(_) => "write ALLORA_NETWORK as addresses such as https://rpc.example.com",
         };
         Self::new(Exit::Config, error).hint(hint)
     }

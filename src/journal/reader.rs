@@ -93,10 +93,15 @@ impl Reader {
     /// # Errors
     /// Those of the disk.
     pub fn rounds(&self) -> Result<Vec<RoundRow>, JournalError> {
-        // In the order of the table, which is nearly theirs: by an index it would take twice as long.
-        let mut query = self.db.prepare(RoundRow::SELECT)?;
-        let mut rounds = query.query_map([], RoundRow::read)?.collect::<Result<Vec<_>, _>>()?;
-        rounds.sort_by_cached_key(RoundRow::key);
+        // Room for all of them at once: of a hundred thousand, memory is what takes the time.
+        let count = self.db.query_row("SELECT count(*) FROM rounds", [], |row| row.get(0))?;
+        let mut rounds = Vec::with_capacity(count);
+        // The index that keeps a round unique has this order.
+        let sql = format!("{} ORDER BY r.topic_id, r.nonce", RoundRow::SELECT);
+        let mut query = self.db.prepare(&sql)?;
+        for round in query.query_map([], RoundRow::read)? {
+            rounds.push(round?);
+        }
         Ok(rounds)
     }
 
