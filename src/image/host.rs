@@ -85,8 +85,8 @@ impl Host {
 /// The certificates that a file of pip's settings names.
 fn certificates_in(file: &Path) -> Option<PathBuf> {
     let text = std::fs::read_to_string(file).ok()?;
-    let values = text.lines().filter_map(|line| line.split_once(['=', ':']));
-    let cert = values.filter(|(key, _)| key.trim() == "cert").last();
+    let mut values = text.lines().filter_map(|line| line.split_once(['=', ':']));
+    let cert = values.rfind(|(key, _)| key.trim() == "cert");
     cert.map(|(_, path)| PathBuf::from(path.trim()))
 }
 

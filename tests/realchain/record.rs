@@ -124,8 +124,7 @@ fn received(event: &Value, address: &str) -> u128 {
 }
 
 fn opening(event: &Value, topic_id: u64) -> Option<(i64, i64)> {
-    let is_wanted =
-        is_a(event, "EventWorkerSubmissionWindowOpened") && typed(event, "topic_id")? == topic_id.to_string();
+    let is_wanted = is_a(event, "EventWorkerSubmissionWindowOpened") && typed(event, "topic_id")? == topic_id;
     let height = |key| Some(number(&typed(event, key)?));
     is_wanted.then_some((height("nonce_block_height")?, height("window_end_block")?))
 }
@@ -133,7 +132,7 @@ fn opening(event: &Value, topic_id: u64) -> Option<(i64, i64)> {
 /// The nonce for which a transaction left the account outside of the active set.
 fn outside(event: &Value, topic_id: u64, address: &str) -> Option<i64> {
     let is_wanted = is_a(event, "EventEMAScoresSet")
-        && typed(event, "topic_id")? == topic_id.to_string()
+        && typed(event, "topic_id")? == topic_id
         && typed(event, "actor_type")? == "ACTOR_TYPE_INFERER_UNSPECIFIED"
         && typed(event, "addresses")?.as_array()?.iter().any(|of| of == address)
         && typed(event, "is_active")? == serde_json::json!([false]);
