@@ -25,6 +25,8 @@ const LIMIT: Duration = Duration::from_secs(5);
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
 /// How long `--once` tries, where it was not told.
 const ONCE: Duration = Duration::from_secs(30);
+/// Blocks between two fresh nodes that can be explained: past this one of them is wrong about itself.
+const MOST_LAG: u64 = 100;
 /// Pause between two turns while something takes time.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -94,10 +96,12 @@ async fn try_connect(pool: &Arc<Pool>) -> Result<(Client, Clock), Unconnected> {
         .await
         .map_err(|error| Unconnected::NotYet(error.to_string()))?;
     let clock = Clock::new(head.block_time.filter(|time| !time.is_zero()));
-    // Not the highest: one that is wrong about itself would close every window.
+    // The highest, since a node that lags a little would hide a window; but not of one that is wrong about itself, which
+    // would close them all.
     let fresh = pool.report().into_iter().filter(|endpoint| endpoint.standing == Standing::Fresh);
     let heights: Vec<u64> = fresh.filter_map(|endpoint| endpoint.height).collect();
-    clock.observe(middle(&heights).unwrap_or(head.height));
+    let middle = middle(&heights).unwrap_or(head.height);
+    clock.observe(if head.height.abs_diff(middle) > MOST_LAG { middle } else { head.height });
     Ok((client, clock))
 }
 
