@@ -315,9 +315,9 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
     let sized = |size: u64| good().add(b"b/x", EntryType::Regular, "", b"", |header| header.set_size(size));
     vec![
         ("absolute", Tar::new().file("/etc/x").gzip(), "unfit-entry", "absolute"),
-        ("parent", Tar::new().file("b/../../x").gzip(), "unfit-entry", "parts that are no names"),
-        ("parent first", Tar::new().file("../x").gzip(), "unfit-entry", "parts that are no names"),
-        ("dot inside", Tar::new().file("b/./x").gzip(), "unfit-entry", "parts that are no names"),
+        ("parent", Tar::new().file("b/../../x").gzip(), "unfit-entry", "parts that are not names"),
+        ("parent first", Tar::new().file("../x").gzip(), "unfit-entry", "parts that are not names"),
+        ("dot inside", Tar::new().file("b/./x").gzip(), "unfit-entry", "parts that are not names"),
         ("beside", good().file("c").gzip(), "unfit-entry", "top folder"),
         ("beside, alike", good().file("bb/x").gzip(), "unfit-entry", "top folder"),
         ("a file as top", Tar(Vec::new()).file("b").gzip(), "unfit-entry", "top folder"),
@@ -345,14 +345,14 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
             "unfit-entry",
             "leaves the bundle",
         ),
-        ("through a link", good().link("b/l", "src").file("b/l/x").gzip(), "unfit-entry", "no folder"),
+        ("through a link", good().link("b/l", "src").file("b/l/x").gzip(), "unfit-entry", "not a folder"),
         (
             "a link in place of a folder",
             good().file("b/l/x").link("b/l", "src").gzip(),
             "unfit-entry",
             "twice",
         ),
-        ("below a file", good().file("b/model.yaml/x").gzip(), "unfit-entry", "no folder"),
+        ("below a file", good().file("b/model.yaml/x").gzip(), "unfit-entry", "not a folder"),
         ("hard link", good().of_type(EntryType::Link).gzip(), "unfit-entry", "hard link"),
         ("device", good().of_type(EntryType::Char).gzip(), "unfit-entry", "device"),
         ("block device", good().of_type(EntryType::Block).gzip(), "unfit-entry", "device"),
@@ -416,7 +416,7 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
                 .add(b"b/x", EntryType::Regular, "", b"", |header| header.as_old_mut().size[0] = 0x80)
                 .gzip(),
             "unfit-entry",
-            "no number",
+            "not a number",
         ),
         ("large", sized(3 << 30).gzip(), "too-large", "bytes"),
         (

@@ -74,22 +74,6 @@ fn lines_for_people_on_request() {
 }
 
 #[test]
-fn no_text_of_a_model_begins_a_line_for_people() {
-    let folder = bundle("pass");
-    let raises =
-        "raise ValueError('one\\n2026-01-01T00:00:00Z  INFO two\\r2026-01-01T00:00:00Z  INFO three')\n";
-    fs::write(folder.path().join("runner.py"), raises).unwrap();
-    let output = predict(folder.path()).args(["--log-format", "pretty"]).output().unwrap();
-    let text = String::from_utf8(output.stderr).unwrap();
-    // What follows is the result of the command, which is no log.
-    let (log, _) = text.split_once("\nTraceback").unwrap();
-    // What moves a terminal's cursor is replaced.
-    let inner = "\n    2026-01-01T00:00:00Z  INFO two\u{fffd}2026-01-01T00:00:00Z  INFO three";
-    assert!(log.contains(inner), "{log}");
-    assert!(log.contains("\n      File "), "a traceback keeps its shape: {log}");
-}
-
-#[test]
 fn the_level_is_a_filter() {
     let folder = bundle("print('hello')");
     let output = predict(folder.path()).args(["--log-level", "error"]).output().unwrap();

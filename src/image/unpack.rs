@@ -82,8 +82,8 @@ fn copy(from: &Path, to: &Path) -> Result<(), UnpackError> {
 /// Whether a requirements file installs something of the bundle itself: `./wheels/a.whl`, `-e .`, `--find-links wheels/`.
 fn names_files_of(root: &Path, file: &Path) -> bool {
     let text = fs::read_to_string(root.join(file)).unwrap_or_default();
-    let lines = text.lines().filter(|line| {
-        let line = line.trim_start();
+    // A comment begins a line or stands behind a blank.
+    let lines = text.lines().filter_map(|line| line.trim().split(" #").next()).filter(|line| {
         // These were read, and are copied by name.
         !["#", "-r", "--requirement", "-c", "--constraint"].iter().any(|start| line.starts_with(start))
     });

@@ -109,7 +109,10 @@ async fn a_foreign_submission_is_stored_and_paid_for() {
     let stranger = "allo1yt7l07cad9t5mnax3yvzkult7z9evesu5ykm2y";
     let refused = json!({"address": stranger, "topic_id": 1, "nonce": 1, "value": "1"});
     let refused = call(&devnet, "devnet_submitAs", refused).await;
-    assert!(refused["error"]["data"].as_str().unwrap().contains("not one of the funded accounts"), "{refused}");
+    assert!(
+        refused["error"]["data"].as_str().unwrap().contains("not one of the funded accounts"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -110,6 +110,11 @@ fn is_a(event: &Value, name: &str) -> bool {
     event["type"].as_str().is_some_and(|kind| kind.rsplit('.').next() == Some(name))
 }
 
+/// Whether it tells of this topic. Numbers of 64 bits are texts.
+fn is_of(event: &Value, topic_id: u64) -> Option<bool> {
+    Some(typed(event, "topic_id")?.as_str()?.parse() == Ok(topic_id))
+}
+
 /// uallo of a bank event of this kind with this address.
 fn amount(event: &Value, kind: &str, role: &str, address: &str) -> u128 {
     if event["type"] != kind || attribute(event, role) != Some(address) {
@@ -124,7 +129,7 @@ fn received(event: &Value, address: &str) -> u128 {
 }
 
 fn opening(event: &Value, topic_id: u64) -> Option<(i64, i64)> {
-    let is_wanted = is_a(event, "EventWorkerSubmissionWindowOpened") && typed(event, "topic_id")? == topic_id;
+    let is_wanted = is_a(event, "EventWorkerSubmissionWindowOpened") && is_of(event, topic_id)?;
     let height = |key| Some(number(&typed(event, key)?));
     is_wanted.then_some((height("nonce_block_height")?, height("window_end_block")?))
 }
@@ -132,7 +137,7 @@ fn opening(event: &Value, topic_id: u64) -> Option<(i64, i64)> {
 /// The nonce for which a transaction left the account outside of the active set.
 fn outside(event: &Value, topic_id: u64, address: &str) -> Option<i64> {
     let is_wanted = is_a(event, "EventEMAScoresSet")
-        && typed(event, "topic_id")? == topic_id
+        && is_of(event, topic_id)?
         && typed(event, "actor_type")? == "ACTOR_TYPE_INFERER_UNSPECIFIED"
         && typed(event, "addresses")?.as_array()?.iter().any(|of| of == address)
         && typed(event, "is_active")? == serde_json::json!([false]);

@@ -141,6 +141,23 @@ fn a_file_that_is_moved_away_is_begun_anew_on_a_signal_and_has_one_writer() {
 }
 
 #[test]
+fn no_text_of_a_model_begins_a_line_for_people() {
+    let raises = "def predict(nonce):\n    \
+                  raise ValueError('one\\n2026-01-01T00:00:00Z  INFO two\\r2026-01-01T00:00:00Z  INFO three')\n";
+    let bench = Bench::registered(manual(), raises).set("ALLORA_LOG_FORMAT", "pretty");
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    bench.mine_to_opening();
+    bench.until("a failure", |bench| bench.log().contains("INFO three").then_some(()));
+    assert_eq!(worker.stop(), Some(0));
+    let log = bench.log();
+    // What moves a terminal's cursor is replaced.
+    let inner = "\n    2026-01-01T00:00:00Z  INFO two\u{fffd}2026-01-01T00:00:00Z  INFO three";
+    assert!(log.contains(inner), "{log}");
+    assert!(log.contains("\n      File "), "a traceback keeps its shape: {log}");
+}
+
+#[test]
 fn a_full_disk_under_the_log_is_said_once_and_ends_nothing() {
     let bench = bench(manual()).set("ALLORA_LOG_MAX_BYTES", "10MiB");
     let file = logs(&bench).join("worker.log");

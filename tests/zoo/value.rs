@@ -50,7 +50,7 @@ const REFUSED: [(&str, &str); 24] = [
     ("1e41", "1e+41 cannot be submitted"),
     ("fractions.Fraction(1, 3)", "fractions.Fraction: a value of this type is not a number"),
     ("[1]", "list of shape (1,): a sequence is not a number"),
-    ("b'1'", "bytes of shape (1,): bytes are no number"),
+    ("b'1'", "bytes of shape (1,): bytes are not a number"),
     ("(n for n in [1])", "generator: a generator is not a number"),
     ("{}", "dict of shape (0,): an empty mapping predicts nothing"),
     ("{1: 1}", "a label is not text, empty or too long"),
