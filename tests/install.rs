@@ -90,6 +90,12 @@ impl Bench {
         text(&output.stdout)
     }
 
+    /// Where its packages are.
+    fn packages(&self) -> PathBuf {
+        let mut versions = fs::read_dir(self.root().join(".venv/lib")).unwrap();
+        versions.next().unwrap().unwrap().path().join("site-packages")
+    }
+
     fn report(&self) -> Value {
         serde_json::from_slice(&fs::read(self.root().join(".venv.lock.json")).unwrap()).unwrap()
     }
@@ -134,6 +140,12 @@ fn life(bench: &Bench, installer: &str) {
         (report.clone(), made)
     );
 
+    let gone = bench.packages().join("tool-1.0.dist-info");
+    fs::remove_dir_all(gone).unwrap();
+    let told = succeeds(&bench.install());
+    assert!(told.contains("no longer installed: tool\n"), "{told}");
+    assert_eq!((bench.tool(), bench.report()), ("tool 1.0\n".into(), report.clone()));
+
     bench.require("tool==9.0\n");
     let output = bench.install();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
@@ -175,6 +187,37 @@ fn life(bench: &Bench, installer: &str) {
 #[test]
 fn pip_where_there_is_no_uv() {
     life(&Bench::new(None), "by pip");
+}
+
+#[test]
+fn what_the_user_has_made_is_kept_or_named() {
+    let bench = Bench::new(None);
+    bench.require("# none\n");
+    let venv = bench.root().join(".venv");
+    fs::write(&venv, "mine").unwrap();
+    let refused = bench.install();
+    let told = text(&refused.stderr);
+    assert!(refused.status.code() == Some(1) && told.contains(".venv is in the way"), "{told}");
+    assert!(told.contains("hint: move it away") && fs::read_to_string(&venv).unwrap() == "mine", "{told}");
+
+    fs::remove_file(&venv).unwrap();
+    fs::create_dir(&venv).unwrap();
+    fs::write(venv.join("notes"), "mine").unwrap();
+    let told = succeeds(&bench.install());
+    let old = bench.root().join(".venv.old");
+    assert!(told.contains("it is kept as ") && told.contains(".venv.old"), "{told}");
+    assert_eq!(fs::read_to_string(old.join("notes")).unwrap(), "mine");
+    assert!(venv.join("bin/python").exists());
+
+    fs::create_dir(bench.packages().join("by_hand-1.0.dist-info")).unwrap();
+    bench.require("# still none\n");
+    let told = succeeds(&bench.install());
+    assert!(told.contains("dropped") && told.contains("by-hand 1.0"), "{told}");
+
+    fs::remove_dir_all(&venv).unwrap();
+    fs::create_dir(&venv).unwrap();
+    let told = text(&bench.install().stderr);
+    assert!(told.contains(".venv.old is in the way"), "{told}");
 }
 
 /// `UV` is the folder of that program; `.ci/run` installs it.

@@ -36,6 +36,7 @@ fn folders(executable: &Path, version: &str) -> Vec<PathBuf> {
 }
 
 /// A package that is installed.
+#[derive(Debug)]
 pub struct Package {
     /// As indexes compare it.
     pub name: String,

@@ -2,10 +2,10 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, Outcome, Report, environment};
+use super::{Exit, Outcome, Report, environment, model};
 use crate::bundle::Manifest;
-use crate::bundle::venv::{Base, InstallError, Installer, Plan};
-use crate::model::Interpreter;
+use crate::bundle::venv::{Base, InstallError, Installer, Plan, Replaced};
+use crate::model::{Interpreter, Unmet};
 use crate::settings::{self, Flags, Settings};
 
 /// The virtual environment of a bundle, with what it requires
@@ -28,7 +28,7 @@ impl Args {
         let plan =
             Plan::new(&manifest, named, || eprintln!("waiting for another `bootstrap install` to end"))?;
         let folder = root.join(".venv");
-        if plan.is_done()? {
+        if plan.is_done()? && still_fits(&manifest, &settings)? {
             eprintln!("nothing to do");
         } else {
             let path = std::env::var_os("PATH").unwrap_or_default();
@@ -37,11 +37,37 @@ impl Args {
             let (count, name) = (plan.len(), installer.name());
             eprintln!("{count} requirements, by {name}, for Python {}", python.version);
             let base = Base { executable: &python.executable, version: &python.version };
-            plan.install(base, &installer)?;
+            match plan.install(base, &installer)? {
+                Replaced::Own { dropped } if dropped.is_empty() => {}
+                Replaced::Own { dropped } => {
+                    let list = dropped.join(", ");
+                    eprintln!("dropped, since the requirements do not name it: {list}");
+                }
+                Replaced::Kept(old) => eprintln!(
+                    "the environment that was there is not of `bootstrap install`: it is kept as {}",
+                    old.display()
+                ),
+            }
         }
         println!("{}", folder.display());
         Ok(Exit::Done)
     }
+}
+
+/// Whether the environment has what the bundle requires, as `check` judges it: packages may have been removed since
+/// it was made. Says what it lacks. Starts no Python where nothing is required.
+fn still_fits(manifest: &Manifest, settings: &Settings) -> Result<bool, Report> {
+    if manifest.requirements().listed.is_empty() {
+        return Ok(true);
+    }
+    let (private, stopping) = (settings.private_paths(), CancellationToken::new());
+    let own = Interpreter::of_bundle(manifest, None, &private, &stopping);
+    let Ok(python) = own.map_err(|error| Report::new(Exit::Internal, error))? else { return Ok(false) };
+    let unmet = model::unmet(manifest, settings, &python, &stopping);
+    if !unmet.is_empty() {
+        eprintln!("no longer installed: {}", Unmet::list(&unmet));
+    }
+    Ok(unmet.is_empty())
 }
 
 impl From<InstallError> for Report {
@@ -50,6 +76,9 @@ impl From<InstallError> for Report {
             InstallError::Failed { .. } => Self::new(Exit::No, error)
                 .hint("what it said stands above; an environment that was there before is as it was"),
             InstallError::Unwritable { .. } => Self::new(Exit::No, error),
+            InstallError::Occupied(_) => {
+                Self::new(Exit::No, error).hint("move it away; nothing was installed")
+            }
         }
     }
 }

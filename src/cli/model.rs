@@ -17,7 +17,7 @@ pub fn spec(
     let python = interpreter(manifest, settings, stopping)??;
     let unmet = unmet(manifest, settings, &python, stopping);
     if !unmet.is_empty() {
-        let list = unmet.iter().map(Unmet::to_string).collect::<Vec<_>>().join(", ");
+        let list = Unmet::list(&unmet);
         tracing::warn!("not installed: {list}; {}", manifest.install_hint(settings.python.as_deref()));
     }
     Ok(spec_with(manifest, settings, python))

@@ -74,6 +74,14 @@ pub struct Unmet(
     pub Option<String>,
 );
 
+impl Unmet {
+    /// Several on one line.
+    #[must_use]
+    pub fn list(unmet: &[Self]) -> String {
+        unmet.iter().map(Self::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
 impl fmt::Display for Unmet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(requirement, found) = self;

@@ -3,12 +3,14 @@
 //! | file | noun |
 //! |---|---|
 //! | `installer` | uv, or venv and pip |
+//! | `predecessor` | what a new environment takes the place of |
 //! | `report` | what was installed, and from what |
 //!
 //! A new environment is made beside the old one and takes its place in one step, so that there is a whole one at
 //! every moment, whenever an installation ends.
 
 mod installer;
+mod predecessor;
 mod report;
 
 use std::fs::{self, File};
@@ -20,6 +22,8 @@ use nix::fcntl::{AT_FDCWD, Flock, FlockArg, RenameFlags, renameat2};
 use super::manifest::Manifest;
 use super::requirements::Requirements;
 pub use installer::Installer;
+use predecessor::Predecessor;
+pub use predecessor::Replaced;
 use report::Report;
 
 /// The environment, in the bundle's folder.
@@ -70,6 +74,9 @@ pub enum InstallError {
         /// What the system said.
         source: io::Error,
     },
+    /// Something is where the environment is to be, or the one that was there, and is not ours to remove.
+    #[error("{} is in the way", .0.display())]
+    Occupied(PathBuf),
 }
 
 impl<'m> Plan<'m> {
@@ -127,24 +134,27 @@ impl<'m> Plan<'m> {
         Ok(true)
     }
 
-    /// Makes the environment.
+    /// Makes the environment, and says what became of the one that was there.
     ///
     /// # Errors
     /// [`InstallError`]; the environment that was there is untouched then.
-    pub fn install(&self, base: Base<'_>, installer: &Installer) -> Result<(), InstallError> {
+    pub fn install(&self, base: Base<'_>, installer: &Installer) -> Result<Replaced, InstallError> {
         let (folder, new) = (self.folder(), self.manifest.root.join(NEW));
+        let predecessor = Predecessor::of(&folder)?;
         remove(&new)?;
         let made = self.make(&new, base, installer).and_then(|report| {
             relocate(&new, &folder)
                 .map_err(|source| InstallError::Unwritable { path: new.clone(), source })?;
-            swap(&new, &folder)
+            predecessor
+                .replace(&new, &folder)
                 .map_err(|source| InstallError::Unwritable { path: folder.clone(), source })?;
             Ok(report)
         });
         // What was not made, or what it has replaced.
         let removed = remove(&new);
-        self.write_beside(&made?)?;
-        removed
+        let report = made?;
+        self.write_beside(&report)?;
+        removed.map(|()| predecessor.replaced_by(&report))
     }
 
     fn make(&self, new: &Path, base: Base<'_>, installer: &Installer) -> Result<Report, InstallError> {
