@@ -79,6 +79,7 @@ fn a_worker_has_its_limits_its_health_and_its_volume() {
     fs::set_permissions(&files, fs::Permissions::from_mode(0o777)).unwrap();
     let rendered = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
         .args(["render", "compose", "-o", ".", "bundle"])
+        .env_remove("ALLORA_STATE_DIR")
         .env("ALLORA_NETWORK", devnet.rpc_url())
         .env("ALLORA_PRIVATE_KEY_FILE", "key")
         .env("ALLORA_LOG_FILE", "files/worker.log")
