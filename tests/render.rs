@@ -228,14 +228,21 @@ fn no_value_breaks_out_of_yaml() {
     assert_eq!(of("env", "ALLORA_PRIVATE_KEY_FILE")["value"], "/run/secrets/key");
     assert_eq!(of("volumeMounts", "empty-1")["mountPath"], "/workspace/bundle/c\"a: }{$X");
 
-    // A name stands for any address, an address for itself.
+    // A name stands for any address of the internet, an address for itself.
     let tcp = |port: u16| json!([{"protocol": "TCP", "port": port}]);
     let to = |cidr: &str| json!([{"ipBlock": {"cidr": cidr}}]);
+    let internet = json!([
+        {"ipBlock": {
+            "cidr": "0.0.0.0/0",
+            "except": ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"],
+        }},
+        {"ipBlock": {"cidr": "::/0", "except": ["fc00::/7", "fe80::/10"]}},
+    ]);
     let egress = objects["NetworkPolicy"]["spec"]["egress"].as_array().unwrap();
     assert_eq!(
         egress[1..],
         [
-            json!({"ports": tcp(443)}),
+            json!({"to": internet, "ports": tcp(443)}),
             json!({"to": to("10.1.2.3/32"), "ports": tcp(26657)}),
             json!({"to": to("2001:db8::7/128"), "ports": tcp(26657)}),
         ]

@@ -37,11 +37,14 @@ pub fn render(deployment: &Deployment) -> Result<File, RenderError> {
         if deployment.state_dir.is_some() { String::new() } else { format!("volumes:\n  {volume}:") };
     let folders = container::folders(deployment).map(|folder| bind(folder.outside, folder.inside));
     let volumes: Vec<_> = [state].into_iter().chain(folders).collect();
-    let empty: Vec<_> = container::empty_at_start(deployment).iter().map(|path| scalar(path)).collect();
+    // Docker makes it `noexec`, and as large as half of the memory, unless told otherwise.
+    let tmpfs = |path: &String| scalar(&format!("{path}:exec,size={}g", container::EMPTY_GIB));
+    let empty: Vec<_> = container::empty_at_start(deployment).iter().map(tmpfs).collect();
     let text = fill(
         COMPOSE,
         &[
             ("marker", &deployment.marker()),
+            ("program", container::PROGRAM),
             ("name", &scalar(&deployment.name)),
             ("image", &scalar(&deployment.image())),
             ("volumes", &volumes.join("\n      ")),

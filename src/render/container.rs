@@ -6,6 +6,8 @@ use std::path::Path;
 
 use super::deployment::{Deployment, FILES, RenderError};
 
+/// The program. By its path, since packages of the bundle may bring a `bootstrap` of their own and are first on `PATH`.
+pub const PROGRAM: &str = "/usr/local/bin/bootstrap";
 /// User and group of the image.
 pub const USER: u32 = 1000;
 /// Where the state is.
@@ -14,6 +16,8 @@ pub const STATE: &str = "/var/lib/bootstrap";
 pub const KEYS: &str = "/run/secrets";
 /// Name of the key's file there.
 pub const KEY: &str = "key";
+/// Most GiB that a folder may hold which is empty at each start.
+pub const EMPTY_GIB: u32 = 1;
 /// Where the heartbeat and temporary files are.
 const TMP: &str = "/tmp";
 /// Where the image has the bundle.
@@ -94,5 +98,20 @@ fn rights(metadata: &Metadata) -> u32 {
         mode >> 3
     } else {
         mode
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_image_starts_the_program_by_its_path() {
+        let dockerfile = include_str!("../../docker/Dockerfile");
+        for line in
+            [format!("ENTRYPOINT [\"{PROGRAM}\"]\n"), format!("CMD [\"{PROGRAM}\", \"probe\", \"live\"]\n")]
+        {
+            assert!(dockerfile.contains(&line), "{line}");
+        }
     }
 }

@@ -21,6 +21,13 @@ const STARTUP_PERIOD: u64 = 5;
 /// Seconds that a start takes beside the model's load.
 const STARTUP_RESERVE: u64 = 60;
 
+/// All addresses of IPv4 and IPv6, and which of them are not of the internet: private (RFC 1918, RFC 4193), shared by a
+/// provider (RFC 6598) and link-local, where clouds have their metadata.
+const ANYWHERE: [(&str, &[&str]); 2] = [
+    ("0.0.0.0/0", &["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"]),
+    ("::/0", &["fc00::/7", "fe80::/10"]),
+];
+
 /// The objects of a worker. Of this machine they hold nothing but the bundle's checksum.
 ///
 /// # Errors
@@ -37,6 +44,7 @@ pub fn render(deployment: &Deployment) -> Result<File, RenderError> {
         OBJECTS,
         &[
             ("marker", &deployment.marker()),
+            ("program", container::PROGRAM),
             ("name", &name),
             ("labels", &labels(deployment, &selector).to_string()),
             ("selector", &selector.to_string()),
@@ -157,16 +165,15 @@ fn ingress(metrics: Option<u16>) -> String {
 fn egress(endpoints: &[Endpoint]) -> String {
     let mut rules = Vec::new();
     for Endpoint { host, port } in endpoints {
-        let port = tcp(*port);
-        let rule = match host {
-            Host::Ipv4(address) => {
-                format!("    - {{to: [{{ipBlock: {{cidr: {address}/32}}}}], ports: [{port}]}}")
-            }
-            Host::Ipv6(address) => {
-                format!("    - {{to: [{{ipBlock: {{cidr: \"{address}/128\"}}}}], ports: [{port}]}}")
-            }
-            Host::Domain(_) => format!("    - {{ports: [{port}]}}"),
+        let to = match host {
+            Host::Ipv4(address) => json!([{"ipBlock": {"cidr": format!("{address}/32")}}]),
+            Host::Ipv6(address) => json!([{"ipBlock": {"cidr": format!("{address}/128")}}]),
+            Host::Domain(_) => ANYWHERE
+                .into_iter()
+                .map(|(cidr, except)| json!({"ipBlock": {"cidr": cidr, "except": except}}))
+                .collect(),
         };
+        let rule = format!("    - {{to: {to}, ports: [{}]}}", tcp(*port));
         if !rules.contains(&rule) {
             rules.push(rule);
         }
@@ -204,7 +211,9 @@ fn volumes(deployment: &Deployment, name: &str, empty: &[String]) -> String {
     });
     let empty = (0..empty.len()).map(empty_volume);
     let files = (0..container::folders(deployment).count()).map(|index| format!("files-{index}"));
-    let volume = |name: String| format!("        - {{name: {name}, emptyDir: {{sizeLimit: 1Gi}}}}");
+    let volume = |name: String| {
+        format!("        - {{name: {name}, emptyDir: {{sizeLimit: {}Gi}}}}", container::EMPTY_GIB)
+    };
     let state = format!("        - {{name: state, persistentVolumeClaim: {{claimName: {name}-state}}}}");
     [state].into_iter().chain(key).chain(empty.chain(files).map(volume)).collect::<Vec<_>>().join("\n")
 }

@@ -18,10 +18,10 @@ fn an_image_has_the_bundle_and_its_packages_and_nothing_of_the_host() {
 
     for (what, value) in [
         (".Config.User", "1000:1000"),
-        ("json .Config.Entrypoint", r#"["bootstrap"]"#),
+        ("json .Config.Entrypoint", r#"["/usr/local/bin/bootstrap"]"#),
         ("json .Config.Cmd", r#"["run"]"#),
         ("json .Config.Volumes", r#"{"/tmp":{},"/var/lib/bootstrap":{}}"#),
-        ("json .Config.Healthcheck.Test", r#"["CMD","bootstrap","probe","live"]"#),
+        ("json .Config.Healthcheck.Test", r#"["CMD","/usr/local/bin/bootstrap","probe","live"]"#),
         (r#"index .Config.Labels "org.opencontainers.image.title""#, "content"),
         (r#"index .Config.Labels "org.opencontainers.image.version""#, "1.0"),
     ] {
@@ -32,6 +32,8 @@ fn an_image_has_the_bundle_and_its_packages_and_nothing_of_the_host() {
         project.shell("python3 -c 'import parcel, sys; print(parcel.WEIGHT, sys.prefix)'"),
         "2 /opt/venv"
     );
+    // The package has a script of that name.
+    assert_eq!(project.shell("readlink -f $(command -v bootstrap)"), "/usr/local/bin/bootstrap");
     let predicted =
         project.engine.must(&["run", "--rm", "--network=none", project.tag(), "predict", "--nonce=3"]);
     assert_eq!(predicted, "1.5");
@@ -198,7 +200,7 @@ fn podman_builds_it_too() {
     assert_eq!(inspected[0]["User"], "1000:1000");
     assert_eq!(inspected[0]["Config"]["Volumes"], serde_json::json!({"/tmp": {}, "/var/lib/bootstrap": {}}));
     let healthcheck = inspected[0]["Healthcheck"]["Test"].as_array().unwrap();
-    assert_eq!(healthcheck[1..], ["bootstrap", "probe", "live"]);
+    assert_eq!(healthcheck[1..], ["/usr/local/bin/bootstrap", "probe", "live"]);
     // What it keeps mounted cannot be removed with the folder.
     run(Command::new("podman").args(["system", "reset", "--force"]));
 }

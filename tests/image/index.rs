@@ -14,11 +14,12 @@ pub const REQUIREMENT: &str = "parcel==1.0\n";
 
 const WHEEL: &str = "parcel-1.0-py3-none-any.whl";
 
-/// Writes the wheel to standard output.
+/// Writes the wheel to standard output. Its script has the program's name, and is to be nothing's first process.
 const MAKE: &str = "import io, sys, zipfile
 info = 'parcel-1.0.dist-info/'
 files = {'parcel.py': 'WEIGHT = 2\\n', info + 'METADATA': 'Metadata-Version: 2.1\\nName: parcel\\nVersion: 1.0\\n',
-    info + 'WHEEL': 'Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n'}
+    info + 'WHEEL': 'Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n',
+    info + 'entry_points.txt': '[console_scripts]\\nbootstrap = parcel:main\\n'}
 record = ''.join(name + ',,\\n' for name in [*files, info + 'RECORD'])
 buffer = io.BytesIO()
 with zipfile.ZipFile(buffer, 'w') as wheel:
