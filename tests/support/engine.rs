@@ -99,6 +99,9 @@ impl Drop for Engine {
         // It takes its containers' helpers along when it may end in order.
         let _ = kill(Pid::from_raw(self.daemon.id().cast_signed()), Signal::SIGTERM);
         let _ = self.daemon.wait();
+        // It leaves the network of its containers mounted, without whose end the folder could not be removed.
+        let network = self.folder.path().join("exec/netns/default");
+        let _ = Command::new("umount").arg("--lazy").arg(network).stderr(Stdio::null()).status();
     }
 }
 
