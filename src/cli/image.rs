@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use super::{Exit, Outcome, Report, pack, render};
-use crate::image::{self, Build, Context, ContextError, Engine, EngineError, Host, UnpackError};
+use crate::image::{
+    self, Build, Context, ContextError, Engine, EngineError, Host, Interruption, UnpackError,
+};
 use crate::render::image_tag;
 use crate::settings::{self, Flags};
 
@@ -63,6 +65,8 @@ impl BuildArgs {
         let engine = runtime.block_on(Engine::find(&path))?;
         let host = Host::of(|name| std::env::var_os(name));
         let program = std::env::current_exe().map_err(internal)?;
+        // A context, with the model in it, is not to be left behind.
+        let mut interruption = runtime.block_on(async { Interruption::watch() }).map_err(internal)?;
         let context = Context::new(&bundle, &python, &program, &host)?;
         let tag = self.tag.unwrap_or_else(|| image_tag(&manifest.name, &manifest.version));
         eprintln!("{tag}, by {}, on Python {python}", engine.name());
@@ -72,7 +76,7 @@ impl BuildArgs {
             version: &manifest.version,
             arguments: &host.arguments,
         };
-        runtime.block_on(engine.build(&build))?;
+        runtime.block_on(engine.build(&build, &mut interruption))?;
         println!("{tag}");
         Ok(Exit::Done)
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 use tokio::time::timeout;
 
 /// How long an engine may take to say that it is there.
@@ -26,6 +26,31 @@ const ENGINES: [&str; 2] = ["docker", "podman"];
 pub struct Engine {
     name: &'static str,
     program: PathBuf,
+}
+
+/// SIGINT and SIGTERM from the moment on at which this is made: they end this process no more by themselves.
+#[derive(Debug)]
+pub struct Interruption {
+    interrupt: Signals,
+    terminate: Signals,
+}
+
+impl Interruption {
+    /// Watches for them, within a runtime.
+    ///
+    /// # Errors
+    /// When the system refuses to.
+    pub fn watch() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Ends with the first one.
+    async fn came(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 /// What to build.
@@ -96,21 +121,17 @@ impl Engine {
         self.name
     }
 
-    /// Builds an image. What the engine prints is progress. Ended with this process, and in order by SIGINT or SIGTERM.
+    /// Builds an image. What the engine prints is progress. Ended with this process, and in order by an interruption, also
+    /// by one that came before.
     ///
     /// # Errors
     /// [`EngineError::Failed`], [`EngineError::Interrupted`].
-    pub async fn build(&self, build: &Build<'_>) -> Result<(), EngineError> {
+    pub async fn build(&self, build: &Build<'_>, interruption: &mut Interruption) -> Result<(), EngineError> {
         let failed = |source| EngineError::Failed { engine: self.name, source };
-        let (mut interrupt, mut terminate) = (
-            signal(SignalKind::interrupt()).map_err(failed)?,
-            signal(SignalKind::terminate()).map_err(failed)?,
-        );
         let mut child = self.start(build).map_err(failed)?;
         let ended = tokio::select! {
             ended = timeout(BUILD_LIMIT, child.wait()) => ended,
-            _ = interrupt.recv() => return Err(EngineError::Interrupted),
-            _ = terminate.recv() => return Err(EngineError::Interrupted),
+            () = interruption.came() => return Err(EngineError::Interrupted),
         };
         let status: ExitStatus = ended.map_err(io::Error::from).and_then(|status| status).map_err(failed)?;
         if status.success() {

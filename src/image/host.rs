@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 /// Variables that the stage takes by their names; the engine finds the values in its environment, so that they are on no
 /// command line. Proxies are known to every engine.
-const PASSED: [&str; 12] = [
+const PASSED: [&str; 14] = [
     "PIP_DEFAULT_TIMEOUT",
     "PIP_EXTRA_INDEX_URL",
+    "PIP_FIND_LINKS",
     "PIP_INDEX_URL",
+    "PIP_NO_INDEX",
     "PIP_PROXY",
     "PIP_RETRIES",
     "PIP_TRUSTED_HOST",
@@ -29,6 +31,8 @@ const SYSTEM_CERTIFICATES: [&str; 3] =
 
 /// Where the stage has them. It trusts what the host does, and its own no more.
 const CERTIFICATES_THERE: &str = "/etc/ssl/certs/host.pem";
+/// Where the stage has the file that `PIP_CLIENT_CERT` names.
+const CLIENT_CERTIFICATE_THERE: &str = "/etc/pip-client.pem";
 /// Where the stage has the file that `PIP_CONFIG_FILE` names.
 const CONFIG_THERE: &str = "/etc/pip-host.conf";
 
@@ -71,6 +75,9 @@ impl Host {
         if candidates.any(|file| host.take(Some(file), CERTIFICATES_THERE)) {
             host.arguments.push(format!("PIP_CERT={CERTIFICATES_THERE}"));
         }
+        if host.take(path("PIP_CLIENT_CERT"), CLIENT_CERTIFICATE_THERE) {
+            host.arguments.push(format!("PIP_CLIENT_CERT={CLIENT_CERTIFICATE_THERE}"));
+        }
         host
     }
 
@@ -110,11 +117,27 @@ mod tests {
             "PIP_INDEX_URL" => Some("https://user:pass@other/".into()),
             "https_proxy" => Some("http://127.0.0.1:3128".into()),
             "PIP_EXTRA_INDEX_URL" => Some(OsString::new()),
+            "PIP_CLIENT_CERT" => Some(at("ca.pem").into()),
             _ => None,
         });
-        assert_eq!(host.arguments, ["PIP_INDEX_URL", "https_proxy", "PIP_CERT=/etc/ssl/certs/host.pem"]);
+        let expected = [
+            "PIP_INDEX_URL",
+            "https_proxy",
+            "PIP_CERT=/etc/ssl/certs/host.pem",
+            "PIP_CLIENT_CERT=/etc/pip-client.pem",
+        ];
+        assert_eq!(host.arguments, expected);
         assert!(host.files.contains(&(at(".config/pip/pip.conf"), "/root/.config/pip/pip.conf")));
         assert!(host.files.contains(&(at("ca.pem"), CERTIFICATES_THERE)));
+        assert!(host.files.contains(&(at("ca.pem"), CLIENT_CERTIFICATE_THERE)));
+    }
+
+    #[test]
+    fn every_variable_that_is_passed_is_an_argument_of_the_stage() {
+        let dockerfile = include_str!("../../docker/Dockerfile");
+        for name in PASSED.into_iter().filter(|name| name.starts_with("PIP_")) {
+            assert!(dockerfile.contains(&format!("\nARG {name}\n")), "{name}");
+        }
     }
 
     #[test]

@@ -112,11 +112,19 @@ fn an_engine_gets_what_it_needs_and_its_failures_are_told() {
 
     let machine = Machine::new(&[("docker", &format!("{WORKS}exec 2>&-; read forever <fifo"))]);
     nix::unistd::mkfifo(&machine.at("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let child = machine.command(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    until("a build", || machine.read("files").contains("Dockerfile").then_some(()));
-    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
-    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
-    assert_eq!(fs::read_dir(machine.at("tmp")).unwrap().count(), 0, "a build context is left");
+    // Packing takes a while.
+    fs::File::create(machine.at("bundle/weights.bin")).unwrap().set_len(32 << 20).unwrap();
+    let contexts = || fs::read_dir(machine.at("tmp")).unwrap().count();
+    let is_packing = || contexts() > 0;
+    let is_building = || machine.read("files").contains("Dockerfile");
+    for (what, has_begun) in [("a context", &is_packing as &dyn Fn() -> bool), ("a build", &is_building)] {
+        let child = machine.command(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        until(what, || has_begun().then_some(()));
+        kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+        assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130), "{what}");
+        assert_eq!(contexts(), 0, "{what}: a build context is left");
+        let _ = fs::remove_file(machine.at("files"));
+    }
 }
 
 #[test]
