@@ -15,12 +15,14 @@ pub const EPOCH: u64 = 12;
 
 pub struct Container<'p> {
     project: &'p Project,
+    /// Arguments of `docker` that start it.
+    run: Vec<String>,
     id: String,
     pub devnet: Devnet,
 }
 
 impl<'p> Container<'p> {
-    /// Starts one with these further arguments of `docker run`, and a volume for its state. Its key is a file that only
+    /// Starts one with these further arguments of `docker run`, and a named volume for its state. Its key is a file that only
     /// its user can read.
     pub fn start(project: &'p Project, arguments: &[&str]) -> Self {
         let block_time = BlockTime::Every(Duration::from_millis(500));
@@ -30,20 +32,37 @@ impl<'p> Container<'p> {
         fs::set_permissions(&key, Permissions::from_mode(0o400)).unwrap();
         chown(&key, Some(1000), Some(1000)).unwrap();
         let mount = format!("--volume={}:/run/secrets/key:ro", key.display());
+        let volume = format!("--volume={}-state:/var/lib/bootstrap", project.tag().replace(':', "-"));
         let network = format!("--env=ALLORA_NETWORK={}", devnet.rpc_url());
         let fixed = [
             "run",
             "--detach",
             "--network=host",
-            "--volume=/var/lib/bootstrap",
             "--env=ALLORA_PRIVATE_KEY_FILE=/run/secrets/key",
             // The image's own takes a quarter of a minute.
             "--health-interval=1s",
+            &volume,
             &mount,
             &network,
         ];
-        let id = project.engine.must(&[&fixed, arguments, &[project.tag()]].concat());
-        Self { project, id, devnet }
+        let run = [&fixed, arguments, &[project.tag()]].concat().into_iter().map(str::to_owned).collect();
+        let mut container = Self { project, run, id: String::new(), devnet };
+        container.create();
+        container
+    }
+
+    fn create(&mut self) {
+        self.id = self.project.engine.must(&self.run.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+
+    /// Starts another one in its place, with nothing of it but the state's volume.
+    pub fn replace(&mut self) {
+        self.remove();
+        self.create();
+    }
+
+    fn remove(&self) {
+        self.project.engine.docker(&["rm", "--force", "--volumes", &self.id]);
     }
 
     /// What `docker VERB` prints.
@@ -86,6 +105,6 @@ impl Drop for Container<'_> {
             let last = log.lines().rev().take(40).collect::<Vec<_>>();
             eprintln!("{}", last.into_iter().rev().collect::<Vec<_>>().join("\n"));
         }
-        self.project.engine.docker(&["rm", "--force", "--volumes", &self.id]);
+        self.remove();
     }
 }

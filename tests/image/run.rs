@@ -37,7 +37,7 @@ fn limits_are_obeyed_orphans_are_reaped_and_a_stop_is_in_order() {
         "2"
     );
     assert_eq!(container.exec("grep CapPrm /proc/1/status | cut -f2"), "0000000000000000");
-    assert_eq!(container.exec("tr '\\0' ' ' < /proc/1/cmdline"), "bootstrap run");
+    assert_eq!(container.exec("tr '\\0' ' ' < /proc/1/cmdline"), "/usr/local/bin/bootstrap run");
 
     // The kernel ends the model, and the worker answers the next window.
     let first = container.inspect(".State.Pid");
@@ -73,13 +73,16 @@ fn limits_are_obeyed_orphans_are_reaped_and_a_stop_is_in_order() {
 fn a_container_that_was_killed_pays_for_nothing_twice() {
     let Some(project) = Project::new("killed", "def predict(nonce):\n    return nonce / 8\n") else { return };
     project.build();
-    let container = Container::start(&project, &[]);
-    for _ in 0..2 {
+    let mut container = Container::start(&project, &[]);
+    let kill_after_an_answer = |container: &Container<'_>| {
         container.until_answered();
         container.docker("kill", &[]);
         assert_eq!(container.inspect(".State.ExitCode"), "137");
-        container.docker("start", &[]);
-    }
+    };
+    kill_after_an_answer(&container);
+    container.docker("start", &[]);
+    kill_after_an_answer(&container);
+    container.replace();
     container.until_answered();
     container.docker("stop", &["--time=10"]);
     assert_eq!(container.inspect(".State.ExitCode"), "0");
