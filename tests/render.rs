@@ -103,7 +103,9 @@ fn a_file_that_differs_is_not_replaced_in_silence() {
     let render = || {
         let output = deployed.render(&["systemd", "-o", out.to_str().unwrap()]);
         assert_eq!(text(&output.stdout), "");
-        text(&output.stderr).to_owned()
+        let (warning, written) = text(&output.stderr).split_once('\n').unwrap();
+        assert!(warning.starts_with("warning: the network is devnet"), "{warning}");
+        written.to_owned()
     };
     assert!(render().starts_with("written: "));
     assert!(render().starts_with("unchanged: "));
@@ -131,6 +133,12 @@ fn what_cannot_be_deployed_is_named() {
     let output = deployed.render_with(&["systemd"], &credentials);
     assert!(text(&output.stderr).contains("ALLORA_NETWORK holds a secret"));
     assert!(!text(&output.stderr).contains("pass@"));
+
+    let manifest = fs::read_to_string(deployed.bundle.join("model.yaml")).unwrap();
+    fs::write(deployed.bundle.join("model.yaml"), manifest.replace("topic_id: 7, ", "")).unwrap();
+    let output = deployed.render_with(&["systemd"], &SETTINGS[..2]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(text(&output.stderr).contains("no topic is set for testnet"), "{}", text(&output.stderr));
 
     let deployed = Deployed::new("two\nlines", "");
     let output = deployed.render(&["systemd"]);
@@ -310,7 +318,8 @@ fn every_kind_has_a_file_of_its_own() {
         ["systemd", "supervisord", "cron", "logrotate", "compose", "kubernetes", "prometheus", "grafana"]
     {
         let output = deployed.render(&[kind, "-o", out.to_str().unwrap()]);
-        assert!(text(&output.stderr).starts_with("written: "), "{kind}: {}", text(&output.stderr));
+        let said = text(&output.stderr);
+        assert!(said.lines().any(|line| line.starts_with("written: ")), "{kind}: {said}");
     }
     assert_eq!(fs::read_dir(&out).unwrap().count(), 8);
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
 use super::{Exit, Outcome, Report, environment, model};
-use crate::bundle::{Manifest, PythonVersion};
+use crate::bundle::{Manifest, Network, PythonVersion};
 use crate::model::InterpreterError;
 use crate::render::{self, Deployment, File, Kind, RenderError, WriteError, Written};
 use crate::settings::{self, Flags, Settings};
@@ -86,6 +86,11 @@ pub fn python_of_image<S>(manifest: &Manifest, flags: &Flags<S>) -> Result<Strin
 pub fn deployment(flags: &Flags<settings::Bundle>) -> Result<Deployment, Report> {
     let (manifest, _) = Manifest::read(&settings::bundle_root(flags, environment())?)?;
     let settings = Settings::resolve(Some(&manifest), flags, environment())?;
+    if settings.network == Network::Devnet {
+        eprintln!(
+            "warning: the network is devnet, so this worker runs a chain of its own and earns nothing: set ALLORA_NETWORK"
+        );
+    }
     let program = std::env::current_exe().map_err(|error| Report::new(Exit::Internal, error))?;
     Ok(Deployment::of(&manifest, &settings, environment(), &program)?)
 }

@@ -19,6 +19,7 @@ use crate::chain::fees::FeeCaps;
 use crate::chain::gas_price::GasPrice;
 use crate::chain::networks::{LOCAL_MIN_GAS_PRICE, Remote};
 use crate::chain::pool::Pool;
+use crate::chain::query::NoTopic;
 use crate::devnet::{self, Devnet};
 use crate::health::alerts::{self, Alerts};
 use crate::health::metrics::{self, Identity, Metrics, Textfile};
@@ -230,6 +231,10 @@ impl Args {
             Ended::NothingSubmitted(reason) => {
                 Err(unanswered(Exit::TryLater, "nothing was submitted this time", reason))
             }
+            Ended::NoTopic(topic) => {
+                tracing::warn!(exit = Exit::TryLater.code(), "{topic}");
+                Err(Report::new(Exit::TryLater, topic).hint(NoTopic::HINT))
+            }
             Ended::NotPermitted(reason) => {
                 Err(unanswered(Exit::NotPermitted, "the chain does not let this wallet submit", reason))
             }
@@ -300,7 +305,13 @@ impl Chain {
             return Ok(Self { urls, chain_id, min_gas_price, wallet: wallet(settings)?, devnet: None });
         }
         // Such a chain ends with its process. What an earlier one did would stand beside what this one does.
-        journal::discard(&settings.state_dir, devnet::Options::is_of_a_free_port);
+        let removed = journal::discard(&settings.state_dir, devnet::Options::is_of_a_free_port);
+        if removed > 0 {
+            tracing::info!(
+                removed,
+                "removed the journals of earlier devnets inside a worker: those chains are gone"
+            );
+        }
         // Topic 1 takes one number, topic 2 one for each label, so that either kind of model has one to answer.
         let options =
             devnet::Options { topics: 2, topic_of_any_labels: Some(2), ..devnet::Options::on_free_port() };

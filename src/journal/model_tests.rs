@@ -206,6 +206,11 @@ impl Pair {
     fn take(&mut self, step: Step) {
         match step {
             Step::Begin(key) => {
+                // A dry run is no answer.
+                let known = self.model.rounds.get_mut(&key);
+                if let Some(round) = known.filter(|round| round.state == RoundState::DryRun) {
+                    (round.state, round.value) = (RoundState::Predicting, None);
+                }
                 let known = self.model.rounds.get(&key).map(|round| round.state.is_final());
                 let begin = self.journal().begin_round(key, at(0), 130).unwrap();
                 match begin {

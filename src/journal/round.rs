@@ -68,7 +68,7 @@ pub enum Begin {
 
 impl Journal {
     /// Takes up a window. `opened_at` is when it opened, `window_end` the last block in which
-    /// the chain takes an answer.
+    /// the chain takes an answer. A dry run is no answer: its round goes on, without its value.
     ///
     /// # Errors
     /// Those of the disk.
@@ -87,6 +87,11 @@ impl Journal {
             if new == 1 {
                 return Ok(Begin::Fresh);
             }
+            db.execute(
+                "UPDATE rounds SET state = ?3, value = NULL, verdict = NULL, limits = '[]', predicted_at = NULL, \
+                 finished_at = NULL WHERE topic_id = ?1 AND nonce = ?2 AND state = ?4",
+                params![key.topic_id, key.nonce, RoundState::Predicting, RoundState::DryRun],
+            )?;
             let sql = format!("{} WHERE r.topic_id = ?1 AND r.nonce = ?2", RoundRow::SELECT);
             let row = db.query_row(&sql, params![key.topic_id, key.nonce], RoundRow::read)?;
             if row.state.is_final() {

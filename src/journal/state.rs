@@ -29,7 +29,7 @@ pub enum RoundState {
     Skipped,
     /// The chain holds an answer of our address that this journal does not know.
     AnsweredElsewhere,
-    /// Everything was done but the broadcast, as asked.
+    /// Everything was done but the broadcast, as asked. A later run takes the window up again while it is open.
     DryRun,
 }
 
@@ -67,7 +67,7 @@ impl RoundState {
         }
     }
 
-    /// Whether nothing can change any more.
+    /// Whether the round has ended.
     #[must_use]
     pub const fn is_final(self) -> bool {
         !matches!(self, Self::Predicting | Self::Predicted | Self::Prepared | Self::Broadcast)

@@ -90,6 +90,9 @@ pub enum RenderError {
     /// There is no key to run with.
     #[error("no file with a key is set for {0}")]
     NoKey(String),
+    /// A worker without a topic would end at each start.
+    #[error("no topic is set for {0}")]
+    NoTopic(String),
     /// The user of the image can do nothing with a file or folder of this machine.
     #[error("{} is closed to the worker in its container", .0.display())]
     Closed(PathBuf),
@@ -117,6 +120,7 @@ impl RenderError {
             Self::NoKey(_) => {
                 "set ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE to the file that holds it".into()
             }
+            Self::NoTopic(_) => "set allora.topic_id in model.yaml, or ALLORA_TOPIC_ID".into(),
             Self::Closed(path) => format!(
                 "the image's user has the number {0}: `chown {0} {1}`",
                 container::USER,
@@ -138,6 +142,9 @@ impl Deployment {
         source: &dyn Source,
         program: &Path,
     ) -> Result<Self, RenderError> {
+        if settings.topic_id.is_none() && settings.network != Network::Devnet {
+            return Err(RenderError::NoTopic(settings.network.to_string()));
+        }
         let runtime = &manifest.runtime;
         let processes = if runtime.spare { 2 } else { 1 };
         let uid = nix::unistd::geteuid();

@@ -37,6 +37,8 @@ pub struct Head {
     pub seen: Instant,
     /// Time between two blocks, as seen from here.
     pub block_time: Duration,
+    /// Whether that was measured, or told by a node. It is a guess before, and so is every forecast.
+    pub is_paced: bool,
 }
 
 impl Head {
@@ -116,7 +118,7 @@ pub struct Clock {
 impl Clock {
     #[cfg(test)]
     pub(super) fn at(height: i64, seen: Instant, block_time: Duration) -> Head {
-        Head { height, seen, block_time }
+        Head { height, seen, block_time, is_paced: true }
     }
 
     /// A clock that has seen no block. `block_time` is the mean of the chain's history, where a node
@@ -124,8 +126,9 @@ impl Clock {
     #[must_use]
     pub fn new(block_time: Option<Duration>) -> Self {
         let measured = block_time.map_or_else(VecDeque::new, |time| VecDeque::from([time; HISTORY]));
+        let is_paced = block_time.is_some();
         let block_time = block_time.unwrap_or(DEFAULT_BLOCK_TIME).max(MIN_BLOCK_TIME);
-        let head = watch::Sender::new(Head { height: 0, seen: Instant::now(), block_time });
+        let head = watch::Sender::new(Head { height: 0, seen: Instant::now(), block_time, is_paced });
         Self { head, measured: Arc::new(Mutex::new(measured)), doubt: Arc::new(Mutex::new(Doubt::None)) }
     }
 
@@ -160,6 +163,7 @@ impl Clock {
                 && let Ok(blocks) = u32::try_from(blocks)
             {
                 head.block_time = self.median_with((now - head.seen) / blocks).max(MIN_BLOCK_TIME);
+                head.is_paced = true;
             }
             (head.height, head.seen) = (height, now);
             true
@@ -225,6 +229,15 @@ pub fn middle(heights: &[u64]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_foretold_before_the_pace_is_known() {
+        let clock = Clock::new(None);
+        clock.observe(1);
+        assert!(!clock.head().is_paced);
+        clock.observe(2);
+        assert!(clock.head().is_paced && Clock::new(Some(Duration::from_secs(1))).head().is_paced);
+    }
 
     #[test]
     fn measures_block_times_and_foretells_heights() {

@@ -174,10 +174,11 @@ impl Reporter {
             .map(|height| Head { height, seen_at: clock::wall(head.seen) });
     }
 
-    /// The next window.
+    /// The next window, once it can be foretold.
     pub fn next_window(&mut self, head: clock::Head, nonce: Option<i64>) {
-        self.beat.next_window =
-            nonce.map(|nonce| NextWindow { nonce, opens_at: clock::wall(head.eta(nonce)) });
+        self.beat.next_window = nonce
+            .filter(|_| head.is_paced)
+            .map(|nonce| NextWindow { nonce, opens_at: clock::wall(head.eta(nonce)) });
     }
 
     /// How the last round ended.

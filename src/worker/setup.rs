@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::context::Options;
 use crate::chain::pool::{Pool, PoolError};
+use crate::chain::query::NoTopic;
 use crate::health::metrics::Metrics;
 use crate::health::{Heartbeat, HeartbeatFile};
 use crate::journal::{JournalError, OpenError};
@@ -71,6 +72,8 @@ pub enum Ended {
     Done,
     /// Once: nothing was submitted this time.
     NothingSubmitted(Reason),
+    /// Once: the topic does not exist. It may come into being, and a node that is behind does not know it yet.
+    NoTopic(NoTopic),
     /// Once: the chain does not let this wallet submit.
     NotPermitted(Reason),
     /// Once: no endpoint could be used.

@@ -81,9 +81,29 @@ fn a_window_that_is_answered_is_answered_once_however_often_cron_asks() {
     assert_eq!(worker.exit().code(), Some(0), "{}", bench.log());
     for arguments in [&["--once"][..], &["--once", "--dry-run"]] {
         let again = output(&bench, arguments);
-        assert_eq!(again.status.code(), Some(0), "{}", String::from_utf8_lossy(&again.stderr));
+        let text = String::from_utf8_lossy(&again.stderr);
+        assert_eq!(again.status.code(), Some(0), "{text}");
+        assert!(text.contains(": already admitted, in an earlier run"), "{text}");
     }
     assert_eq!((bench.rounds().len(), bench.paid().len()), (1, 1));
+}
+
+#[test]
+fn a_dry_run_leaves_the_window_to_the_runs_after_it() {
+    let bench = open(ONE);
+    for _ in 0..2 {
+        let dry = output(&bench, &["--once", "--dry-run"]);
+        let text = String::from_utf8_lossy(&dry.stderr);
+        assert_eq!(dry.status.code(), Some(0), "{text}");
+        assert!(text.contains(": dry_run"), "each does all of it: {text}");
+    }
+    assert!(bench.paid().is_empty());
+    let worker = bench.run(&["--once"]);
+    bench.until_sent();
+    bench.devnet.mine(1).unwrap();
+    assert_eq!(worker.exit().code(), Some(0), "{}", bench.log());
+    let rounds = bench.rounds();
+    assert_eq!((rounds.len(), &rounds[0]["state"], bench.paid().len()), (1, &"admitted".into(), 1));
 }
 
 #[test]
@@ -132,6 +152,9 @@ fn a_run_without_an_answer_ends_with_the_reason_and_what_to_do() {
         assert_eq!(run.status.code(), Some(code), "{said}");
         assert_says(bench, &said, headline, cause);
     }
+    // A dry run pays nothing.
+    let dry = output(&poor, &["--once", "--dry-run", "--wait", "4"]);
+    assert_eq!(dry.status.code(), Some(75), "{}", String::from_utf8_lossy(&dry.stderr));
 }
 
 #[test]
@@ -266,6 +289,7 @@ fn a_dry_run_needs_neither_registration_nor_money_and_says_what_is_missing() {
         let text = String::from_utf8_lossy(&dry.stderr);
         assert_eq!(dry.status.code(), Some(0), "{text}");
         assert_eq!(text.contains("`run` without --dry-run registers it first"), !is_registered, "{text}");
+        assert!(!text.contains("rpc error") && !text.contains(".go:"), "for people: {text}");
         let rounds = bench.rounds();
         assert_eq!((rounds.len(), &rounds[0]["state"]), (1, &"dry_run".into()), "{text}");
         assert!(rounds[0]["value"].is_string() && bench.paid().is_empty(), "{text}");
@@ -291,4 +315,12 @@ fn a_topic_that_does_not_exist_is_named_and_shows_no_rounds_of_another() {
         "{status}"
     );
     assert_eq!(worker.stop(), Some(0));
+    let once = output(&bench, &["--once", "--wait", "1"]);
+    let text = String::from_utf8_lossy(&once.stderr);
+    assert_eq!(once.status.code(), Some(75), "{text}");
+    assert!(
+        text.contains("\nerror: topic 99 does not exist on this chain\nhint: correct --topic-id"),
+        "{text}"
+    );
+    assert!(!text.contains("not compared"), "nobody has said anything in it: {text}");
 }

@@ -40,6 +40,18 @@ pub enum Stage {
     Rpc,
 }
 
+/// What a simulation's log says to people, without the status around it, the place in the node's code and the gas:
+/// `rpc error: code = Unknown desc = … [cosmos/cosmos-sdk@v0.50.14/baseapp/baseapp.go:1023] with gas used: '…': …`.
+#[must_use]
+pub fn plain(log: &str) -> &str {
+    let text = match log.strip_prefix("rpc error: ") {
+        Some(status) => status.split_once(" desc = ").map_or(status, |(_, text)| text),
+        None => log,
+    };
+    let text = text.strip_prefix("failed to execute message; message index: 0: ").unwrap_or(text);
+    text.split_once(" [cosmos/").map_or(text, |(text, _)| text)
+}
+
 /// A refusal as it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal<'a> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Refusal, Stage, Verdict, unknown_answers};
+use super::{Refusal, Stage, Verdict, plain, unknown_answers};
 
 /// The account of the recordings whose signatures are wrong.
 const CHECK: Stage = Stage::Check { account_number: 5 };
@@ -303,6 +303,14 @@ fn a_node_that_has_just_started_is_no_final_answer() {
     let text = logged("restart_log", "block_results_1", "could not find results");
     let refusal = Refusal { stage: Stage::Rpc, codespace: "", code: -32603, text: &text };
     assert_eq!(refusal.verdict(), Verdict::NotYet);
+}
+
+#[test]
+fn people_are_spared_what_a_node_puts_around_its_words() {
+    let log = "rpc error: code = Unknown desc = failed to execute message; message index: 0: unfulfilled nonce not \
+               found [cosmos/cosmos-sdk@v0.50.14/baseapp/baseapp.go:1023] with gas used: '90814': unknown request";
+    assert_eq!(plain(log), "unfulfilled nonce not found");
+    assert_eq!(plain("insufficient funds"), "insufficient funds");
 }
 
 #[test]

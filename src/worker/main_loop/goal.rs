@@ -4,6 +4,7 @@ use tokio::time::Instant;
 
 use super::{MainLoop, Standing, Work};
 use crate::chain::outcome::Verdict;
+use crate::chain::query::NoTopic;
 use crate::journal::RoundState;
 use crate::worker::means::Unaffordable;
 use crate::worker::round::Finished;
@@ -42,6 +43,9 @@ impl MainLoop {
 
     /// Why no window was answered, for `--once`.
     fn nothing_submitted(&self) -> Ended {
+        if self.is_topic_missing {
+            return Ended::NoTopic(NoTopic(self.context.options.topic_id));
+        }
         let why_not = self.why_not(self.context.clock.head(), &self.models.borrow().state);
         if let (Standing::Unregistered | Standing::Good, Some(why)) = (&self.standing, self.lack_of_funds()) {
             return Ended::NotPermitted(Reason { why, hint: FUNDS });
@@ -72,7 +76,7 @@ impl MainLoop {
 
     /// What is missing in the wallet for its next transaction. That takes people, as a whitelist does.
     fn lack_of_funds(&self) -> Option<String> {
-        let why = &self.unaffordable.as_ref()?.why;
+        let why = self.unaffordable()?;
         matches!(why, Unaffordable::Funds { .. }).then(|| why.to_string())
     }
 

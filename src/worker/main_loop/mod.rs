@@ -83,6 +83,7 @@ pub async fn run(setup: Setup, alerts: Alerts, textfile: Option<Textfile>) -> Re
 fn why(ended: &Result<Ended, WorkerError>) -> Option<String> {
     match ended {
         Ok(Ended::Stopped | Ended::Done) => None,
+        Ok(Ended::NoTopic(topic)) => Some(topic.to_string()),
         Ok(Ended::NothingSubmitted(reason) | Ended::NotPermitted(reason) | Ended::NoEndpoint(reason)) => {
             Some(reason.why.clone())
         }
@@ -209,6 +210,8 @@ struct MainLoop {
     /// Another instance answers for our wallet: we watch.
     standby: bool,
     is_topic_active: bool,
+    /// The chain has no topic of this number yet.
+    is_topic_missing: bool,
     /// Between looks while the chain does not let us.
     blocked: Pause,
     /// The last look failed.
@@ -318,6 +321,7 @@ impl MainLoop {
             standing: Standing::Unknown,
             standby: false,
             is_topic_active: true,
+            is_topic_missing: false,
             blocked: Pause::new(BLOCKED_PAUSE),
             unseen: None,
             tasks: JoinSet::new(),

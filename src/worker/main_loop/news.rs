@@ -111,6 +111,8 @@ impl MainLoop {
                 }
             }
             Done::Consensus(Ok(())) => {}
+            // A look at the chain says so of a topic that is not there.
+            Done::Consensus(Err(error)) if error.is_unknown_topic() => {}
             Done::Consensus(Err(error)) => {
                 tracing::warn!(%error, "predictions are not compared with those of other inferers");
             }
@@ -237,6 +239,9 @@ impl MainLoop {
                 if error.is_unknown_topic() {
                     self.unseen = None;
                     let topic = NoTopic(self.context.options.topic_id);
+                    if !std::mem::replace(&mut self.is_topic_missing, true) {
+                        tracing::warn!("{topic}: {}", NoTopic::HINT);
+                    }
                     return self.block(format!("{topic}: {}", NoTopic::HINT));
                 }
                 tracing::warn!(%error, "cannot look at the chain");
@@ -258,6 +263,7 @@ impl MainLoop {
         for window in self.schedule.unseen() {
             self.went_by(window);
         }
+        self.is_topic_missing = false;
         self.is_topic_active = status.is_topic_active;
         let address = self.context.address();
         let topic_id = self.context.options.topic_id;
@@ -320,17 +326,21 @@ impl MainLoop {
             _ => false,
         };
         reporter.finished(&finished);
-        let Finished { nonce, state, reason, value, obstacle, .. } = &finished;
+        let Finished { nonce, state, reason, value, obstacle, row } = &finished;
         let (topic_id, value) = (self.context.options.topic_id, value.as_deref());
         let head = self.context.clock.head();
         let next = self
             .schedule
             .next_start()
-            .filter(|start| start > nonce)
+            .filter(|start| start > nonce && head.is_paced)
             .map(|start| head.time_to(start).as_secs());
+        let ending = match row {
+            Some(_) => state.to_string(),
+            None => format!("already {state}, in an earlier run"),
+        };
         let line = match next {
-            Some(seconds) => format!("window {nonce}: {state}; the next one opens in {seconds} s"),
-            None => format!("window {nonce}: {state}"),
+            Some(seconds) => format!("window {nonce}: {ending}; the next one opens in {seconds} s"),
+            None => format!("window {nonce}: {ending}"),
         };
         let reason_text = reason.as_deref();
         match state {

@@ -7,6 +7,8 @@ use crate::chain::outcome;
 use crate::health::Phase;
 use crate::model::{FailureKind, ModelState};
 use crate::worker::clock::Head;
+use crate::worker::context::Broadcasting;
+use crate::worker::means::Unaffordable;
 use crate::worker::reporter::Reporter;
 use crate::worker::round::Progress;
 use crate::worker::schedule::Subscribed;
@@ -91,10 +93,16 @@ impl MainLoop {
             ModelState::Stopped => return Some("the model has stopped".to_owned()),
             ModelState::Ready | ModelState::Busy => {}
         }
-        if let Some(trouble) = &self.unaffordable {
-            return Some(trouble.why.to_string());
+        if let Some(why) = self.unaffordable() {
+            return Some(why.to_string());
         }
         (!self.is_topic_active).then(|| format!("topic {topic_id} is not active"))
+    }
+
+    /// Why the next transaction cannot be paid. A dry run pays for nothing.
+    pub(super) fn unaffordable(&self) -> Option<&Unaffordable> {
+        let is_paying = self.context.options.broadcasting == Broadcasting::On;
+        self.unaffordable.as_ref().filter(|_| is_paying).map(|trouble| &trouble.why)
     }
 
     /// What is wrong with the disk or the chain.

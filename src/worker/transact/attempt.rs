@@ -144,7 +144,8 @@ impl Transaction<'_> {
             Ok(Simulation::Fits { gas_used }) => Ok(Some(gas_used)),
             Ok(Simulation::Unsupported) => Ok(None),
             Ok(Simulation::Refused { verdict, log }) => {
-                Err(Refusal { obstacle: Obstacle::Chain(verdict), code: None, text: log })
+                let text = outcome::plain(&log).to_owned();
+                Err(Refusal { obstacle: Obstacle::Chain(verdict), code: None, text })
             }
             Err(error) => {
                 // The time that is left is worth more than the certainty.
