@@ -89,7 +89,7 @@ impl Reporter {
     /// What the journal knows of the rounds before this start: the final states of the last, the oldest first, how
     /// many of them failed in a row, and when one was last admitted.
     pub fn resume(&mut self, endings: &[RoundState], failures: u64, last_success: Option<Timestamp>) {
-        self.seen.windows = endings.iter().map(|state| *state != RoundState::Expired).collect();
+        self.seen.windows = endings.iter().map(|state| !state.is_failure()).collect();
         self.seen.failures = Some((failures, "a reason of before the start".to_owned()));
         self.beat.consecutive_failures = failures;
         if let Some(at) = last_success {
@@ -191,7 +191,7 @@ impl Reporter {
         self.beat.consecutive_failures =
             if state.is_failure() { self.beat.consecutive_failures + 1 } else { 0 };
         self.seen.failures = Some((self.beat.consecutive_failures, reason.clone().unwrap_or_default()));
-        self.seen.windows.push(*state != RoundState::Expired);
+        self.seen.windows.push(!state.is_failure());
         let too_many = self.seen.windows.len().saturating_sub(WINDOWS);
         self.seen.windows.drain(..too_many);
         self.metrics.round(row, finished.reason_word());

@@ -173,6 +173,16 @@ impl Schedule {
         missed
     }
 
+    /// When to look again at whether a window may be answered that is open, by the pace of the chain: once a quarter
+    /// of what was left of it is gone. `None` where none waits.
+    #[must_use]
+    pub fn next_look_at_open(&self, head: Head) -> Option<Instant> {
+        let end = self.waiting.values().map(|window| window.end).filter(|end| *end > head.height).max()?;
+        let Some(last) = self.last_look else { return Some(head.seen) };
+        let quarter = head.eta(end).saturating_duration_since(last) / 4;
+        Some(last + quarter.max((head.block_time / 2).max(MIN_PAUSE)))
+    }
+
     fn remember(&mut self, nonce: i64) {
         self.waiting.remove(&nonce);
         self.taken.insert(nonce);
@@ -321,6 +331,17 @@ mod tests {
         let (mut schedule, now) = (schedule(), Instant::now());
         schedule.looked(&closed(Some(200)), now);
         assert_eq!(schedule.next_look(head(100, now), Subscribed::No, true) - now, BLOCK);
+    }
+
+    #[test]
+    fn a_window_that_may_not_be_answered_is_looked_at_until_its_end() {
+        let (mut schedule, now) = (schedule(), Instant::now());
+        schedule.looked(&closed(Some(100)), now);
+        assert_eq!(schedule.next_look_at_open(head(100, now)), None);
+        schedule.opened(Window { nonce: 100, end: 120 });
+        assert_eq!(schedule.next_look_at_open(head(100, now)), Some(now + BLOCK * 5));
+        assert_eq!(schedule.next_look_at_open(head(119, now)), Some(now + BLOCK / 2));
+        assert_eq!(schedule.next_look_at_open(head(120, now)), None);
     }
 
     #[test]

@@ -346,3 +346,39 @@ fn an_answer_that_is_not_known_is_counted_once() {
     bench.until("a turn", |bench| (bench.heartbeat()["unknown_answers"] == 1).then_some(()));
     assert_eq!(worker.stop(), Some(0));
 }
+
+/// The pauses between the tries grow in a long window, and none is as long as what is left of it. The third window and
+/// so on are for machines that are late.
+#[test]
+fn a_chain_that_thinks_better_of_it_shortly_before_the_end_of_a_long_window() {
+    const EPOCH: u64 = 40;
+    const WINDOW: u64 = 30;
+    let chain = Options {
+        epoch_length: EPOCH,
+        worker_submission_window: WINDOW,
+        ground_truth_lag: EPOCH,
+        ..manual()
+    };
+    let bench = Bench::registered(chain, ONE);
+    let refused = FaultKind::CheckCode { code: 1234, codespace: "other".to_owned() };
+    let refuse = || bench.devnet.fault(Fault::new(refused.clone()).on("broadcast_tx_sync")).unwrap();
+    refuse();
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    bench.devnet.mine(EPOCH - bench.devnet.height().unwrap()).unwrap();
+    bench.devnet.set_block_time(BlockTime::Every(Duration::from_millis(200))).unwrap();
+    let mut is_refused = true;
+    bench.until("an answer", |bench| {
+        let height = bench.devnet.height().unwrap();
+        let since_opening = (height - 1) % EPOCH;
+        if height > EPOCH && is_refused && (WINDOW - 6..WINDOW - 2).contains(&since_opening) {
+            bench.devnet.clear_faults();
+            is_refused = false;
+        } else if !is_refused && since_opening > WINDOW {
+            refuse();
+            is_refused = true;
+        }
+        (!bench.devnet.submissions(1).unwrap().is_empty()).then_some(())
+    });
+    assert_eq!(worker.stop(), Some(0));
+}

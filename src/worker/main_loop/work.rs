@@ -261,7 +261,11 @@ impl MainLoop {
         let is_answering = self.rounds().next().is_some();
         let look = self.schedule.next_look(head, self.subscribed, is_answering);
         match self.standing {
-            Standing::Blocked(_) => look.min(self.blocked.end()),
+            Standing::Blocked(_) => {
+                // However long we were let wait: a window that is open may be answered yet.
+                let at_open = self.schedule.next_look_at_open(head);
+                at_open.into_iter().fold(look.min(self.blocked.end()), Instant::min)
+            }
             Standing::Unknown | Standing::Unregistered | Standing::Good => look,
         }
     }

@@ -42,6 +42,9 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::fr
 /// Bounds of what is kept of a window for the transaction; a block time is the wish.
 const RESERVE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
 
+/// Blocks between two tries of a transaction that the chain refuses, doubling up to this.
+const MAX_PATIENCE: i64 = 16;
+
 /// What a round is doing, with the time by which it will do something else.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
@@ -240,8 +243,8 @@ impl Round {
                 }
                 Submitted::TryAgain(reason, obstacle) => {
                     end = (Ending::Refused { reason }, None, Some(obstacle));
-                    self.blocks(patience).await;
-                    patience *= 2;
+                    self.blocks(self.capped(patience)).await;
+                    patience = (patience * 2).min(MAX_PATIENCE);
                 }
                 Submitted::Interrupted => return Ok(None),
             }
@@ -260,6 +263,14 @@ impl Round {
             }
         }
     }
+
+    /// No more than a quarter of what is left of the window: the chain may think better of it at any time, so that
+    /// near the end each block is tried.
+    fn capped(&self, patience: i64) -> i64 {
+        let left = self.window.end - self.context.clock.head().height;
+        patience.min(left / 4).max(1)
+    }
+
     /// Time until the last block of the window is made.
     fn left(&self) -> Duration {
         self.context.clock.head().time_to(self.window.end)
