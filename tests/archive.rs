@@ -36,6 +36,7 @@ fn bundle() -> TempDir {
         ("limits.txt", "scipy==1.13.1\n"),
         ("src/runner.py", "def predict():\n    return 0.5\n"),
         ("src/__pycache__/runner.cpython-311.pyc", "x"),
+        ("src/.ipynb_checkpoints/runner-checkpoint.py", "x"),
         ("artifacts/weights.bin", "weights"),
         ("artifacts/notes.md", "left out"),
         ("artifacts/keep.md", "kept"),

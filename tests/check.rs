@@ -304,10 +304,21 @@ fn the_model_is_loaded_and_asked_once() {
     assert!(fix.contains("did you mean `pip`") && problem["line"] == 1, "{problem}");
 
     let limits = "validation: {warn_above: 5, reject_above: 50}\n";
-    for (value, wanted) in [("6", "unusual-prediction"), ("51", "no-prediction")] {
-        let problems = tried(&format!("def predict(nonce):\n    return {value}\n"), limits);
-        let [(_, code, message)] = &problems[..] else { panic!("{problems:?}") };
-        assert!(code == wanted && message.contains(&format!("{value} is above ")), "{problems:?}");
+    for (value, wanted, column) in [("6", "unusual-prediction", 26), ("51", "no-prediction", 43)] {
+        let runner = format!("def predict(nonce):\n    return {value}\n");
+        let manifest = format!("{GOOD}{limits}");
+        let folder = bundle(&[("src/good/runner.py", &runner), ("model.yaml", &manifest)]);
+        let output = check(folder.path(), &["--json", "b"]);
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let problem = &answer["problems"][0];
+        let message = problem["message"].as_str().unwrap();
+        assert!(problem["code"] == wanted && message.contains(&format!("{value} is above ")), "{answer}");
+        let line = GOOD.lines().count() + 1;
+        assert_eq!(
+            (&problem["file"], &problem["line"], &problem["column"]),
+            (&"model.yaml".into(), &line.into(), &column.into()),
+            "{answer}"
+        );
     }
     let problems =
         tried("import bootstrap_host\ndef predict(nonce):\n    raise bootstrap_host.Skip('not today')\n", "");

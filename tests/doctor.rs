@@ -287,6 +287,15 @@ fn the_bundle_and_its_python() {
     said.says("bundle", "failed", "model.yaml:")
         .says("python", "skipped", "waits for `bundle`")
         .alone("bundle");
+    // It may name the local chain, which needs no key.
+    let without = command(&bench).env("ALLORA_PRIVATE_KEY", "").env("ALLORA_NETWORK", "").output().unwrap();
+    let document: Value = serde_json::from_slice(&without.stdout).unwrap();
+    let key = &document["checks"][NAMES.iter().position(|name| *name == "key").unwrap()];
+    assert_eq!(
+        (&key["status"], &key["detail"]),
+        (&"skipped".into(), &"waits for `bundle`".into()),
+        "{document}"
+    );
 }
 
 /// Says that it is Python 3.12.1.

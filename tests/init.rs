@@ -111,3 +111,13 @@ fn nothing_is_written_over_and_names_are_checked() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(folder.path().join("here/src/here/runner.py").is_file());
 }
+
+#[test]
+fn the_helper_for_tests_says_that_the_wheel_is_missing() {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
+    let python = std::env::var_os("ALLORA_PYTHON").unwrap_or_else(|| "python3".into());
+    let code = "from bootstrap_host.testing import ask; ask(lambda: 1)";
+    let output = Command::new(python).args(["-B", "-c", code]).env("PYTHONPATH", package).output().unwrap();
+    let told = text(&output.stderr);
+    assert!(told.contains("\nImportError: the program `bootstrap` is not installed"), "{told}");
+}

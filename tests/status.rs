@@ -199,6 +199,10 @@ fn a_torn_heartbeat_is_said_and_every_journal_is_counted() {
     let shown = json(folder.path());
     assert_eq!((&shown["phase"], &shown["live"]), (&"stopped".into(), &false.into()));
     assert!(shown["why"].as_str().unwrap().contains("is not a heartbeat"), "{shown}");
+    let other = "{\"time\":\"2026-11-21T00:00:00Z\",\"pid\":1,\"phase\":\"waiting\"}";
+    std::fs::write(folder.path().join("heartbeat"), other).unwrap();
+    let why = json(folder.path())["why"].as_str().unwrap().to_owned();
+    assert!(why.contains("another version of bootstrap; start the worker again"), "{why}");
     assert_eq!(shown["counts"], serde_json::json!({"predicting": 1, "skipped": 1, "dry_run": 1}));
     assert_eq!(
         (&shown["last_round"]["nonce"], &shown["last_round"]["chain_id"]),

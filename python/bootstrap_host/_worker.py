@@ -4,7 +4,7 @@ import functools
 import os
 import subprocess
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
-from importlib.metadata import files
+from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import Callable, List, Optional, Protocol, Tuple, cast
 
@@ -23,7 +23,11 @@ class Worker(Protocol):
 
 def program() -> Path:
     """The installed `bootstrap`."""
-    found = [Path(str(file.locate())) for file in files("bootstrap-host") or [] if file.name == "bootstrap"]
+    try:
+        installed = files("bootstrap-host") or []
+    except PackageNotFoundError:  # found on sys.path as in a checkout
+        installed = []
+    found = [Path(str(file.locate())) for file in installed if file.name == "bootstrap"]
     if not found:
         raise ImportError("the program `bootstrap` is not installed with this package: install its wheel again")
     return found[0]

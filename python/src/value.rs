@@ -89,7 +89,9 @@ fn one(value: &Bound<'_, PyAny>) -> Result<String, BadValue> {
     };
     if shape.iter().try_fold(1_u64, |all, &length| all.checked_mul(length)) != Some(1) {
         let problem = "it does not have exactly one element";
-        return Err(refuse(value, problem, "return one element of it, for example result[-1]"));
+        // Pandas takes the brackets for a label.
+        let element = if class(value).starts_with("pandas.") { "result.iloc[-1]" } else { "result[-1]" };
+        return Err(refuse(value, problem, format!("return one element of it, for example {element}")));
     }
     if is_masked(value) {
         return Err(refuse(

@@ -2,10 +2,33 @@
 
 use std::path::Path;
 
+use super::limits::Limits;
+use super::manifest::Manifest;
 use super::problem::{Code, Place, Problem};
 use super::reader::Reader;
 use super::text_file;
+use super::tree::Tree;
 use super::value::{closest, identifier, module, quoted};
+
+impl Manifest {
+    /// The module among the bundle's files whose last name is `name`, as it is imported from the bundle's root.
+    /// Of several the one closest to the entrypoint.
+    #[must_use]
+    pub fn module_called(&self, name: &str) -> Option<String> {
+        let tree = Tree::read(&self.root, Limits::DEFAULT);
+        let modules = tree.files().filter_map(|file| {
+            let stem = file.strip_suffix("/__init__.py").or_else(|| file.strip_suffix(".py"))?;
+            module(&stem.replace('/', ".")).ok()
+        });
+        let shared = |module: &String| {
+            let same = |(a, b): &(u8, u8)| a == b;
+            module.bytes().zip(self.entrypoint.module.bytes()).take_while(same).count()
+        };
+        modules
+            .filter(|module| module.rsplit_once('.').is_some_and(|(_, last)| last == name))
+            .max_by_key(shared)
+    }
+}
 
 /// Notes a module whose file is not there and a function that its file does not have.
 pub fn look(root: &Path, reader: &mut Reader<'_>) {

@@ -1,8 +1,10 @@
 //! The files that a manifest names.
 
+use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::manifest::FILE_NAME;
 use super::problem::{Code, Place, Problem};
 use super::reader::Reader;
 use super::value::{inner_path, quoted};
@@ -53,4 +55,18 @@ fn problem(root: &Path, key: &str, path: &Path, target: Target, place: Place) ->
         Target::Folder if !real.is_dir() => missing(format!("{shown} is not a folder")),
         Target::File | Target::Folder => None,
     }
+}
+
+/// Some folders in `root` that hold a manifest, by name.
+pub fn bundles_below(root: &Path) -> Vec<String> {
+    /// Most that are named.
+    const NAMED: usize = 4;
+    /// Most entries that are looked at: the folder may be any.
+    const SEEN: usize = 1000;
+    let entries = fs::read_dir(root).into_iter().flatten().flatten().take(SEEN);
+    let bundles = entries.filter(|entry| entry.path().join(FILE_NAME).is_file());
+    let mut names: Vec<_> = bundles.map(|entry| quoted(&entry.file_name().to_string_lossy())).collect();
+    names.sort();
+    names.truncate(NAMED);
+    names
 }

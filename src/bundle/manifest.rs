@@ -150,6 +150,7 @@ impl LoadError {
                 format!("this folder holds a {FILE_NAME}: give `.` as the bundle, or set BUNDLE_ROOT")
             }
             Self::Missing { .. } => "give the folder that holds model.yaml, or set BUNDLE_ROOT".into(),
+            Self::Wrong { source, .. } if let Some(fix) = source.want_of_manifest() => fix.to_owned(),
             Self::Wrong { root, .. } => {
                 format!("`bootstrap check {}` shows each in its place", root.display())
             }
@@ -205,6 +206,16 @@ impl Manifest {
     #[must_use]
     pub fn relative(&self, path: &Path) -> String {
         path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned()
+    }
+
+    /// Where a key stands in the manifest's file, by a fresh look; the file as a whole where that does not show.
+    #[must_use]
+    pub fn place_of(&self, key: &str) -> Place {
+        let text = read_text(&self.root).unwrap_or_default();
+        match yaml::read(FILE_NAME, &text) {
+            Ok((tree, _)) => Reader::new(&tree, Vec::new()).place(key),
+            Err(_) => Place::file(FILE_NAME),
+        }
     }
 
     /// The same with what else is to be looked at in the folder, whose path has no links.
@@ -375,7 +386,11 @@ fn read_text(root: &Path) -> Result<Vec<u8>, Problem> {
             problem(format!("there is no {FILE_NAME}")).fix("rename model.yml")
         }
         io::ErrorKind::NotFound => {
-            problem(format!("there is no {FILE_NAME}")).fix(format!("give the folder that holds {FILE_NAME}"))
+            let below = files::bundles_below(root);
+            let such =
+                if below.is_empty() { String::new() } else { format!(", such as {}", below.join(", ")) };
+            problem(format!("there is no {FILE_NAME}"))
+                .fix(format!("give the folder that holds {FILE_NAME}{such}"))
         }
         _ => problem(format!("{FILE_NAME} cannot be read: {error}")),
     })?;

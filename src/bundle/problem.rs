@@ -246,6 +246,12 @@ impl Problems {
         }
     }
 
+    /// What to do where there is no manifest at all, so that nothing in it can be shown.
+    #[must_use]
+    pub fn want_of_manifest(&self) -> Option<&str> {
+        self.0.iter().find(|problem| problem.code == Code::NoManifest)?.fix.as_deref()
+    }
+
     /// Every problem, warnings included, by place.
     #[must_use]
     pub fn all(&self) -> &[Problem] {

@@ -18,10 +18,11 @@ const MAX_DEPTH: usize = 64;
 const IGNORE_FILE: &str = ".bundleignore";
 
 /// Names that are no part of a bundle, at any depth. A `*` stands first or last.
-const LEFT_OUT: [&str; 15] = [
+const LEFT_OUT: [&str; 16] = [
     ".git",
     ".gitignore",
     "__pycache__",
+    ".ipynb_checkpoints",
     "*.pyc",
     "*.pyo",
     ".pytest_cache",

@@ -9,14 +9,14 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::trial::{self, Unpredicted};
-use super::{Exit, Outcome, Report, environment, model};
+use super::trial::{self, Stage, Unpredicted};
+use super::{Exit, Outcome, Report, environment, hint, model};
 use crate::bundle::archive::{Archive, ArchiveError};
-use crate::bundle::value::closest;
 use crate::bundle::{self, Code, Inspected, Limits, LoadError, Manifest, Place, Problem, Severity};
+use crate::journal::Verdict;
 use crate::model::{Failure, FailureKind, InterpreterError};
 use crate::settings::{self, Flags, Settings};
-use crate::worker::validate::Objection;
+use crate::worker::validate::{Judgement, Objection};
 
 /// Every problem of a bundle at once
 #[derive(Debug, clap::Args)]
@@ -81,26 +81,19 @@ impl Args {
             Problem::warning(Code::NotInstalled, place, message).fix(&*install)
         }));
         match trial::call(model::spec_with(&manifest, &settings, python), NONCE, &manifest, &settings)? {
-            Ok(predicted) => {
-                let message = |Objection { text, limit }: &Objection| {
-                    format!("`run` would warn of the prediction of a trial call: {text} ({limit})")
-                };
-                problems.extend(predicted.judgement.objections.iter().map(|objection| {
-                    Problem::warning(Code::UnusualPrediction, entrypoint(&manifest), message(objection))
-                        .fix("fix the code, or widen the limit")
-                }));
-            }
+            Ok(predicted) => problems.extend(beyond_limits(&manifest, &predicted.judgement)),
             Err(Unpredicted::Interrupted) => return Err(Report::new(Exit::Interrupted, Interrupted)),
             Err(Unpredicted::Skipped { why }) => {
                 let message = format!("the model skipped the nonce of the trial call: {why}");
                 let problem = Problem::warning(Code::Skipped, entrypoint(&manifest), message);
                 problems.push(problem.fix("see that it answers others: `bootstrap predict --nonce N`"));
             }
-            Err(Unpredicted::Failed(failure)) => {
+            Err(Unpredicted::Rejected(judgement)) => problems.extend(beyond_limits(&manifest, &judgement)),
+            Err(Unpredicted::Failed(stage, failure)) => {
                 if let Some(traceback) = &failure.traceback {
                     eprintln!("{}", traceback.trim_end());
                 }
-                problems.push(failed(&manifest, &failure, (!unmet.is_empty()).then_some(&install)));
+                problems.push(failed(&manifest, stage, &failure, (!unmet.is_empty()).then_some(&install)));
             }
         }
         Ok(problems)
@@ -131,9 +124,26 @@ fn no_python(manifest: &Manifest, error: InterpreterError) -> Problem {
     problem.fix(format!("install Python {}, or name one with --python", manifest.python))
 }
 
+/// A problem for each limit that the prediction of the trial call is beyond, where the limit stands.
+fn beyond_limits(manifest: &Manifest, judgement: &Judgement) -> impl Iterator<Item = Problem> {
+    judgement.objections.iter().map(|Objection { text, limit }| {
+        let place = manifest.place_of(limit);
+        let of_the_call = format!("the prediction of a trial call: {text} ({limit})");
+        let problem = match judgement.verdict {
+            Verdict::Rejected => {
+                Problem::error(Code::NoPrediction, place, format!("`run` would not submit {of_the_call}"))
+            }
+            _ => {
+                Problem::warning(Code::UnusualPrediction, place, format!("`run` would warn of {of_the_call}"))
+            }
+        };
+        problem.fix("fix the code, or change the limit")
+    })
+}
+
 /// What a failed trial says of the bundle. Without its packages a module cannot be imported, so it is not
 /// known then whether it could be; `install` is the command for them.
-fn failed(manifest: &Manifest, failure: &Failure, install: Option<&String>) -> Problem {
+fn failed(manifest: &Manifest, stage: Stage, failure: &Failure, install: Option<&String>) -> Problem {
     let Failure { kind, message, traceback } = failure;
     let place = traceback.as_deref().and_then(|text| last_line(manifest, text));
     let place = place.unwrap_or_else(|| entrypoint(manifest));
@@ -148,26 +158,14 @@ fn failed(manifest: &Manifest, failure: &Failure, install: Option<&String>) -> P
     match (kind, install) {
         (FailureKind::Import, Some(install)) => Problem::warning(code, place, message).fix(install),
         _ => {
-            let near = missing_module(&failure.message).and_then(|module| similar_package(manifest, module));
-            let problem = Problem::error(code, place, message);
-            problem.fix(near.unwrap_or_else(|| trial::hint(*kind).to_owned()))
+            let again = match kind {
+                FailureKind::Exception | FailureKind::Crash => "; `bootstrap predict` makes the same call",
+                _ => "",
+            };
+            let fix = hint::of_failure(stage, failure, manifest);
+            Problem::error(code, place, message).fix(format!("{fix}{again}"))
         }
     }
-}
-
-/// The module that Python does not find.
-fn missing_module(message: &str) -> Option<&str> {
-    let (_, rest) = message.split_once("No module named '")?;
-    rest.split(['.', '\'']).next()
-}
-
-/// A required package with nearly the name of `module`.
-fn similar_package(manifest: &Manifest, module: &str) -> Option<String> {
-    let packages: Vec<String> =
-        manifest.requirements().listed.iter().map(|package| package.name().replace('-', "_")).collect();
-    let near = closest(module, packages.iter().map(String::as_str))?;
-    let file = manifest.relative(&manifest.environment.pip_requirements);
-    Some(format!("did you mean `{near}`, which {file} names?"))
 }
 
 /// The last line of the bundle's own code in a traceback of Python.

@@ -7,6 +7,7 @@ mod check;
 mod devnet;
 mod doctor;
 mod exit;
+mod hint;
 mod host;
 mod image;
 mod init;

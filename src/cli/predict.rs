@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::trial::{self, Predicted, Unpredicted};
-use super::{Exit, Outcome, environment, logging, model};
+use super::{Exit, Outcome, environment, hint, logging, model};
 use crate::bundle::Manifest;
 use crate::journal::Verdict;
 use crate::model::{Failure, FailureKind, Prediction};
@@ -45,7 +45,7 @@ impl Args {
                 Ok(Exit::Done)
             }
             Err(Unpredicted::Interrupted) => Ok(Exit::Interrupted),
-            Err(Unpredicted::Failed(failure)) => {
+            Err(Unpredicted::Failed(stage, failure)) => {
                 let Failure { kind, message, traceback } = &failure;
                 let lacks_packages =
                     || !model::unmet(&manifest, &settings, &python, &CancellationToken::new()).is_empty();
@@ -53,9 +53,15 @@ impl Args {
                     FailureKind::Import if lacks_packages() => {
                         manifest.install_hint(settings.python.as_deref())
                     }
-                    _ => trial::hint(*kind).to_owned(),
+                    _ => hint::of_failure(stage, &failure, &manifest),
                 };
                 self.show_error(kind.as_str(), message, traceback.as_deref(), Some(&hint));
+                Ok(Exit::No)
+            }
+            Err(Unpredicted::Rejected(judgement)) => {
+                let message = format!("`run` would not submit it: {judgement}");
+                let hint = hint::of_rejection(&judgement, &manifest);
+                self.show_error(FailureKind::BadValue.as_str(), &message, None, Some(&hint));
                 Ok(Exit::No)
             }
             Err(Unpredicted::Skipped { why }) => {

@@ -24,31 +24,27 @@ pub struct Predicted {
     pub python: Option<String>,
 }
 
+/// Where a model failed.
+#[derive(Debug, Clone, Copy)]
+pub enum Stage {
+    Load,
+    Call,
+}
+
 /// Why there is nothing to show.
 pub enum Unpredicted {
-    Failed(Failure),
-    Skipped { why: String },
+    Failed(Stage, Failure),
+    /// The limits of the bundle do not let it be submitted.
+    Rejected(Judgement),
+    Skipped {
+        why: String,
+    },
     Interrupted,
 }
 
 impl From<Failure> for Unpredicted {
     fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-/// What the author of a model can do about its failure.
-pub const fn hint(kind: FailureKind) -> &'static str {
-    match kind {
-        FailureKind::Import => "fix the code; a package that it lacks belongs in the requirements",
-        FailureKind::Timeout => "make it faster, or raise runtime.max_seconds or runtime.load_seconds",
-        FailureKind::Memory => "make it smaller, or raise runtime.memory_mb",
-        FailureKind::BadValue => {
-            "return one number, or a number for each label, within the limits of `validation`"
-        }
-        FailureKind::Exception | FailureKind::Crash => {
-            "fix the code; `bootstrap predict` makes the same call"
-        }
+        Self::Failed(Stage::Call, failure)
     }
 }
 
@@ -91,11 +87,12 @@ async fn ask(model: &Model, call: Call, rules: &Rules) -> Result<Predicted, Unpr
     let loaded = match status.wait_for(|status| status.state != ModelState::Loading).await {
         Ok(status) => status.clone(),
         Err(_) => {
-            return Err(Failure::new(FailureKind::Crash, "the model is gone").into());
+            let gone = Failure::new(FailureKind::Crash, "the model is gone");
+            return Err(Unpredicted::Failed(Stage::Load, gone));
         }
     };
     if let ModelState::Failed(failure) = loaded.state {
-        return Err(failure.into());
+        return Err(Unpredicted::Failed(Stage::Load, failure));
     }
     let start = Instant::now();
     match model.predict(call).await? {
@@ -111,16 +108,16 @@ async fn ask(model: &Model, call: Call, rules: &Rules) -> Result<Predicted, Unpr
 
 /// The texts that would be submitted, and what the bundle says of them. How many values the topic takes is not
 /// known here: as many as came.
-fn judged(prediction: &Prediction, rules: &Rules) -> Result<(Prediction, Judgement), Failure> {
-    let bad_value = |message: String| Failure::new(FailureKind::BadValue, message);
+fn judged(prediction: &Prediction, rules: &Rules) -> Result<(Prediction, Judgement), Unpredicted> {
     let arity = match prediction {
         Prediction::One(_) => Arity::Single,
         Prediction::Many(_) => Arity::Multi,
     };
-    let values = Values::new(prediction, arity).map_err(|unfit| bad_value(unfit.to_string()))?;
+    let values = Values::new(prediction, arity)
+        .map_err(|unfit| Failure::new(FailureKind::BadValue, unfit.to_string()))?;
     let judgement = rules.judge(values.as_slice(), Circumstances::ALONE);
     if judgement.verdict == Verdict::Rejected {
-        return Err(bad_value(format!("`run` would not submit it: {judgement}")));
+        return Err(Unpredicted::Rejected(judgement));
     }
     let mut texts = values.as_slice().iter().map(|(label, value)| (label.clone(), value.to_string()));
     let prediction = match (arity, texts.next()) {

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::check::{Check, Subject, in_full};
 use super::{Case, packages};
-use crate::bundle::{self, Manifest, Severity};
+use crate::bundle::{self, Code, Manifest, Severity};
 use crate::model::Interpreter;
 
 /// What [`look`] looks at.
@@ -49,7 +49,9 @@ fn bundle(root: &Path, manifest: Option<&Manifest>) -> Check {
     };
     let is_error = |problem: &&bundle::Problem| problem.severity == Severity::Error;
     let errors = problems.iter().filter(is_error).count();
-    let fix = format!("`bootstrap check {}` shows each in its place", root.display());
+    let shown = || format!("`bootstrap check {}` shows each in its place", root.display());
+    let missing = problems.iter().find(|problem| problem.code == Code::NoManifest);
+    let fix = missing.and_then(|problem| problem.fix.clone()).unwrap_or_else(shown);
     match (problems.iter().find(is_error), problems.first(), manifest) {
         (Some(error), _, _) => Subject::Bundle.failed(counted(errors, error), fix),
         (None, Some(warning), _) => Subject::Bundle.warning(counted(problems.len(), warning), fix),

@@ -54,6 +54,13 @@ pub struct Case {
     pub settings: Settings,
 }
 
+impl Case {
+    /// Whether only the bundle, which cannot be read, may say which network is meant.
+    fn lacks_network(&self) -> bool {
+        self.manifest.is_none() && self.settings.origin(Setting::Network) == Origin::Default
+    }
+}
+
 /// What was found: every subject once, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnosis {
@@ -162,8 +169,7 @@ async fn limited<T: Send + 'static>(
 
 /// How the chain is reached; otherwise the checks that cannot be made for want of it.
 fn network(case: &Case) -> Result<Remote, Vec<Check>> {
-    if case.manifest.is_none() && case.settings.origin(Setting::Network) == Origin::Default {
-        // The bundle may name another one.
+    if case.lacks_network() {
         return Err(OF_THE_CHAIN.map(|subject| subject.awaits(Subject::Bundle)).into());
     }
     Remote::of(&case.settings.network, case.settings.chain_id.as_deref()).ok_or_else(|| {

@@ -69,6 +69,9 @@ pub enum Unread {
         /// What is wrong with it.
         why: String,
     },
+    /// A heartbeat that lacks what this version writes, or has it in another form.
+    #[error("the heartbeat {} was written by another version of bootstrap; start the worker again", .0.display())]
+    OtherVersion(PathBuf),
     /// It is there and cannot be read.
     #[error("the heartbeat {} cannot be read: {source}", .path.display())]
     Unreadable {
@@ -99,7 +102,16 @@ pub fn read(path: &Path) -> Result<Heartbeat, Unread> {
     if content.len() as u64 > LARGEST {
         return Err(foreign(format!("it has more than {LARGEST} bytes")));
     }
-    serde_json::from_slice(&content).map_err(|error| foreign(error.to_string()))
+    serde_json::from_slice(&content).map_err(|error| match is_of_some_version(&content) {
+        true => Unread::OtherVersion(path.to_owned()),
+        false => foreign(error.to_string()),
+    })
+}
+
+/// Whether it has what every version writes.
+fn is_of_some_version(content: &[u8]) -> bool {
+    let read = serde_json::from_slice::<serde_json::Value>(content);
+    read.is_ok_and(|read| ["time", "pid", "phase"].iter().all(|name| read.get(name).is_some()))
 }
 
 impl Probe {

@@ -50,6 +50,8 @@ pub struct Replica {
     limit: Option<MemoryLimit>,
     /// From how many bytes on it is to be replaced.
     recycling: Option<u64>,
+    /// Whether its memory counts in the verdict on its one answer: a quick model is gone before it is looked at.
+    is_tried: bool,
     calls: u64,
     next_weighing: Instant,
     /// Whether there was a call since the last look at its memory, and whether there had been one when
@@ -78,6 +80,7 @@ impl Replica {
             memory,
             limit,
             recycling: None,
+            is_tried: nursery.spec.is_asked_once,
             calls: 0,
             next_weighing: now + WEIGHING,
             is_unweighed: false,
@@ -190,7 +193,20 @@ impl Replica {
         self.next_ping = Instant::now() + self.silence_limit / PINGS;
         self.next_weighing = Instant::now() + AFTER_CALL;
         self.is_unweighed = true;
+        if self.is_tried {
+            self.weigh().await?;
+        }
         answer
+    }
+
+    /// Kills it when it took more memory than it may, just after loading or now.
+    async fn weigh(&mut self) -> Result<(), Failure> {
+        let (Some(process), Some(limit)) = (&self.process, self.limit) else { return Ok(()) };
+        let used = process.memory(Some(limit)).await.max(self.memory);
+        if used <= limit.bytes() {
+            return Ok(());
+        }
+        Err(ended(self.process.take(), Event::Overgrown { used, limit }).await)
     }
 
     /// Ends it in order.

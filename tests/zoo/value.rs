@@ -18,6 +18,9 @@ class Array:
             raise self._item
         return self._item
 
+class Series(Array):
+    __module__ = 'pandas.core.series'
+
 class MaskedArray(Array):
     class mask:
         @staticmethod
@@ -36,7 +39,7 @@ def returns_by_window(context, expressions):
 ";
 
 /// What each looks like in the journal: its type, and what is wrong with it.
-const REFUSED: [(&str, &str); 24] = [
+const REFUSED: [(&str, &str); 25] = [
     ("None", "NoneType: the function returned nothing"),
     ("True", "bool: a bool is not a number"),
     ("'up'", "str: a text that is not a decimal number"),
@@ -57,6 +60,7 @@ const REFUSED: [(&str, &str); 24] = [
     ("{'up': 1, 'down': 2}", "the topic takes one value, the model gave 2"),
     ("Hostile()", "Hostile: a value of this type is not a number"),
     ("Array((3,), 1)", "Array of shape (3,): it does not have exactly one element"),
+    ("Series((3,), 1)", "for example result.iloc[-1]"),
     ("Array((), True)", "Array of shape (): a bool is not a number"),
     ("Array((), '1')", "its .item() gives a str, which is not a number"),
     ("Array((), ValueError('none left'))", "its .item() fails: none left"),
