@@ -220,6 +220,49 @@ fn what_the_user_has_made_is_kept_or_named() {
     assert!(told.contains(".venv.old is in the way"), "{told}");
 }
 
+#[test]
+fn what_no_project_is_named_of_and_indexes_with_a_variable() {
+    let bench = Bench::new(None);
+    bench.require("../wheels/tool-1.0-py3-none-any.whl\n");
+    succeeds(&bench.install());
+    assert_eq!(bench.tool(), "tool 1.0\n");
+
+    let index = bench.folder.path().join("index");
+    fs::create_dir_all(index.join("tool")).unwrap();
+    let wheel = "tool-2.0-py3-none-any.whl";
+    fs::write(index.join("tool/index.html"), format!("<a href=\"../../wheels/{wheel}\">{wheel}</a>"))
+        .unwrap();
+    let manifest = bench.root().join("model.yaml");
+    let yaml = fs::read_to_string(&manifest).unwrap();
+    let key = "pip_requirements: requirements.txt";
+    assert!(yaml.contains(key));
+    let url = "extra_index_urls: ['file://${INDEX_TOKEN}']";
+    fs::write(&manifest, yaml.replace(key, &format!("{key}\n  {url}"))).unwrap();
+    bench.require("tool==2.0\n");
+    let mut install = bench.bootstrap(&["install", "b"]);
+    install.env_remove("PIP_NO_INDEX").env_remove("PIP_FIND_LINKS").env("INDEX_TOKEN", &index);
+    install.env("PIP_INDEX_URL", "file:///nowhere");
+    succeeds(&install.output().unwrap());
+    assert_eq!(bench.tool(), "tool 2.0\n");
+    let left = fs::read_dir(bench.root().join(".venv")).unwrap();
+    let left = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(left.filter(|name| name.starts_with("requirements.")).count(), 0);
+}
+
+#[test]
+fn a_monstrous_list_is_refused_with_words() {
+    let folder = TempDir::new().unwrap();
+    bench::write_bundle(&folder.path().join("b"), "def predict(nonce):\n    return 0.5\n", "");
+    fs::write(folder.path().join("b/requirements.txt"), "#".repeat(9 << 20)).unwrap();
+    let output = bench::bare().current_dir(folder.path()).args(["install", "b"]).output().unwrap();
+    assert!(
+        !output.status.success() && text(&output.stderr).contains("more than 8 MiB"),
+        "{}",
+        text(&output.stderr)
+    );
+    assert!(!folder.path().join("b/.venv").exists());
+}
+
 /// `UV` is the folder of that program; `.ci/run` installs it.
 #[test]
 #[ignore = "needs uv"]

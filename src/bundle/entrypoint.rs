@@ -52,7 +52,7 @@ fn source(root: &Path, module: &str) -> Option<String> {
     let path = root.join(module.replace('.', "/"));
     let candidates = [path.with_extension("py"), path.join("__init__.py")];
     if let Some(file) = candidates.iter().find(|file| file.is_file()) {
-        return Some(text_file::read(file).unwrap_or_default());
+        return Some(text_file::read(file, text_file::MAX_BYTES).unwrap_or_default());
     }
     let stem = format!("{}.", path.file_name()?.to_string_lossy());
     let compiled = |name: &str| name.starts_with(&stem) && name.ends_with(".so");

@@ -16,6 +16,7 @@ mod pack;
 mod problem;
 mod python_version;
 mod reader;
+mod requirement_lines;
 pub mod requirements;
 mod sbom;
 mod scaffold;

@@ -1,18 +1,17 @@
 //! What a bundle's requirements name, as a CycloneDX 1.5 document (https://cyclonedx.org/docs/1.5/json).
 
 use serde_json::{Value, json};
-use url::Url;
 
 use super::manifest::Manifest;
-use super::requirements::{Requirement, Requirements};
+use super::requirements::{Requirement, Requirements, is_repository};
 
 /// The document. It has no time and no serial number: the same bundle has the same document.
 pub fn document(manifest: &Manifest) -> String {
     let (name, version) = (&manifest.name, &manifest.version);
     let requirements = manifest.requirements();
     let mut components: Vec<Value> = Vec::new();
-    for requirement in &requirements.listed {
-        let component = component(&requirements, requirement);
+    let listed = requirements.listed.iter().map(|requirement| component(&requirements, requirement));
+    for component in listed.chain(requirements.references.iter().filter_map(reference)) {
         if !components.iter().any(|other| other["bom-ref"] == component["bom-ref"]) {
             components.push(component);
         }
@@ -33,6 +32,14 @@ pub fn document(manifest: &Manifest) -> String {
     format!("{document:#}\n")
 }
 
+/// What no project is said of: named as the last part of its URL or path.
+fn reference(requirement: &Requirement) -> Option<Value> {
+    let url = requirement.public()?;
+    let path = url.split(['?', '#']).next().unwrap_or(&url).trim_end_matches('/');
+    let name = path.rsplit('/').next().unwrap_or(path);
+    Some(with_source(json!({"type": "library", "bom-ref": url, "name": name}), requirement))
+}
+
 fn component(requirements: &Requirements, requirement: &Requirement) -> Value {
     let name = requirement.project();
     let version = requirements.version_of(requirement);
@@ -45,12 +52,18 @@ fn component(requirements: &Requirements, requirement: &Requirement) -> Value {
     if let Some(version) = version {
         component["version"] = version.into();
     }
+    with_source(component, requirement)
+}
+
+/// A component with what its line says of where it comes from and when it is needed.
+fn with_source(mut component: Value, requirement: &Requirement) -> Value {
     let hashes: Vec<Value> = requirement.hashes.iter().filter_map(|hash| hash_of(hash)).collect();
     if !hashes.is_empty() {
         component["hashes"] = hashes.into();
     }
-    if let Some(url) = requirement.url().and_then(without_credentials) {
-        component["externalReferences"] = json!([{"type": "distribution", "url": url}]);
+    if let Some(url) = requirement.public() {
+        let kind = if is_repository(&url) { "vcs" } else { "distribution" };
+        component["externalReferences"] = json!([{"type": kind, "url": url}]);
     }
     if let Some(marker) = requirement.marker() {
         component["properties"] = json!([{"name": "python:marker", "value": marker}]);
@@ -68,12 +81,4 @@ fn hash_of(text: &str) -> Option<Value> {
         _ => return None,
     };
     Some(json!({"alg": name, "content": content}))
-}
-
-fn without_credentials(url: &str) -> Option<String> {
-    let mut url = Url::parse(url).ok()?;
-    // A URL that cannot have them has none.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    Some(url.into())
 }

@@ -4,18 +4,18 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// Longest file that is looked into, in bytes. People write by hand what is looked for.
-const MAX_BYTES: u64 = 256 * 1024;
+/// Longest file that is searched, in bytes. People write by hand what is looked for.
+pub const MAX_BYTES: u64 = 256 * 1024;
 
-/// The text of a file; nothing when it is no plain file, too long, binary or unreadable.
-pub fn read(path: &Path) -> Option<String> {
+/// The text of a file; nothing when it is no plain file, longer than `most` bytes, binary or unreadable.
+pub fn read(path: &Path, most: u64) -> Option<String> {
     // Asked before it is opened: opening a pipe would wait for ever.
     let kind = std::fs::metadata(path).ok()?;
-    if !kind.is_file() || kind.len() > MAX_BYTES {
+    if !kind.is_file() || kind.len() > most {
         return None;
     }
     let mut bytes = Vec::new();
-    File::open(path).ok()?.take(MAX_BYTES).read_to_end(&mut bytes).ok()?;
+    File::open(path).ok()?.take(most).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8(bytes).ok()?;
     (!text.contains('\0')).then_some(text)
 }

@@ -75,7 +75,7 @@ impl From<InstallError> for Report {
         match &error {
             InstallError::Failed { .. } => Self::new(Exit::No, error)
                 .hint("what it said stands above; an environment that was there before is as it was"),
-            InstallError::Unwritable { .. } => Self::new(Exit::No, error),
+            InstallError::Unwritable { .. } | InstallError::TooLong(_) => Self::new(Exit::No, error),
             InstallError::Occupied(_) => {
                 Self::new(Exit::No, error).hint("move it away; nothing was installed")
             }

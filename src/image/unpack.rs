@@ -1,7 +1,6 @@
 //! What the first stage of a build does: the bundle of an archive, and apart from it what pip reads of it, so that a change of
 //! code leaves the stage that installs as it was.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -61,7 +60,8 @@ pub fn unpack(archive: &Path, into: &Path, requirements: &Path) -> Result<PathBu
         }
     }
     let list = requirements.join(FILE);
-    fs::write(&list, options(&manifest)).map_err(unwritable(&list))?;
+    let lines = manifest.environment.requirement_lines(|path| manifest.relative(path));
+    fs::write(&list, lines).map_err(unwritable(&list))?;
     Ok(root)
 }
 
@@ -96,26 +96,6 @@ fn names_files_of(root: &Path, file: &Path) -> bool {
         let path = word.split('[').next().unwrap_or(word);
         is_path && root.join(path).exists()
     })
-}
-
-/// The manifest's own lines of requirements.
-fn options(manifest: &Manifest) -> String {
-    let environment = &manifest.environment;
-    let mut text = String::new();
-    // Writing to a string does not fail.
-    for url in &environment.extra_index_urls {
-        let _ = writeln!(text, "--extra-index-url {}", quoted(url));
-    }
-    if let Some(constraints) = &environment.constraints {
-        let _ = writeln!(text, "--constraint {}", quoted(&manifest.relative(constraints)));
-    }
-    let _ = writeln!(text, "--requirement {}", quoted(&manifest.relative(&environment.pip_requirements)));
-    text
-}
-
-/// A word of an option, which pip splits as a shell does.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\"'\"'"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The programs that make environments and install packages.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
+use tempfile::NamedTempFile;
 
 use super::InstallError;
 use crate::bundle::manifest::Environment;
@@ -62,8 +63,13 @@ impl Installer {
         run(command.args(["--prompt", name]).arg(folder), "making the virtual environment")
     }
 
-    /// Installs what the manifest names into the environment in `folder`.
-    pub(super) fn install(&self, folder: &Path, environment: &Environment) -> Result<(), InstallError> {
+    /// Installs what the manifest of the bundle in `root` names into the environment in `folder`.
+    pub(super) fn install(
+        &self,
+        folder: &Path,
+        root: &Path,
+        environment: &Environment,
+    ) -> Result<(), InstallError> {
         let python = folder.join("bin/python");
         let mut command = match self {
             Self::Uv(uv) => {
@@ -77,17 +83,19 @@ impl Installer {
                 command
             }
         };
-        command.arg("--requirement").arg(&environment.pip_requirements);
-        if let Some(constraints) = &environment.constraints {
-            command.arg("--constraint").arg(constraints);
-        }
-        for url in &environment.extra_index_urls {
-            command.arg("--extra-index-url").arg(url);
-        }
+        let list = options(folder, environment)
+            .map_err(|source| InstallError::Unwritable { path: folder.to_owned(), source })?;
         // Paths in a requirements file are relative to where pip runs.
-        let root = folder.parent().unwrap_or(folder);
-        run(command.current_dir(root), "installing the requirements")
+        run(command.arg("--requirement").arg(list.path()).current_dir(root), "installing the requirements")
     }
+}
+
+/// The manifest's lines as a file that nobody else reads. Variables in URLs are filled in there, and not on a command line,
+/// which everybody on the machine sees.
+fn options(folder: &Path, environment: &Environment) -> io::Result<NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix("requirements.").suffix(".txt").tempfile_in(folder)?;
+    file.write_all(environment.requirement_lines(|path| path.to_string_lossy().into_owned()).as_bytes())?;
+    Ok(file)
 }
 
 /// Runs a program whose output is progress, and which ends when this process does.

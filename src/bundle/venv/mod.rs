@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{AT_FDCWD, Flock, FlockArg, RenameFlags, renameat2};
 
 use super::manifest::Manifest;
-use super::requirements::Requirements;
+use super::requirements::{MAX_BYTES, Requirements};
 pub use installer::Installer;
 use predecessor::Predecessor;
 pub use predecessor::Replaced;
@@ -77,6 +77,9 @@ pub enum InstallError {
     /// Something is where the environment is to be, or the one that was there, and is not ours to remove.
     #[error("{} is in the way", .0.display())]
     Occupied(PathBuf),
+    /// A requirements file that is longer than any has reason to be.
+    #[error("{} has more than {} MiB", .0.display(), MAX_BYTES >> 20)]
+    TooLong(PathBuf),
 }
 
 impl<'m> Plan<'m> {
@@ -84,7 +87,7 @@ impl<'m> Plan<'m> {
     /// that the settings name. `wait` is called before it waits.
     ///
     /// # Errors
-    /// When the bundle's folder cannot be locked.
+    /// When the bundle's folder cannot be locked, or one of its requirements files is too long.
     pub fn new(
         manifest: &'m Manifest,
         named: Option<&Path>,
@@ -97,6 +100,9 @@ impl<'m> Plan<'m> {
             Flock::lock(folder, FlockArg::LockExclusive).map_err(|(_, error)| unwritable(error.into()))
         })?;
         let requirements = manifest.requirements();
+        if let Some(file) = &requirements.too_long {
+            return Err(InstallError::TooLong(manifest.root.join(file)));
+        }
         let stamp = report::stamp(manifest, &requirements, named);
         Ok(Self { manifest, requirements, stamp, _lock: lock })
     }
@@ -110,13 +116,13 @@ impl<'m> Plan<'m> {
     /// How many requirements there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.requirements.listed.len()
+        self.requirements.listed.len() + self.requirements.references.len()
     }
 
     /// Whether the bundle requires nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.requirements.listed.is_empty()
+        self.requirements.is_empty
     }
 
     /// Is the environment that is there the one that is asked for? Starts no Python.
@@ -161,7 +167,7 @@ impl<'m> Plan<'m> {
         installer.make(base.executable, new, &self.manifest.name)?;
         let environment = &self.manifest.environment;
         if !self.is_empty() {
-            installer.install(new, environment)?;
+            installer.install(new, &self.manifest.root, environment)?;
         }
         let report = Report::new(&self.stamp, base, installer, new);
         report
