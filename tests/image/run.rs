@@ -26,7 +26,15 @@ fn limits_are_obeyed_orphans_are_reaped_and_a_stop_is_in_order() {
     project.build();
     let container = Container::start(
         &project,
-        &["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory=300m", "--cpus=1"],
+        &[
+            "--read-only",
+            "--cap-drop=ALL",
+            "--security-opt=no-new-privileges",
+            "--memory=300m",
+            "--cpus=1",
+            // As compose has it.
+            "--tmpfs=/tmp:exec,size=1g",
+        ],
     );
     container.until_answered();
     until("a healthy container", || (container.inspect(".State.Health.Status") == "healthy").then_some(()));
@@ -36,6 +44,9 @@ fn limits_are_obeyed_orphans_are_reaped_and_a_stop_is_in_order() {
         container.exec("touch /workspace/bundle/x /usr/x 2>&1 | grep -c 'Read-only file system'"),
         "2"
     );
+    // Compiled code of the model's, and room that ends.
+    assert_eq!(container.exec("cp /bin/true /tmp/compiled && /tmp/compiled && echo runs"), "runs");
+    assert_eq!(container.exec("df --output=size -BG /tmp | tail -n1 | tr -d ' '"), "1G");
     assert_eq!(container.exec("grep CapPrm /proc/1/status | cut -f2"), "0000000000000000");
     assert_eq!(container.exec("tr '\\0' ' ' < /proc/1/cmdline"), "/usr/local/bin/bootstrap run");
 
