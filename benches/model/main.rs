@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use bootstrap::model::{self, Interpreter};
+use bootstrap::model::{self, Interpreter, Private};
 use tokio_util::sync::CancellationToken;
 
 use subject::Subject;
@@ -44,7 +44,8 @@ fn main() -> Result<()> {
 
 async fn measure() -> Result<()> {
     let (named, any, stopping) = (process::python()?, ">=3.9".parse()?, CancellationToken::new());
-    let python = Interpreter::find(Some(&named), Path::new("/"), any, OsStr::new(""), &stopping)?;
+    let python =
+        Interpreter::find(Some(&named), Path::new("/"), any, OsStr::new(""), &Private::default(), &stopping)?;
     let mut table = Table::default();
     starts(&python, &mut table).await.context("starts")?;
     round_trips(&python, &mut table).await.context("round trips")?;

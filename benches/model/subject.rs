@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use bootstrap::bundle::Manifest;
 use bootstrap::model::{
-    Answer, Call, Failure, FailureKind, Interpreter, Model, ModelSpec, ModelState, ModelStatus,
+    Answer, Call, Failure, FailureKind, Interpreter, Model, ModelSpec, ModelState, ModelStatus, Private,
 };
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -37,7 +37,8 @@ impl Subject {
         let root = folder.path().join("bundle");
         bundle::write(&root, code)?;
         let (manifest, _) = Manifest::read(&root)?;
-        let spec = ModelSpec::of_bundle(&manifest, python.clone(), Some(1), "devnet".into());
+        let spec =
+            ModelSpec::of_bundle(&manifest, python.clone(), Private::default(), Some(1), "devnet".into());
         let model = Model::start(ModelSpec { program: BINARY.into(), ..spec })?;
         Ok(Self { status: model.watch(), model, _folder: folder })
     }

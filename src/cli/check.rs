@@ -14,7 +14,7 @@ use super::{Exit, Outcome, Report, environment, hint, model};
 use crate::bundle::archive::{Archive, ArchiveError};
 use crate::bundle::{self, Code, Inspected, Limits, LoadError, Manifest, Place, Problem, Severity};
 use crate::journal::Verdict;
-use crate::model::{Failure, FailureKind, InterpreterError};
+use crate::model::{Failure, FailureKind, InterpreterError, Private};
 use crate::settings::{self, Flags, Settings};
 use crate::worker::validate::{Judgement, Objection};
 
@@ -62,7 +62,8 @@ impl Args {
     fn tried(&self, subject: &Subject, bundle: Inspected) -> Result<Vec<Problem>, Report> {
         let Inspected { manifest, warnings: mut problems, .. } = bundle;
         let settings = Settings::resolve(Some(&manifest), &self.flags, environment())?;
-        let python = match model::interpreter(&manifest, &settings, &CancellationToken::new())? {
+        let private = Private::of_settings(&settings);
+        let python = match model::interpreter(&manifest, &settings, &private, &CancellationToken::new())? {
             Ok(python) => python,
             Err(named @ InterpreterError::NamedMissing(_)) => return Err(named.into()),
             Err(error) => {
@@ -74,13 +75,14 @@ impl Args {
             Subject::Folder(_) => manifest.install_hint(settings.python.as_deref()),
             _ => "name an interpreter that has it with --python".to_owned(),
         };
-        let unmet = model::unmet(&manifest, &settings, &python, &CancellationToken::new());
+        let unmet = model::unmet(&manifest, &python, &private, &CancellationToken::new());
         problems.extend(unmet.iter().map(|unmet| {
             let place = Place::file(manifest.relative(&manifest.environment.pip_requirements));
             let message = format!("{} does not have {unmet}", python.executable.display());
             Problem::warning(Code::NotInstalled, place, message).fix(&*install)
         }));
-        match trial::call(model::spec_with(&manifest, &settings, python), NONCE, &manifest, &settings)? {
+        let spec = model::spec_with(&manifest, &settings, &private, python);
+        match trial::call(spec, NONCE, &manifest, &settings)? {
             Ok(predicted) => problems.extend(beyond_limits(&manifest, &predicted.judgement)),
             Err(Unpredicted::Interrupted) => return Err(Report::new(Exit::Interrupted, Interrupted)),
             Err(Unpredicted::Skipped { why }) => {

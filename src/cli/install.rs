@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Exit, Outcome, Report, environment, model};
 use crate::bundle::Manifest;
 use crate::bundle::venv::{Base, InstallError, Installer, Plan, Replaced};
-use crate::model::{Interpreter, Unmet};
+use crate::model::{Interpreter, Private, Unmet};
 use crate::settings::{self, Flags, Settings};
 
 /// The virtual environment of a bundle, with what it requires
@@ -28,11 +28,13 @@ impl Args {
         let plan =
             Plan::new(&manifest, named, || eprintln!("waiting for another `bootstrap install` to end"))?;
         let folder = root.join(".venv");
-        if plan.is_done()? && still_fits(&manifest, &settings)? {
+        let private = Private::of_settings(&settings);
+        if plan.is_done()? && still_fits(&manifest, &private)? {
             eprintln!("nothing to do");
         } else {
             let path = std::env::var_os("PATH").unwrap_or_default();
-            let python = Interpreter::base(named, manifest.python, &path, &CancellationToken::new())?;
+            let stopping = CancellationToken::new();
+            let python = Interpreter::base(named, manifest.python, &path, &private, &stopping)?;
             let installer = Installer::find(&path);
             let (count, name) = (plan.len(), installer.name());
             eprintln!("{count} requirements, by {name}, for Python {}", python.version);
@@ -56,14 +58,14 @@ impl Args {
 
 /// Whether the environment has what the bundle requires, as `check` judges it: packages may have been removed since
 /// it was made. Says what it lacks. Starts no Python where nothing is required.
-fn still_fits(manifest: &Manifest, settings: &Settings) -> Result<bool, Report> {
+fn still_fits(manifest: &Manifest, private: &Private) -> Result<bool, Report> {
     if manifest.requirements().listed.is_empty() {
         return Ok(true);
     }
-    let (private, stopping) = (settings.private_paths(), CancellationToken::new());
-    let own = Interpreter::of_bundle(manifest, None, &private, &stopping);
+    let stopping = CancellationToken::new();
+    let own = Interpreter::of_bundle(manifest, None, private, &stopping);
     let Ok(python) = own.map_err(|error| Report::new(Exit::Internal, error))? else { return Ok(false) };
-    let unmet = model::unmet(manifest, settings, &python, &stopping);
+    let unmet = model::unmet(manifest, &python, private, &stopping);
     if !unmet.is_empty() {
         eprintln!("no longer installed: {}", Unmet::list(&unmet));
     }

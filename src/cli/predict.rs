@@ -7,7 +7,7 @@ use super::trial::{self, Predicted, Unpredicted};
 use super::{Exit, Outcome, environment, hint, logging, model};
 use crate::bundle::Manifest;
 use crate::journal::Verdict;
-use crate::model::{Failure, FailureKind, Prediction};
+use crate::model::{Failure, FailureKind, Prediction, Private};
 use crate::settings::{self, Flags, Settings};
 
 /// One local call of the model; no chain, no wallet
@@ -33,7 +33,8 @@ impl Args {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        let spec = model::spec(&manifest, &settings, &CancellationToken::new())?;
+        let private = Private::of_settings(&settings);
+        let spec = model::spec(&manifest, &settings, &private, &CancellationToken::new())?;
         let python = spec.python.clone();
         match trial::call(spec, self.nonce, &manifest, &settings)? {
             Ok(predicted) => {
@@ -48,7 +49,7 @@ impl Args {
             Err(Unpredicted::Failed(stage, failure)) => {
                 let Failure { kind, message, traceback } = &failure;
                 let lacks_packages =
-                    || !model::unmet(&manifest, &settings, &python, &CancellationToken::new()).is_empty();
+                    || !model::unmet(&manifest, &python, &private, &CancellationToken::new()).is_empty();
                 let hint = match kind {
                     FailureKind::Import if lacks_packages() => {
                         manifest.install_hint(settings.python.as_deref())

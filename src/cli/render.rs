@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Exit, Outcome, Report, environment, model};
 use crate::bundle::{Manifest, Network, PythonVersion};
-use crate::model::InterpreterError;
+use crate::model::{InterpreterError, Private};
 use crate::render::{self, Deployment, File, Kind, RenderError, WriteError, Written};
 use crate::settings::{self, Flags, Settings};
 
@@ -74,7 +74,8 @@ fn dockerfile(flags: &Flags<settings::Bundle>) -> Result<File, Report> {
 pub fn python_of_image<S>(manifest: &Manifest, flags: &Flags<S>) -> Result<String, Report> {
     let PythonVersion::AtLeast { minor } = manifest.python else { return Ok(manifest.python.to_string()) };
     let settings = Settings::resolve(Some(manifest), flags, environment())?;
-    let found = match model::interpreter(manifest, &settings, &CancellationToken::new())? {
+    let private = Private::of_settings(&settings);
+    let found = match model::interpreter(manifest, &settings, &private, &CancellationToken::new())? {
         Ok(python) => python.version.rsplit_once('.').map(|(minor, _)| minor.to_owned()),
         Err(named @ InterpreterError::NamedMissing(_)) => return Err(named.into()),
         Err(_) => None,

@@ -26,8 +26,8 @@ use crate::health::metrics::{self, Identity, Metrics, Textfile};
 use crate::health::{Heartbeat, HeartbeatFile, Phase};
 use crate::journal::{self, Journal, Timestamp};
 use crate::logs::{LogFile, LogFileError};
-use crate::model::{Model, ModelSpec, adopt_orphans};
-use crate::settings::{self, Flags, Settings, Worker};
+use crate::model::{Model, ModelSpec, Private, adopt_orphans};
+use crate::settings::{self, Flags, KeySource, Settings, Worker};
 use crate::wallet::{OpenedWallet, Wallet};
 use crate::worker::{self, Broadcasting, Ended, Goal, Options, Reason, Rules, Setup, WorkerError};
 
@@ -142,13 +142,15 @@ impl Args {
         let loading = Loading::within(manifest.runtime.load_seconds);
         let line = progress::show(&settings, progress::of_worker(heard, loading));
         Journal::make_folder(&settings.state_dir).map_err(WorkerError::Open)?;
-        let ended = match model::spec(&manifest, &settings, &stopping) {
+        let wallet = settings.key.as_ref().map(|key| wallet(key, &settings)).transpose()?;
+        let private = Private::new(&settings, wallet.as_ref());
+        let ended = match model::spec(&manifest, &settings, &private, &stopping) {
             // What was not found by then does not matter any more.
             Err(_) if stopping.is_cancelled() => {
                 runtime.block_on(never_started(&settings));
                 Ok(Exit::Done)
             }
-            spec => runtime.block_on(self.work(&manifest, settings, spec?, turns, stopping)),
+            spec => runtime.block_on(self.work(&manifest, settings, wallet, spec?, turns, stopping)),
         };
         drop(line);
         // A task that hangs in a call of the system must not hold the process.
@@ -160,12 +162,13 @@ impl Args {
         self,
         manifest: &Manifest,
         settings: Settings,
+        wallet: Option<Wallet>,
         mut spec: ModelSpec,
         turns: watch::Sender<Option<Heartbeat>>,
         stopping: CancellationToken,
     ) -> Outcome {
         adopt_orphans().map_err(|error| Report::new(Exit::Internal, error))?;
-        let chain = Chain::of(&settings)?;
+        let chain = Chain::of(&settings, wallet)?;
         let topic_id = settings.topic_id.or(chain.topic_id()).ok_or(CannotRun::NoTopic)?;
         // Runs as long as this function.
         let _devnet = chain.devnet;
@@ -198,8 +201,6 @@ impl Args {
         };
         // The model loads while the chain is looked for.
         spec.topic_id = Some(topic_id);
-        spec.withheld = chain.wallet.variables_with_it(std::env::vars_os());
-        spec.protected.extend(environment().file_with(&spec.withheld).map(|file| file.path().to_owned()));
         let model = Model::start(spec)?;
         let pool = Pool::new(&chain.urls, chain.chain_id.clone()).map_err(CannotRun::Endpoint)?;
         let setup = Setup {
@@ -299,10 +300,12 @@ struct Chain {
 }
 
 impl Chain {
-    fn of(settings: &Settings) -> Result<Self, Report> {
+    fn of(settings: &Settings, wallet: Option<Wallet>) -> Result<Self, Report> {
         if let Some(remote) = Remote::of(&settings.network, settings.chain_id.as_deref()) {
             let Remote { urls, chain_id, min_gas_price } = remote;
-            return Ok(Self { urls, chain_id, min_gas_price, wallet: wallet(settings)?, devnet: None });
+            let no_key = || CannotRun::NoKey { network: settings.network.to_string() };
+            let wallet = wallet.ok_or_else(no_key)?;
+            return Ok(Self { urls, chain_id, min_gas_price, wallet, devnet: None });
         }
         // Such a chain ends with its process. What an earlier one did would stand beside what this one does.
         let removed = journal::discard(&settings.state_dir, devnet::Options::is_of_a_free_port);
@@ -321,11 +324,11 @@ impl Chain {
             chain_id = devnet.chain_id(),
             "a devnet runs inside this process"
         );
-        let wallet = match (&settings.key, devnet.accounts().first()) {
+        let wallet = match (wallet, devnet.accounts().first()) {
             (None, Some(account)) => Wallet::from_mnemonic(&account.mnemonic).map_err(anyhow::Error::new)?,
+            (None, None) => return Err(CannotRun::NoKey { network: settings.network.to_string() }.into()),
             // Nobody else could fund it on a chain that ends with this process.
-            _ => {
-                let wallet = wallet(settings)?;
+            (Some(wallet), _) => {
                 let address = wallet.address().to_string();
                 devnet.set_balance(&address, devnet::INITIAL_BALANCE).map_err(anyhow::Error::new)?;
                 tracing::info!(address, "the configured wallet is funded on the devnet");
@@ -361,10 +364,7 @@ fn open_log_file(settings: &Settings) -> Result<Option<LogFile>, Report> {
     })
 }
 
-fn wallet(settings: &Settings) -> Result<Wallet, Report> {
-    let Some(key) = &settings.key else {
-        return Err(CannotRun::NoKey { network: settings.network.to_string() }.into());
-    };
+fn wallet(key: &KeySource, settings: &Settings) -> Result<Wallet, Report> {
     let opened = OpenedWallet::open(key, settings.wallet_address_expected.as_deref())?;
     if let Some(notice) = opened.notice {
         tracing::warn!("{notice}");

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::check::{Check, Subject, in_full};
 use super::{Case, packages};
 use crate::bundle::{self, Code, Manifest, Severity};
-use crate::model::Interpreter;
+use crate::model::{Interpreter, Private};
 
 /// What [`look`] looks at.
 pub const SUBJECTS: [Subject; 3] = [Subject::Bundle, Subject::Python, Subject::Packages];
@@ -22,13 +22,13 @@ pub fn look(case: &Case) -> Vec<Check> {
             Subject::Packages.awaits(Subject::Bundle),
         ];
     };
-    let private = case.settings.private_paths();
+    let private = Private::of_settings(&case.settings);
     let named = case.settings.python.as_deref();
     match Interpreter::of_bundle(manifest, named, &private, &CancellationToken::new()) {
         Ok(Ok(python)) => {
             let Interpreter { executable, version, .. } = &python;
             let found = Subject::Python.ok(format_args!("Python {version}, {}", executable.display()));
-            vec![bundle, found, packages::look(case, manifest, &python)]
+            vec![bundle, found, packages::look(case, manifest, &python, &private)]
         }
         Ok(Err(error)) => {
             let failed = Subject::Python.failed(in_full(&error), error.hint());

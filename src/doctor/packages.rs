@@ -5,12 +5,12 @@ use tokio_util::sync::CancellationToken;
 use super::Case;
 use super::check::{Check, Subject};
 use crate::bundle::Manifest;
-use crate::model::{Interpreter, Unmet};
+use crate::model::{Interpreter, Private, Unmet};
 
 /// Packages of the requirements file that are not there, or in another version.
-pub fn look(case: &Case, manifest: &Manifest, python: &Interpreter) -> Check {
+pub fn look(case: &Case, manifest: &Manifest, python: &Interpreter, private: &Private) -> Check {
     let subject = Subject::Packages;
-    let unmet = match python.unmet(manifest, &case.settings.private_paths(), &CancellationToken::new()) {
+    let unmet = match python.unmet(manifest, private, &CancellationToken::new()) {
         Ok(unmet) => unmet,
         Err(error) => {
             let detail = format!("{} does not say what is installed: {error}", python.executable.display());

@@ -1,16 +1,9 @@
 //! What of our environment the model sees.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::Path;
 
-/// `ALLORA_*` names that are no secrets and that models read.
-const KEPT: [&str; 2] = ["ALLORA_TOPIC_ID", "ALLORA_NETWORK"];
-
-/// Older names of settings that hold, or may hold, a key.
-const OLD_SECRETS: [&str; 4] = ["MNEMONIC", "PRIVATE_KEY", "WALLET_MNEMONIC", "ALLORA_WALLET_ADDR"];
-
-/// How the worker reaches the service manager that started it: a model that spoke there would speak for the worker.
-const SERVICE_MANAGER: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+use super::private::Private;
 
 /// How the numeric libraries are told how many threads to start. They count the machine's
 /// processors otherwise, of which a container may have a small part.
@@ -27,8 +20,8 @@ const THREADS: [&str; 7] = [
 /// What a model's environment is made of.
 #[derive(Debug)]
 pub struct Environment<'a> {
-    /// Names to leave out, beside the worker's own settings.
-    pub withheld: &'a [OsString],
+    /// What it must not see.
+    pub private: &'a Private,
     /// The one folder that it may write to.
     pub scratch: &'a Path,
     /// Where the processes that it starts find our module.
@@ -44,7 +37,7 @@ pub struct Environment<'a> {
 impl Environment<'_> {
     /// The whole environment of a model process, made from `ours`.
     pub fn build(&self, ours: impl Iterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
-        let mut theirs: Vec<_> = ours.filter(|(name, _)| is_harmless(name, self.withheld)).collect();
+        let mut theirs: Vec<_> = self.private.harmless(ours).collect();
         let set = |theirs: &mut Vec<(OsString, OsString)>, name: &str, value: OsString| {
             theirs.retain(|(known, _)| known != name);
             theirs.push((name.into(), value));
@@ -83,17 +76,6 @@ impl Environment<'_> {
     }
 }
 
-/// Whether the model may see a variable of ours. Also for an interpreter that is only asked about
-/// itself.
-pub fn is_harmless(name: &OsStr, withheld: &[OsString]) -> bool {
-    let ours = name.to_str().is_some_and(|name| {
-        (name.starts_with("ALLORA_") && !KEPT.contains(&name))
-            || OLD_SECRETS.contains(&name)
-            || SERVICE_MANAGER.contains(&name)
-    });
-    !ours && !withheld.iter().any(|secret| secret == name)
-}
-
 /// Processors that affinity and control group leave us.
 #[expect(clippy::cast_precision_loss, reason = "a number of processors")]
 fn available_cores() -> f64 {
@@ -107,9 +89,9 @@ mod tests {
     use super::*;
 
     fn build(ours: &[(&str, &str)], cpu_cores: Option<f64>) -> BTreeMap<OsString, OsString> {
-        let withheld = ["BACKUP_OF_MY_KEY".into()];
+        let private = Private { variables: vec!["BACKUP_OF_MY_KEY".into()], ..Private::default() };
         let environment = Environment {
-            withheld: &withheld,
+            private: &private,
             scratch: Path::new("/scratch"),
             python_path: Path::new("/scratch/python"),
             cpu_cores,

@@ -17,7 +17,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio_util::sync::CancellationToken;
 
-use super::environment::is_harmless;
+use super::private::Private;
 use super::sandbox::Sandbox;
 use crate::bundle::{Manifest, PythonVersion};
 
@@ -156,14 +156,15 @@ impl Interpreter {
         bundle_root: &Path,
         wanted: PythonVersion,
         path: &OsStr,
+        private: &Private,
         stopping: &CancellationToken,
     ) -> Result<Self, InterpreterError> {
         let venv = bundle_root.join(".venv/bin/python");
         // A link that leads nowhere is a broken environment, not an absent one.
         if named.is_none() && venv.symlink_metadata().is_ok() {
-            return Self::only(venv, wanted, stopping);
+            return Self::only(venv, wanted, private, stopping);
         }
-        Self::base(named, wanted, path, stopping)
+        Self::base(named, wanted, path, private, stopping)
     }
 
     /// The same, but for the bundle's environment: what one can be made from.
@@ -174,6 +175,7 @@ impl Interpreter {
         named: Option<&Path>,
         wanted: PythonVersion,
         path: &OsStr,
+        private: &Private,
         stopping: &CancellationToken,
     ) -> Result<Self, InterpreterError> {
         let folders: Vec<PathBuf> =
@@ -185,14 +187,14 @@ impl Interpreter {
                 named.is_file().then(|| named.to_owned())
             };
             let found = found.ok_or_else(|| InterpreterError::NamedMissing(named.into()))?;
-            return Self::only(found, wanted, stopping);
+            return Self::only(found, wanted, private, stopping);
         }
         let mut tried = Vec::new();
         for candidate in candidates(&folders, wanted) {
             if stopping.is_cancelled() {
                 break;
             }
-            match Self::ask(&candidate, wanted, stopping) {
+            match Self::ask(&candidate, wanted, private, stopping) {
                 Ok(found) => return Ok(found),
                 Err(unfit) => tried.push((candidate, unfit)),
             }
@@ -201,19 +203,19 @@ impl Interpreter {
     }
 
     /// The interpreter of a bundle, looked for on `PATH` too. It may be the bundle's own, so that it is asked
-    /// behind the walls that keep the model from `private`: the key file and the state folder.
+    /// behind the walls that keep the model from `private`.
     ///
     /// # Errors
     /// The system gives no thread; within, as [`Interpreter::find`].
     pub fn of_bundle(
         manifest: &Manifest,
         named: Option<&Path>,
-        private: &[PathBuf],
+        private: &Private,
         stopping: &CancellationToken,
     ) -> io::Result<Result<Self, InterpreterError>> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let find = || Self::find(named, &manifest.root, manifest.python, &path, stopping);
-        Sandbox::default().protecting(private).run(find)
+        let find = || Self::find(named, &manifest.root, manifest.python, &path, private, stopping);
+        Sandbox::default().protecting(&private.paths).run(find)
     }
 
     /// Runs Python code that sees what the model sees, and gives what it writes: at most 64 KiB, within 10 s.
@@ -223,21 +225,28 @@ impl Interpreter {
         &self,
         code: &str,
         argument: &str,
+        private: &Private,
         stopping: &CancellationToken,
     ) -> io::Result<Vec<u8>> {
-        output(&self.executable, &["-c", code, argument], stopping)
+        output(&self.executable, &["-c", code, argument], private, stopping)
     }
 
     fn only(
         path: PathBuf,
         wanted: PythonVersion,
+        private: &Private,
         stopping: &CancellationToken,
     ) -> Result<Self, InterpreterError> {
-        Self::ask(&path, wanted, stopping).map_err(|why| InterpreterError::Unfit { path, why })
+        Self::ask(&path, wanted, private, stopping).map_err(|why| InterpreterError::Unfit { path, why })
     }
 
-    fn ask(path: &Path, wanted: PythonVersion, stopping: &CancellationToken) -> Result<Self, Unfit> {
-        let said = probe(path, stopping)
+    fn ask(
+        path: &Path,
+        wanted: PythonVersion,
+        private: &Private,
+        stopping: &CancellationToken,
+    ) -> Result<Self, Unfit> {
+        let said = probe(path, private, stopping)
             .map_err(|error| gone_base(path).map_or(Unfit::Silent(error), Unfit::BaseGone))?;
         if said.implementation != "cpython" {
             return Err(Unfit::Implementation(said.implementation));
@@ -315,17 +324,22 @@ impl Said {
     }
 }
 
-fn probe(path: &Path, stopping: &CancellationToken) -> io::Result<Said> {
-    let text = output(path, &["-I", "-S", "-c", PROBE], stopping)?;
+fn probe(path: &Path, private: &Private, stopping: &CancellationToken) -> io::Result<Said> {
+    let text = output(path, &["-I", "-S", "-c", PROBE], private, stopping)?;
     Said::parse(&text).ok_or_else(|| io::Error::other("its description has another form"))
 }
 
 /// Runs the interpreter without our secrets, in a group of its own, within the limits, and gives what it writes.
-fn output(path: &Path, arguments: &[&str], stopping: &CancellationToken) -> io::Result<Vec<u8>> {
+fn output(
+    path: &Path,
+    arguments: &[&str],
+    private: &Private,
+    stopping: &CancellationToken,
+) -> io::Result<Vec<u8>> {
     let mut child = Command::new(path)
         .args(arguments)
         .env_clear()
-        .envs(std::env::vars_os().filter(|(name, _)| is_harmless(name, &[])))
+        .envs(private.harmless(std::env::vars_os()))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -395,7 +409,7 @@ mod tests {
 
     fn find(folder: &Path, wanted: &str) -> Result<Interpreter, InterpreterError> {
         let (wanted, stopping) = (wanted.parse().unwrap(), CancellationToken::new());
-        Interpreter::find(None, folder, wanted, folder.as_os_str(), &stopping)
+        Interpreter::find(None, folder, wanted, folder.as_os_str(), &Private::default(), &stopping)
     }
 
     #[test]
@@ -440,7 +454,8 @@ mod tests {
         let wanted = "3.11".parse().unwrap();
         for named in ["/gone/python", "python-that-is-nowhere"] {
             let (root, stopping) = (folder.path(), CancellationToken::new());
-            let found = Interpreter::find(Some(named.as_ref()), root, wanted, root.as_os_str(), &stopping);
+            let (named, private) = (Some(named.as_ref()), Private::default());
+            let found = Interpreter::find(named, root, wanted, root.as_os_str(), &private, &stopping);
             assert!(matches!(found, Err(InterpreterError::NamedMissing(_))), "{found:?}");
         }
     }

@@ -16,6 +16,7 @@
 //! | `process` | one model process: spawned, heard, killed, reaped |
 //! | `memory` | what it and its children take |
 //! | `spawner` | the one thread that model processes are children of |
+//! | `private` | what no code of a bundle may see |
 //! | `environment` | what of our environment the model sees |
 //! | `logs` | what it prints |
 //! | [`host`] | the inside of the process until Python takes over |
@@ -43,6 +44,7 @@ mod nursery;
 mod orphans;
 mod packages;
 mod printable;
+mod private;
 mod process;
 mod replica;
 mod sandbox;
@@ -86,6 +88,7 @@ pub use isolation::Isolation;
 pub use memory::resident;
 pub use orphans::adopt as adopt_orphans;
 pub use packages::Unmet;
+pub use private::Private;
 pub use sandbox::Sandbox;
 pub use spec::{Answer, Call, Failure, FailureKind, ModelSpec, SILENCE_LIMIT, StartError, THIS_PROGRAM};
 pub use status::{ModelState, ModelStatus, RestartCause, Restarts};

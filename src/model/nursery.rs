@@ -49,7 +49,7 @@ impl Nursery {
             module: spec.module.clone(),
             function: spec.function.clone(),
         };
-        for path in spec.writable.iter().chain(&spec.protected) {
+        for path in spec.writable.iter().chain(&spec.private.paths) {
             text(path)?;
         }
         let scratch = Scratch::new().map_err(|error| StartError::Scratch(std::env::temp_dir(), error))?;
@@ -129,7 +129,7 @@ impl Nursery {
     fn launch(&self) -> Launch {
         let spec = &self.spec;
         let environment = Environment {
-            withheld: &spec.withheld,
+            private: &spec.private,
             scratch: &self.scratch.path(),
             python_path: &self.scratch.python_path(),
             cpu_cores: spec.cpu_cores,
@@ -140,7 +140,7 @@ impl Nursery {
             wire: -1,
             python: spec.python.executable.clone(),
             libpython: spec.python.libpython.clone(),
-            sandbox: self.sandbox.protecting(&spec.protected),
+            sandbox: self.sandbox.protecting(&spec.private.paths),
         };
         let environment: Vec<(OsString, OsString)> = environment.build(std::env::vars_os());
         Launch { program: spec.program.clone(), plan, environment, memory_limit: self.memory_limit() }

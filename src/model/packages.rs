@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::Interpreter;
+use super::private::Private;
 use super::sandbox::Sandbox;
 use crate::bundle::Manifest;
 
@@ -99,7 +99,7 @@ impl Interpreter {
     pub fn unmet(
         &self,
         manifest: &Manifest,
-        private: &[PathBuf],
+        private: &Private,
         stopping: &CancellationToken,
     ) -> io::Result<Vec<Unmet>> {
         let wanted = manifest.requirements().listed;
@@ -107,7 +107,7 @@ impl Interpreter {
             return Ok(Vec::new());
         }
         let wanted: Vec<_> = wanted.iter().map(|requirement| requirement.text()).collect();
-        let judge = || self.run(JUDGE, &serde_json::to_string(&wanted)?, stopping);
-        Ok(serde_json::from_slice(&Sandbox::default().protecting(private).run(judge)??)?)
+        let judge = || self.run(JUDGE, &serde_json::to_string(&wanted)?, private, stopping);
+        Ok(serde_json::from_slice(&Sandbox::default().protecting(&private.paths).run(judge)??)?)
     }
 }

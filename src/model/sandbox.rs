@@ -31,7 +31,7 @@ impl Sandbox {
     /// [`StartError::Exposed`]: what belongs to the worker lies where the model has to read or may write.
     pub fn of(spec: &ModelSpec, scratch: &Path) -> Result<Self, StartError> {
         let writable: Vec<_> = spec.writable.iter().cloned().chain([scratch.to_owned()]).collect();
-        Self::keeping(&spec.protected, &spec.read_only, &spec.bundle_root, &writable)
+        Self::keeping(&spec.private.paths, &spec.read_only, &spec.bundle_root, &writable)
     }
 
     /// A sandbox that keeps `protected` and `read_only` from a model that has to read its bundle and writes to

@@ -1,6 +1,5 @@
 //! What to run, what to ask, what comes back.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use bootstrap_frames::{Fault, Prediction, cut};
 
 use super::Interpreter;
 use super::printable::printable_lines;
+use super::private::Private;
 use crate::bundle::Manifest;
 
 /// The program that is running, whatever became of its file since it was started.
@@ -58,12 +58,10 @@ pub struct ModelSpec {
     pub spare: bool,
     /// Files and folders that the model may write to, absolute.
     pub writable: Vec<PathBuf>,
-    /// Files and folders that the model must not read: key file, state folder, log files.
-    pub protected: Vec<PathBuf>,
+    /// What the model must not read or see.
+    pub private: Private,
     /// Files that the model may read but never write, wherever they are: the heartbeat.
     pub read_only: Vec<PathBuf>,
-    /// Environment variables that the model must not see, beside `ALLORA_*`: those that hold a key.
-    pub withheld: Vec<OsString>,
     /// Whether it is asked once only, by somebody who shows what comes of it: nothing is logged of its end then.
     pub is_asked_once: bool,
     /// For its environment.
@@ -73,12 +71,13 @@ pub struct ModelSpec {
 }
 
 impl ModelSpec {
-    /// The model of a bundle as its manifest describes it. Nothing is protected or withheld yet;
-    /// `network` is for its environment and must be without credentials.
+    /// The model of a bundle as its manifest describes it. `network` is for its environment
+    /// and must be without credentials.
     #[must_use]
     pub fn of_bundle(
         manifest: &Manifest,
         python: Interpreter,
+        private: Private,
         topic_id: Option<u64>,
         network: String,
     ) -> Self {
@@ -97,9 +96,8 @@ impl ModelSpec {
             cpu_cores: runtime.cpu_cores,
             spare: runtime.spare,
             writable: runtime.writable.clone(),
-            protected: Vec::new(),
+            private,
             read_only: Vec::new(),
-            withheld: Vec::new(),
             is_asked_once: false,
             topic_id,
             network,

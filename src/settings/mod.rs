@@ -15,6 +15,7 @@ mod table;
 mod webhook_url;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -89,6 +90,8 @@ pub struct EnvFileFacts {
     pub path: PathBuf,
     /// Whether something in it must be kept from the model.
     pub holds_secret: bool,
+    /// The names of its variables.
+    pub names: Vec<String>,
 }
 
 /// Form and content of the log.
@@ -170,8 +173,11 @@ impl Settings {
         let bundle_id = from.read(Setting::BundleId, value::text);
         let env_file = source.env_file();
         from.notices.extend(env_file.into_iter().flat_map(EnvFile::notices));
-        let env_file = env_file
-            .map(|file| EnvFileFacts { path: file.path().to_owned(), holds_secret: file.holds_secret() });
+        let env_file = env_file.map(|file| EnvFileFacts {
+            path: file.path().to_owned(),
+            holds_secret: file.holds_secret(),
+            names: file.names().map(str::to_owned).collect(),
+        });
         from.note_typos();
         let Resolver { origins, notices, problems, .. } = from;
         (|| {
@@ -231,6 +237,14 @@ impl Settings {
     #[must_use]
     pub fn read_only_paths(&self) -> Vec<PathBuf> {
         [self.heartbeat_file.clone()].into_iter().chain(self.env_file(false)).collect()
+    }
+
+    /// The environment file, if one of these variables came from it.
+    #[must_use]
+    pub fn env_file_with(&self, names: &[OsString]) -> Option<&Path> {
+        let file = self.env_file.as_ref()?;
+        let has = |name: &OsString| file.names.iter().any(|known| name == known.as_str());
+        names.iter().any(has).then_some(file.path.as_path())
     }
 
     /// The environment file, if it holds a secret or none, as asked.

@@ -80,15 +80,6 @@ impl Environment {
         self
     }
 
-    /// The file, if one of these variables came from it.
-    #[must_use]
-    pub fn file_with(&self, names: &[OsString]) -> Option<&EnvFile> {
-        let has = |file: &&EnvFile| {
-            names.iter().filter_map(|name| name.to_str()).any(|name| file.get(name).is_some())
-        };
-        self.file.as_ref().filter(has)
-    }
-
     /// Empty counts as not set.
     fn is_set(&self, name: &str) -> bool {
         self.variables.get(name).is_some_and(|value| !value.is_empty())

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // helpers fail and speak as tests do
 
 mod attacks;
+mod copies;
 mod lives;
 mod missing;
 mod predict;

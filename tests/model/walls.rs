@@ -1,6 +1,6 @@
 //! What a model must not reach.
 
-use bootstrap::model::{Model, ModelSpec, StartError};
+use bootstrap::model::{Model, ModelSpec, Private, StartError};
 
 use crate::support::{Bundle, value, with_each_python, with_one_python};
 
@@ -43,7 +43,7 @@ def predict(nonce):
         std::fs::write(bundle.root().join("paths"), places).unwrap();
         let spec = bundle.spec(python, "predict");
         let model = Model::start(ModelSpec {
-            protected: vec![at("keys/mnemonic"), at("state")],
+            private: Private { paths: vec![at("keys/mnemonic"), at("state")], ..Private::default() },
             writable: vec![at("writable")],
             ..spec
         })
@@ -68,9 +68,9 @@ fn a_secret_within_the_models_reach_is_refused_at_the_start() {
     with_one_python(|python| async move {
         let bundle = Bundle::new("def predict(): return 1");
         let spec = bundle.spec(python, "predict");
-        let protected =
-            vec![bundle.root().join("../").join(bundle.root().file_name().unwrap()).join("state")];
-        let started = Model::start(ModelSpec { protected, ..spec });
+        let state = bundle.root().join("../").join(bundle.root().file_name().unwrap()).join("state");
+        let private = Private { paths: vec![state], ..Private::default() };
+        let started = Model::start(ModelSpec { private, ..spec });
         assert!(matches!(started, Err(StartError::Exposed { .. })), "{started:?}");
     });
 }

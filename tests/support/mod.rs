@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use bootstrap::model::{Call, Interpreter, ModelSpec, SILENCE_LIMIT};
+use bootstrap::model::{Call, Interpreter, ModelSpec, Private, SILENCE_LIMIT};
 use tokio_util::sync::CancellationToken;
 
 /// The program under test.
@@ -30,7 +30,8 @@ pub fn pythons() -> &'static [Interpreter] {
         let candidates = folders.iter().map(|folder| folder.join("python3")).filter(|path| path.is_file());
         let stopping = CancellationToken::new();
         let found = candidates.filter_map(|path| {
-            Interpreter::find(Some(&path), Path::new("/"), any, "".as_ref(), &stopping).ok()
+            Interpreter::find(Some(&path), Path::new("/"), any, "".as_ref(), &Private::default(), &stopping)
+                .ok()
         });
         let found: BTreeMap<_, _> =
             found.map(|python| ((python.version.clone(), python.libpython.is_some()), python)).collect();
@@ -85,9 +86,8 @@ impl Bundle {
             cpu_cores: None,
             spare: false,
             writable: Vec::new(),
-            protected: Vec::new(),
+            private: Private::default(),
             read_only: Vec::new(),
-            withheld: Vec::new(),
             is_asked_once: false,
             topic_id: Some(7),
             network: "devnet".into(),
