@@ -73,9 +73,10 @@ fn several_outputs_are_labelled() {
 
 #[test]
 fn a_dry_run_does_everything_but_the_broadcast() {
-    let bench = Bench::new(quick(), ONE);
-    bench.devnet.set_registered(1, &bench.address(), true).unwrap();
-    assert_eq!(bench.run(&["--once", "--dry-run"]).exit().code(), Some(0));
+    let bench = Bench::registered(manual(), ONE);
+    bench.mine_to_opening();
+    let dry = bench.run(&["--once", "--dry-run", "--wait", "60"]);
+    assert_eq!(dry.exit().code(), Some(0), "{}", bench.log());
     assert_eq!(bench.rounds()[0]["state"], "dry_run");
     assert!(bench.paid().is_empty());
     assert!(bench.devnet.submissions(1).unwrap().is_empty());

@@ -123,7 +123,8 @@ impl Round {
                     Verdict::NotRegistered => "the wallet is not registered in the topic yet",
                     _ => "the wallet has not enough money yet",
                 };
-                Submitted::Ended((Ending::DryRun, Some(format!("{missing}: {text}")), None))
+                tracing::debug!(text, "the simulation was refused");
+                Submitted::Ended((Ending::DryRun, Some(missing.to_owned()), None))
             }
             Verdict::AlreadySubmitted => {
                 Submitted::Ended((Ending::AnsweredElsewhere, Some(text), Some(obstacle)))
