@@ -216,7 +216,8 @@ fn the_key() {
     assert!(open.fix("key").starts_with("chmod 600 "), "{}", open.fix("key"));
     with_file(&write("bundle/artifacts/key", 0o600))
         .says("key", "failed", "belongs to the worker")
-        .alone("key");
+        .says("bundle", "failed", "artifacts/key:1:1");
+    fs::remove_file(at("bundle/artifacts/key")).unwrap();
     with_file(&at("keys/none")).says("key", "failed", "No such file").alone("key");
     fs::write(at("keys/open"), "c0ffee").unwrap();
     with_file(&at("keys/open")).says("key", "failed", "ALLORA_PRIVATE_KEY_FILE is not usable");
@@ -271,7 +272,7 @@ fn the_bundle_and_its_python() {
     let manifest = fs::read_to_string(at("model.yaml")).unwrap();
     fs::write(at("notes.txt"), "BEGIN\n-----BEGIN PRIVATE KEY-----\n").unwrap();
     let said = examine(&bench);
-    said.says("bundle", "failed", "notes.txt:2:1").alone("bundle").says("python", "ok", "Python 3");
+    said.says("bundle", "failed", "notes.txt:2:6").alone("bundle").says("python", "ok", "Python 3");
     assert!(said.fix("bundle").starts_with("`bootstrap check "), "{}", said.fix("bundle"));
     fs::remove_file(at("notes.txt")).unwrap();
 
