@@ -287,9 +287,16 @@ impl Tar {
     }
 
     fn records(self, kind: EntryType, record: &str) -> Self {
-        // The length counts its own two digits and the blank.
-        let record = format!("{} {record}\n", record.len() + 4);
+        // The length counts its own digits, the blank and the line's end.
+        let rest = record.len() + 2;
+        let digits = if rest + 2 < 100 { 2 } else { 4 };
+        let record = format!("{} {record}\n", rest + digits);
         self.add(b"b/pax", kind, "", record.as_bytes(), |_| ())
+    }
+
+    /// A name before its header, in the form of GNU.
+    fn long(self, kind: EntryType, name: &str) -> Self {
+        self.add(b"././@LongLink", kind, "", &[name.as_bytes(), b"\0"].concat(), |_| ())
     }
 
     fn end(mut self) -> Vec<u8> {
@@ -359,26 +366,59 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
         ("block device", good().of_type(EntryType::Block).gzip(), "unfit-entry", "device"),
         ("pipe", good().of_type(EntryType::Fifo).gzip(), "unfit-entry", "pipe"),
         ("sparse", good().of_type(EntryType::GNUSparse).gzip(), "unfit-entry", "sparse"),
-        ("long name", good().of_type(EntryType::GNULongName).gzip(), "unfit-entry", "outside of its header"),
-        ("long link", good().of_type(EntryType::GNULongLink).gzip(), "unfit-entry", "outside of its header"),
+        (
+            "long name",
+            good().long(EntryType::GNULongName, "../x").file("b/x").gzip(),
+            "unfit-entry",
+            "`../x`: its path has parts",
+        ),
+        (
+            "long link",
+            good().long(EntryType::GNULongLink, "/x").link("b/l", "x").gzip(),
+            "unfit-entry",
+            "`b/l`: it is a link that leaves",
+        ),
+        (
+            "long name twice",
+            good().long(EntryType::GNULongName, "b/y").long(EntryType::GNULongName, "b/z").file("b/x").gzip(),
+            "unfit-entry",
+            "second name",
+        ),
+        (
+            "long name and records",
+            good()
+                .long(EntryType::GNULongName, "b/y")
+                .records(EntryType::XHeader, "path=b/z")
+                .file("b/x")
+                .gzip(),
+            "unfit-entry",
+            "second",
+        ),
+        (
+            "monstrous name",
+            good().long(EntryType::GNULongName, &format!("b/{}", "n".repeat(2000))).file("b/x").gzip(),
+            "unfit-entry",
+            "too long",
+        ),
+        ("a name for nothing", good().long(EntryType::GNULongName, "b/x").gzip(), "damaged", "header"),
         ("unheard of", good().of_type(EntryType::new(b'V')).gzip(), "unfit-entry", "not known"),
         (
             "pax path",
             good().records(EntryType::XHeader, "path=../x").file("b/x").gzip(),
             "unfit-entry",
-            "`path`",
+            "`../x`: its path has parts",
         ),
         (
             "pax linkpath",
             good().records(EntryType::XHeader, "linkpath=/x").link("b/l", "x").gzip(),
             "unfit-entry",
-            "`linkpath`",
+            "`b/l`: it is a link that leaves",
         ),
         (
             "pax size",
             good().records(EntryType::XHeader, "size=99999").file("b/x").gzip(),
             "unfit-entry",
-            "`size`",
+            "`b/x`: the record `size`",
         ),
         (
             "pax sparse",
@@ -502,12 +542,27 @@ fn the_limits_are_the_users() {
     }
 }
 
+#[test]
+fn every_decompressed_byte_counts() {
+    let folder = TempDir::new().unwrap();
+    let comment = format!("comment={}", "c".repeat(990));
+    let record = |tar: Tar| tar.records(EntryType::XGlobalHeader, &comment);
+    let many = (0..400).fold(Tar::new(), |tar, _| record(tar)).file("b/x").gzip();
+    fs::write(folder.path().join("a.tar.gz"), many).unwrap();
+    let output = bootstrap(folder.path(), &["check", "a.tar.gz", "--max-bytes", "100"]);
+    assert!(text(&output.stdout).contains("too-large"), "{}", text(&output.stdout));
+}
+
 /// What other programs write, as long as it is plain.
 #[test]
 fn archives_of_other_programs_are_read() {
     let folder = bundle();
     let packed = pack(folder.path(), &["-o", "packed"]);
     Archive::open(&packed, Limits::DEFAULT).unwrap().unpack(folder.path().join("packed").as_path()).unwrap();
+    let long = format!("packed/b/artifacts/{}", "ü".repeat(110));
+    write(&folder.path().join(&long), "held");
+    write(&folder.path().join("packed/b/größe.json"), "{}");
+    symlink("ü".repeat(110), folder.path().join("packed/b/artifacts/link")).unwrap();
     let python = "import sys, tarfile\nwith tarfile.open(sys.argv[1], 'w:gz') as tar:\n    tar.add('b')";
     let commands = [
         ("tar", vec!["czf", "../gnu.tar.gz", "./b"]),

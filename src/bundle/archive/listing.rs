@@ -20,7 +20,7 @@ impl Listing {
     /// # Errors
     /// [`ArchiveError`], but nothing about writing.
     pub fn read(reader: impl BufRead, limits: Limits) -> Result<Self, ArchiveError> {
-        let mut stream = Stream::new(reader);
+        let mut stream = Stream::new(reader, limits);
         let mut listing = Self { top: String::new(), members: Vec::new() };
         let (mut paths, mut total) = (Paths::default(), 0_u64);
         while let Some(member) = stream.next()? {

@@ -25,6 +25,7 @@ use stream::Stream;
 pub struct Archive {
     file: File,
     listing: Listing,
+    limits: Limits,
 }
 
 /// Why an archive is refused, whole.
@@ -108,7 +109,7 @@ impl Archive {
     pub fn open(path: &Path, limits: Limits) -> Result<Self, ArchiveError> {
         let file = File::open(path).map_err(ArchiveError::Unreadable)?;
         let listing = Listing::read(BufReader::new(&file), limits)?;
-        Ok(Self { file, listing })
+        Ok(Self { file, listing, limits })
     }
 
     /// What it holds.
@@ -141,7 +142,7 @@ impl Archive {
         let folder = |path: &Path| fs::create_dir_all(path).map_err(at(path));
         let mut file = &self.file;
         file.rewind().map_err(ArchiveError::Unreadable)?;
-        let mut stream = Stream::new(BufReader::new(file));
+        let mut stream = Stream::new(BufReader::new(file), self.limits);
         folder(root)?;
         let mut links = Vec::new();
         for expected in self.listing.members() {

@@ -11,10 +11,15 @@ use tar::{EntryType, Header};
 
 use super::{ArchiveError, Unfit, damaged, fill};
 use crate::bundle::entry::Kind;
+use crate::bundle::limits::{Exceeded, Limits};
 
 const BLOCK: usize = 512;
 /// Most bytes of the records before a member, which hold times and owners.
 const MAX_RECORDS: u64 = 64 * 1024;
+/// Longest name that stands before a header, in bytes.
+const MAX_NAME: usize = 1024;
+/// Bytes beside its content that a member may take on average: header, records, what fills its last block.
+const OVERHEAD: u64 = 4096;
 /// Most zeros behind the last member; programs fill up to some kilobytes.
 const MAX_PADDING: u64 = 1024 * 1024;
 /// Records that change nothing about what is unpacked. Keys with these beginnings are taken too.
@@ -33,6 +38,10 @@ pub struct Member {
 /// An archive, read from its beginning to its end.
 pub struct Stream<R> {
     gzip: GzDecoder<R>,
+    limits: Limits,
+    /// Bytes that were decompressed, and members that they gave.
+    read: u64,
+    members: u64,
     /// Bytes of the current member that were not read yet, and those that fill its last block.
     left: u64,
     padding: u64,
@@ -40,40 +49,68 @@ pub struct Stream<R> {
 
 impl<R: BufRead> Stream<R> {
     /// Nothing is read yet.
-    pub fn new(reader: R) -> Self {
-        Self { gzip: GzDecoder::new(reader), left: 0, padding: 0 }
+    pub fn new(reader: R, limits: Limits) -> Self {
+        Self { gzip: GzDecoder::new(reader), limits, read: 0, members: 0, left: 0, padding: 0 }
     }
 
     /// The next member; nothing once the archive has ended as it should.
     pub fn next(&mut self) -> Result<Option<Member>, ArchiveError> {
-        let mut records = false;
+        let mut before = Before::default();
         loop {
             self.skip(self.left + self.padding)?;
+            self.allow()?;
             let mut block = [0; BLOCK];
             fill(&mut self.gzip, &mut block)?;
-            if block == [0; BLOCK] && !records {
+            self.read += BLOCK as u64;
+            if block == [0; BLOCK] && before == Before::default() {
                 return self.end().map(|()| None);
             }
             let header = Header::from_byte_slice(&block);
             if !is_whole(header, &block) {
                 return Err(ArchiveError::Damaged("a header is broken".into()));
             }
-            let name = name(header)?;
-            let size = size(header, &name)?;
+            let size = size(header)?;
             self.padding = size.next_multiple_of(BLOCK as u64) - size;
             self.left = size;
             match header.entry_type() {
-                EntryType::XHeader | EntryType::XGlobalHeader if !records => {
-                    self.records(&name)?;
-                    records = header.entry_type() == EntryType::XHeader;
+                EntryType::XGlobalHeader if !before.records => {
+                    let all = self.records()?;
+                    let why = all.unfit.or(all.name.map(|_| Unfit::Override("path".into())));
+                    if let Some(why) = why.or(all.link.map(|_| Unfit::Override("linkpath".into()))) {
+                        return Err(ArchiveError::Unfit { entry: name(header)?, why });
+                    }
+                }
+                EntryType::XHeader if before == Before::default() => before = self.records()?,
+                EntryType::GNULongName if before.name.is_none() && !before.records => {
+                    before.name = Some(self.long_name()?);
+                }
+                EntryType::GNULongLink if before.link.is_none() && !before.records => {
+                    before.link = Some(self.long_name()?);
                 }
                 other => {
-                    let kind = kind(header, other, size)
-                        .map_err(|why| ArchiveError::Unfit { entry: name.clone(), why })?;
-                    return Ok(Some(Member { name, kind }));
+                    let name = match before.name.take() {
+                        Some(name) => name.strip_suffix('/').map_or(name.clone(), str::to_owned),
+                        None => name(header)?,
+                    };
+                    let kind =
+                        before.unfit.take().map_or_else(|| kind(header, other, size, before.link), Err);
+                    self.members += 1;
+                    return match kind {
+                        Ok(kind) => Ok(Some(Member { name, kind })),
+                        Err(why) => Err(ArchiveError::Unfit { entry: name, why }),
+                    };
                 }
             }
         }
+    }
+
+    /// Has as much been decompressed as so many members have reason to be? What files hold is counted before it is read.
+    fn allow(&self) -> Result<(), Exceeded> {
+        let overhead = (self.members + 1).saturating_mul(OVERHEAD).saturating_add(MAX_RECORDS);
+        if self.read > self.limits.bytes.saturating_add(overhead) {
+            return Err(Exceeded::Bytes(self.limits.bytes));
+        }
+        Ok(())
     }
 
     /// The bytes of the member that `next` gave.
@@ -83,18 +120,41 @@ impl<R: BufRead> Stream<R> {
 
     fn skip(&mut self, bytes: u64) -> Result<(), ArchiveError> {
         let skipped = io::copy(&mut (&mut self.gzip).take(bytes), &mut io::sink()).map_err(damaged)?;
+        self.read += skipped;
         (self.left, self.padding) = (0, 0);
         if skipped == bytes { Ok(()) } else { Err(damaged(io::ErrorKind::UnexpectedEof.into())) }
     }
 
-    /// Records before a member: none may say what belongs in its header.
-    fn records(&mut self, name: &str) -> Result<(), ArchiveError> {
-        let broken = || ArchiveError::Damaged("the records before an entry are broken".into());
+    /// What stands before a member, for it alone.
+    fn extension(&mut self) -> Result<Vec<u8>, ArchiveError> {
         if self.left > MAX_RECORDS {
             return Err(broken());
         }
         let mut bytes = Vec::new();
         self.data().read_to_end(&mut bytes).map_err(damaged)?;
+        Ok(bytes)
+    }
+
+    /// A name in the form of GNU, which ends with a zero.
+    fn long_name(&mut self) -> Result<String, ArchiveError> {
+        let mut bytes = self.extension()?;
+        if bytes.pop() != Some(0) || bytes.contains(&0) {
+            return Err(broken());
+        }
+        let name = String::from_utf8(bytes).map_err(|error| {
+            let entry = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            ArchiveError::Unfit { entry, why: Unfit::NotUtf8 }
+        })?;
+        if name.len() > MAX_NAME {
+            return Err(ArchiveError::Unfit { entry: name, why: TOO_LONG });
+        }
+        Ok(name)
+    }
+
+    /// Records before a member: beside its name and link, none may say what belongs in its header.
+    fn records(&mut self) -> Result<Before, ArchiveError> {
+        let bytes = self.extension()?;
+        let mut before = Before { records: true, ..Before::default() };
         let mut rest = bytes.as_slice();
         // `LENGTH KEY=VALUE\n`, where LENGTH counts itself.
         while !rest.is_empty() {
@@ -106,12 +166,28 @@ impl<R: BufRead> Stream<R> {
             let record = record[blank + 1..].strip_suffix(b"\n").ok_or_else(broken)?;
             let end = record.iter().position(|byte| *byte == b'=').ok_or_else(broken)?;
             let key = String::from_utf8_lossy(&record[..end]);
-            if !HARMLESS.contains(&&*key) && !HARMLESS_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) {
-                return Err(ArchiveError::Unfit { entry: name.to_owned(), why: Unfit::Override(key.into()) });
+            let place = match &*key {
+                "path" => &mut before.name,
+                "linkpath" => &mut before.link,
+                key => {
+                    let is_harmless = HARMLESS.contains(&key)
+                        || HARMLESS_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
+                    if !is_harmless {
+                        before.unfit = Some(Unfit::Override(key.into()));
+                    }
+                    rest = after;
+                    continue;
+                }
+            };
+            match String::from_utf8(record[end + 1..].to_vec()) {
+                _ if place.is_some() => before.unfit = Some(Unfit::Type("named twice")),
+                Ok(name) if name.len() > MAX_NAME => before.unfit = Some(TOO_LONG),
+                Ok(name) => *place = Some(name),
+                Err(_) => before.unfit = Some(Unfit::NotUtf8),
             }
             rest = after;
         }
-        Ok(())
+        Ok(before)
     }
 
     /// Reads what is behind the first block of zeros.
@@ -135,6 +211,23 @@ impl<R: BufRead> Stream<R> {
     }
 }
 
+const TOO_LONG: Unfit = Unfit::Type("of a name that is too long");
+
+fn broken() -> ArchiveError {
+    ArchiveError::Damaged("the records before an entry are broken".into())
+}
+
+/// What the blocks before a header say of its member.
+#[derive(Default, PartialEq, Eq)]
+struct Before {
+    /// Were there records, of which a member has one set?
+    records: bool,
+    name: Option<String>,
+    link: Option<String>,
+    /// What is wrong with them. It is told of the member.
+    unfit: Option<Unfit>,
+}
+
 /// What is left of a member.
 struct Data<'s, R> {
     stream: &'s mut Stream<R>,
@@ -147,6 +240,7 @@ impl<R: BufRead> Read for Data<'_, R> {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         self.stream.left -= read as u64;
+        self.stream.read += read as u64;
         Ok(read)
     }
 }
@@ -169,33 +263,36 @@ fn name(header: &Header) -> Result<String, ArchiveError> {
 }
 
 /// The length that the header says, in octal digits: the other form is for more than any bundle holds.
-fn size(header: &Header, name: &str) -> Result<u64, ArchiveError> {
+fn size(header: &Header) -> Result<u64, ArchiveError> {
     let is_binary = header.as_old().size[0] & 0x80 != 0;
     let size = header.entry_size().ok().filter(|_| !is_binary);
     size.ok_or_else(|| ArchiveError::Unfit {
-        entry: name.to_owned(),
+        entry: String::from_utf8_lossy(&header.path_bytes()).into_owned(),
         why: Unfit::Type("of a size that is not a number"),
     })
 }
 
-fn kind(header: &Header, entry_type: EntryType, size: u64) -> Result<Kind, Unfit> {
+fn kind(header: &Header, entry_type: EntryType, size: u64, link: Option<String>) -> Result<Kind, Unfit> {
     let mode = header.mode().unwrap_or_default();
     match entry_type {
+        EntryType::Regular | EntryType::Directory if link.is_some() => {
+            Err(Unfit::Type("no link and yet has a target"))
+        }
         EntryType::Regular => Ok(Kind::File { bytes: size, executable: mode & 0o111 != 0 }),
         EntryType::Directory | EntryType::Symlink if size != 0 => {
             Err(Unfit::Type("no file and yet has content"))
         }
         EntryType::Directory => Ok(Kind::Folder),
         EntryType::Symlink => {
-            let target = header.link_name_bytes().unwrap_or_default();
-            let target = String::from_utf8(target.into_owned()).map_err(|_| Unfit::NotUtf8)?;
+            let own = || String::from_utf8(header.link_name_bytes().unwrap_or_default().into_owned());
+            let target = link.map_or_else(own, Ok).map_err(|_| Unfit::NotUtf8)?;
             Ok(Kind::Link { target })
         }
         EntryType::Link => Err(Unfit::Type("a hard link")),
         EntryType::Char | EntryType::Block => Err(Unfit::Type("a device")),
         EntryType::Fifo => Err(Unfit::Type("a pipe")),
         EntryType::GNUSparse => Err(Unfit::Type("a sparse file")),
-        EntryType::GNULongName | EntryType::GNULongLink => Err(Unfit::Type("a name outside of its header")),
+        EntryType::GNULongName | EntryType::GNULongLink => Err(Unfit::Type("a second name")),
         EntryType::XHeader | EntryType::XGlobalHeader => Err(Unfit::Type("a second set of records")),
         _ => Err(Unfit::Type("of a type that is not known")),
     }
