@@ -46,6 +46,7 @@ impl FromStr for Network {
                 urls.push(url);
             }
         }
+        SensitiveUrl::number(&mut urls);
         Ok(Self::Urls(urls))
     }
 }
@@ -78,6 +79,12 @@ mod tests {
         assert_eq!(list.to_string(), "http://a:1,https://b");
         let Network::Urls(urls) = list else { panic!("{list}") };
         assert_eq!(urls[1].expose().password(), Some("p"));
+    }
+
+    #[test]
+    fn endpoints_of_one_host_have_numbers_and_no_paths() {
+        let list: Network = "https://a/v2/KEY1,http://b:1,https://a/v2/KEY2,http://a".parse().unwrap();
+        assert_eq!(list.to_string(), "https://a#1,http://b:1,https://a#2,http://a#3");
     }
 
     #[test]

@@ -7,21 +7,42 @@ use url::Url;
 
 use super::value::BadValue;
 
-/// The URL of an RPC endpoint. Shown without user, password and query, in which providers put keys.
+/// The URL of an RPC endpoint. Shown as scheme, host and port: providers put keys in user, password, path and query.
+/// Those of a list that would look the same have a number too: `https://rpc.example.com#2`.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct SensitiveUrl(Url);
+pub struct SensitiveUrl {
+    url: Url,
+    /// Its place among those with its host and port, from 1.
+    number: Option<usize>,
+}
 
 impl SensitiveUrl {
     /// The URL with its credentials: for the HTTP client, never for a text that people see.
     #[must_use]
     pub const fn expose(&self) -> &Url {
-        &self.0
+        &self.url
     }
 
     /// Whether it holds what is never shown: user, password or query.
     #[must_use]
     pub fn has_credentials(&self) -> bool {
-        !self.0.username().is_empty() || self.0.password().is_some() || self.0.query().is_some()
+        let Self { url, .. } = self;
+        !url.username().is_empty() || url.password().is_some() || url.query().is_some()
+    }
+
+    /// Numbers those that have host and port in common.
+    pub(super) fn number(urls: &mut [Self]) {
+        let places: Vec<String> = urls.iter().map(|url| url.place().to_owned()).collect();
+        let alike =
+            |index: usize, among: &[String]| among.iter().filter(|place| **place == places[index]).count();
+        for (index, url) in urls.iter_mut().enumerate() {
+            url.number = (alike(index, &places) > 1).then(|| alike(index, &places[..=index]));
+        }
+    }
+
+    /// Host and port.
+    fn place(&self) -> &str {
+        &self.url[url::Position::BeforeHost..url::Position::AfterPort]
     }
 }
 
@@ -49,7 +70,7 @@ impl FromStr for SensitiveUrl {
         if url.fragment().is_some() {
             return Err(bad("leave out what follows the #".into()));
         }
-        Ok(Self(url))
+        Ok(Self { url, number: None })
     }
 }
 
@@ -63,8 +84,8 @@ fn shown(text: &str) -> String {
 
 impl fmt::Display for SensitiveUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0[..url::Position::BeforeUsername])?;
-        f.write_str(self.0[url::Position::BeforeHost..url::Position::AfterPath].trim_end_matches('/'))
+        write!(f, "{}://{}", self.url.scheme(), self.place())?;
+        self.number.iter().try_for_each(|number| write!(f, "#{number}"))
     }
 }
 
@@ -81,8 +102,8 @@ mod tests {
     #[test]
     fn credentials_reach_the_client_and_nobody_else() {
         let url: SensitiveUrl = "https://user:pass%40word@rpc.example.com:8443/v1/?key=abc".parse().unwrap();
-        assert_eq!(url.to_string(), "https://rpc.example.com:8443/v1");
-        assert_eq!(format!("{url:?}"), "SensitiveUrl(https://rpc.example.com:8443/v1)");
+        assert_eq!(url.to_string(), "https://rpc.example.com:8443");
+        assert_eq!(format!("{url:?}"), "SensitiveUrl(https://rpc.example.com:8443)");
         assert_eq!(url.expose().username(), "user");
         assert_eq!(url.expose().password(), Some("pass%40word"));
         assert_eq!(url.expose().query(), Some("key=abc"));

@@ -146,7 +146,7 @@ table! {
     ready: GaugeVec = Gauge "bootstrap_ready" [],
         "1 when a window that opened now would be answered, else 0";
     endpoint_head: GaugeVec = Gauge "bootstrap_endpoint_head_height" ["endpoint"],
-        "Height of the newest block of an endpoint, when last measured; the label is its host and port";
+        "Height of the newest block of an endpoint, when last measured; the label is its host and port, and a number where several share them";
     endpoint_seen: GaugeVec = Gauge "bootstrap_endpoint_head_seen_timestamp_seconds" ["endpoint"],
         "When that block was first seen there, by the worker's own clock";
     endpoint_fresh: GaugeVec = Gauge "bootstrap_endpoint_fresh" ["endpoint"],
