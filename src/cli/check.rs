@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::trial::{self, Stage, Unpredicted};
-use super::{Exit, Outcome, Report, environment, hint, model};
+use super::{Exit, Outcome, Report, environment, hint, model, number, output};
 use crate::bundle::archive::{Archive, ArchiveError};
 use crate::bundle::{self, Code, Inspected, Limits, LoadError, Manifest, Place, Problem, Severity};
 use crate::journal::Verdict;
@@ -27,10 +27,10 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     /// Most files, folders and links that a bundle may have
-    #[arg(long, value_name = "N", default_value_t = Limits::DEFAULT.entries)]
+    #[arg(long, value_name = "N", default_value_t = Limits::DEFAULT.entries, value_parser = number::whole::<u64>)]
     max_entries: u64,
     /// Most bytes that its files may have together, unpacked
-    #[arg(long, value_name = "BYTES", default_value_t = Limits::DEFAULT.bytes)]
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::DEFAULT.bytes, value_parser = number::whole::<u64>)]
     max_bytes: u64,
 }
 
@@ -54,7 +54,7 @@ impl Args {
         } else {
             pretty(&subject, &path, &problems, errors)
         };
-        io::stdout().lock().write_all(text.as_bytes()).map_err(|error| Report::new(Exit::Internal, error))?;
+        output::print(text)?;
         Ok(if errors == 0 { Exit::Done } else { Exit::No })
     }
 
@@ -93,7 +93,7 @@ impl Args {
             Err(Unpredicted::Rejected(judgement)) => problems.extend(beyond_limits(&manifest, &judgement)),
             Err(Unpredicted::Failed(stage, failure)) => {
                 if let Some(traceback) = &failure.traceback {
-                    eprintln!("{}", traceback.trim_end());
+                    output::note(traceback.trim_end());
                 }
                 problems.push(failed(&manifest, stage, &failure, (!unmet.is_empty()).then_some(&install)));
             }

@@ -1,11 +1,10 @@
 //! `bootstrap doctor`.
 
-use std::io::{self, Write as _};
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Exit, Outcome, Report, environment};
+use super::{Exit, Outcome, Report, environment, output};
 use crate::bundle::Manifest;
 use crate::doctor::{self, Case, Check, Diagnosis, Status, Verdict};
 use crate::settings::{self, Flags, Settings};
@@ -33,7 +32,7 @@ impl Args {
         } else {
             screen(&diagnosis)
         };
-        io::stdout().lock().write_all(text.as_bytes()).map_err(|error| Report::new(Exit::Internal, error))?;
+        output::print(text)?;
         Ok(match verdict {
             Verdict::Ok => Exit::Done,
             Verdict::NoEndpoint => Exit::NoEndpoint,
@@ -53,7 +52,7 @@ impl Args {
 
 fn diagnose(case: Case) -> Result<Diagnosis, Report> {
     for notice in &case.settings.notices {
-        eprintln!("warning: {notice}");
+        output::note(format_args!("warning: {notice}"));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Report::new(Exit::Internal, error))?;

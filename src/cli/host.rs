@@ -3,14 +3,15 @@
 
 use std::io::Write;
 
-use super::{Exit, Outcome, Report};
+use super::{Exit, Outcome, Report, output};
 use crate::model::host;
 
 /// Becomes the bundle's interpreter, or writes the module for it to stdout.
 pub fn run(argument: &str) -> Outcome {
     if argument == "--module" {
         let written = std::io::stdout().write_all(host::CDYLIB);
-        return written.map(|()| Exit::Done).map_err(|error| Report::new(Exit::Internal, error));
+        output::written(written)?;
+        return Ok(Exit::Done);
     }
     match host::run(argument).map_err(|error| Report::new(Exit::Internal, error))? {
         0 => Ok(Exit::Done),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Exit, Outcome, Report, pack, render};
+use super::{Exit, Outcome, Report, output, pack, render};
 use crate::image::{
     self, Build, Context, ContextError, Engine, EngineError, Host, Interruption, UnpackError,
 };
@@ -69,7 +69,7 @@ impl BuildArgs {
         let mut interruption = runtime.block_on(async { Interruption::watch() }).map_err(internal)?;
         let context = Context::new(&bundle, &python, &program, &host)?;
         let tag = self.tag.unwrap_or_else(|| image_tag(&manifest.name, &manifest.version));
-        eprintln!("{tag}, by {}, on Python {python}", engine.name());
+        output::note(format_args!("{tag}, by {}, on Python {python}", engine.name()));
         let build = Build {
             context: context.path(),
             tag: &tag,
@@ -77,7 +77,7 @@ impl BuildArgs {
             arguments: &host.arguments,
         };
         runtime.block_on(engine.build(&build, &mut interruption))?;
-        println!("{tag}");
+        output::line(tag)?;
         Ok(Exit::Done)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Exit, Outcome, Report};
+use super::{Exit, Outcome, Report, output};
 use crate::bundle::{ScaffoldError, Template, scaffold};
 
 /// A new bundle that runs as it is
@@ -24,8 +24,8 @@ impl Args {
     pub fn run(self) -> Outcome {
         scaffold(&self.folder, self.name.as_deref(), self.template)?;
         let folder = self.folder.display();
-        println!("{folder}");
-        eprintln!("next: `bootstrap install {folder}`, then `bootstrap run {folder}`");
+        output::line(&folder)?;
+        output::note(format_args!("next: `bootstrap install {folder}`, then `bootstrap run {folder}`"));
         Ok(Exit::Done)
     }
 }

@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, Outcome, Report, environment, model};
+use super::{Exit, Outcome, Report, environment, model, output};
 use crate::bundle::Manifest;
 use crate::bundle::venv::{Base, InstallError, Installer, Plan, Replaced};
 use crate::model::{Interpreter, Private, Unmet};
@@ -21,37 +21,37 @@ impl Args {
         let root = settings::bundle_root(&self.flags, environment())?;
         let (manifest, warnings) = Manifest::read(&root)?;
         for warning in warnings {
-            eprintln!("warning: {warning}");
+            output::note(format_args!("warning: {warning}"));
         }
         let settings = Settings::resolve(Some(&manifest), &self.flags, environment())?;
         let named = settings.python.as_deref();
         let plan =
-            Plan::new(&manifest, named, || eprintln!("waiting for another `bootstrap install` to end"))?;
+            Plan::new(&manifest, named, || output::note("waiting for another `bootstrap install` to end"))?;
         let folder = root.join(".venv");
         let private = Private::of_settings(&settings);
         if plan.is_done()? && still_fits(&manifest, &private)? {
-            eprintln!("nothing to do");
+            output::note("nothing to do");
         } else {
             let path = std::env::var_os("PATH").unwrap_or_default();
             let stopping = CancellationToken::new();
             let python = Interpreter::base(named, manifest.python, &path, &private, &stopping)?;
             let installer = Installer::find(&path);
             let (count, name) = (plan.len(), installer.name());
-            eprintln!("{count} requirements, by {name}, for Python {}", python.version);
+            output::note(format_args!("{count} requirements, by {name}, for Python {}", python.version));
             let base = Base { executable: &python.executable, version: &python.version };
             match plan.install(base, &installer)? {
                 Replaced::Own { dropped } if dropped.is_empty() => {}
                 Replaced::Own { dropped } => {
                     let list = dropped.join(", ");
-                    eprintln!("dropped, since the requirements do not name it: {list}");
+                    output::note(format_args!("dropped, since the requirements do not name it: {list}"));
                 }
-                Replaced::Kept(old) => eprintln!(
+                Replaced::Kept(old) => output::note(format_args!(
                     "the environment that was there is not of `bootstrap install`: it is kept as {}",
                     old.display()
-                ),
+                )),
             }
         }
-        println!("{}", folder.display());
+        output::line(folder.display())?;
         Ok(Exit::Done)
     }
 }
@@ -67,7 +67,7 @@ fn still_fits(manifest: &Manifest, private: &Private) -> Result<bool, Report> {
     let Ok(python) = own.map_err(|error| Report::new(Exit::Internal, error))? else { return Ok(false) };
     let unmet = model::unmet(manifest, &python, private, &stopping);
     if !unmet.is_empty() {
-        eprintln!("no longer installed: {}", Unmet::list(&unmet));
+        output::note(format_args!("no longer installed: {}", Unmet::list(&unmet)));
     }
     Ok(unmet.is_empty())
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::{Exit, Outcome, Report, environment};
+use super::{Exit, Outcome, Report, environment, output};
 use crate::journal::{self, Reader, RoundRow};
 use crate::settings::{self, Flags};
 
@@ -61,12 +61,8 @@ impl Args {
             Command::Export { form: Form { csv: true, .. }, .. } => journal::write_csv(&rounds, &mut out),
             Command::List { .. } | Command::Export { .. } => journal::write_json(&rounds, &mut out),
         };
-        match written.and_then(|()| out.flush()) {
-            // The reader of a pipe has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
-            Err(error) => Err(Report::new(Exit::Internal, error)),
-            Ok(()) => Ok(Exit::Done),
-        }
+        output::written(written.and_then(|()| out.flush()))?;
+        Ok(Exit::Done)
     }
 }
 

@@ -15,6 +15,8 @@ mod install;
 mod journal;
 mod logging;
 mod model;
+mod number;
+mod output;
 mod pack;
 mod predict;
 mod probe;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Exit, Outcome, Report, environment};
+use super::{Exit, Outcome, Report, environment, output};
 use crate::bundle::{self, Inspected, Limits, PackError, Packed};
 use crate::settings::{self, Flags};
 
@@ -22,7 +22,7 @@ impl Args {
         let bundle = inspected(&self.flags)?;
         let output = self.output.unwrap_or_else(|| bundle.manifest.root.join("dist"));
         let Packed { archive, .. } = bundle::pack(&bundle, &output)?;
-        println!("{}", archive.display());
+        output::line(archive.display())?;
         Ok(Exit::Done)
     }
 }
@@ -32,7 +32,7 @@ pub fn inspected<S>(flags: &Flags<S>) -> Result<Inspected, Report> {
     let root = settings::bundle_root(flags, environment())?;
     let bundle = bundle::inspect(&root, Limits::DEFAULT)?;
     for warning in &bundle.warnings {
-        eprintln!("warning: {warning}");
+        output::note(format_args!("warning: {warning}"));
     }
     Ok(bundle)
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::trial::{self, Predicted, Unpredicted};
-use super::{Exit, Outcome, environment, hint, logging, model};
+use super::{Exit, Outcome, Report, environment, hint, logging, model, number, output};
 use crate::bundle::Manifest;
 use crate::journal::Verdict;
 use crate::model::{Failure, FailureKind, Prediction, Private};
@@ -16,7 +16,7 @@ pub struct Args {
     #[command(flatten)]
     flags: Flags<settings::Model>,
     /// The nonce that the model is asked for
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = number::whole::<i64>)]
     nonce: i64,
     /// Print one JSON document
     #[arg(long)]
@@ -42,7 +42,7 @@ impl Args {
                 if judgement.verdict == Verdict::Warned {
                     tracing::warn!("`run` would submit it with a warning: {judgement}");
                 }
-                self.show(&predicted);
+                self.show(&predicted)?;
                 Ok(Exit::Done)
             }
             Err(Unpredicted::Interrupted) => Ok(Exit::Interrupted),
@@ -56,30 +56,29 @@ impl Args {
                     }
                     _ => hint::of_failure(stage, &failure, &manifest),
                 };
-                self.show_error(kind.as_str(), message, traceback.as_deref(), Some(&hint));
+                self.show_error(kind.as_str(), message, traceback.as_deref(), Some(&hint))?;
                 Ok(Exit::No)
             }
             Err(Unpredicted::Rejected(judgement)) => {
                 let message = format!("`run` would not submit it: {judgement}");
                 let hint = hint::of_rejection(&judgement, &manifest);
-                self.show_error(FailureKind::BadValue.as_str(), &message, None, Some(&hint));
+                self.show_error(FailureKind::BadValue.as_str(), &message, None, Some(&hint))?;
                 Ok(Exit::No)
             }
             Err(Unpredicted::Skipped { why }) => {
-                self.show_error("skipped", &why, None, None);
+                self.show_error("skipped", &why, None, None)?;
                 Ok(Exit::No)
             }
         }
     }
 
-    fn show(&self, predicted: &Predicted) {
+    fn show(&self, predicted: &Predicted) -> Result<(), Report> {
         let Predicted { prediction, seconds, load_seconds, python, judgement: _ } = predicted;
         match (self.json, prediction) {
-            (false, Prediction::One(value)) => println!("{value}"),
+            (false, Prediction::One(value)) => output::line(value),
             (false, Prediction::Many(values)) => {
-                for (label, value) in values {
-                    println!("{label}\t{value}");
-                }
+                let lines = values.iter().map(|(label, value)| format!("{label}\t{value}\n"));
+                output::print(lines.collect::<String>())
             }
             (true, prediction) => {
                 let (value, values) = match prediction {
@@ -97,23 +96,31 @@ impl Args {
                     "load_seconds": load_seconds,
                     "python": python,
                 });
-                println!("{document}");
+                output::line(document)
             }
         }
     }
 
-    fn show_error(&self, kind: &str, message: &str, traceback: Option<&str>, hint: Option<&str>) {
+    fn show_error(
+        &self,
+        kind: &str,
+        message: &str,
+        traceback: Option<&str>,
+        hint: Option<&str>,
+    ) -> Result<(), Report> {
         if self.json {
-            println!("{}", json!({"error": {"kind": kind, "message": message, "traceback": traceback}}));
-            return;
+            return output::line(
+                json!({"error": {"kind": kind, "message": message, "traceback": traceback}}),
+            );
         }
         if let Some(traceback) = traceback {
-            eprintln!("{}", traceback.trim_end());
+            output::note(traceback.trim_end());
         }
         let headline = if kind == "skipped" { "the model skipped this nonce" } else { "no prediction" };
-        eprintln!("error: {headline} ({kind})\n  caused by: {message}");
+        output::note(format_args!("error: {headline} ({kind})\n  caused by: {message}"));
         if let Some(hint) = hint {
-            eprintln!("hint: {hint}");
+            output::note(format_args!("hint: {hint}"));
         }
+        Ok(())
     }
 }

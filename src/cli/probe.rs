@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Exit, Outcome, environment};
+use super::{Exit, Outcome, environment, output};
 use crate::health::{Probe, Verdict};
 use crate::settings::{self, Flags};
 
@@ -20,20 +20,20 @@ impl Args {
     /// Runs the command.
     pub fn run(self) -> Outcome {
         let path = settings::heartbeat_file(&self.flags, environment())?;
-        Ok(answer(self.probe, &path))
+        answer(self.probe, &path)
     }
 }
 
 /// Asks the heartbeat at `path` and prints the answer.
-pub fn answer(probe: Probe, path: &Path) -> Exit {
+pub fn answer(probe: Probe, path: &Path) -> Outcome {
     match probe.ask(path) {
         Verdict::Yes => {
-            println!("yes");
-            Exit::Done
+            output::line("yes")?;
+            Ok(Exit::Done)
         }
         Verdict::No(why) => {
-            println!("no: {why}");
-            Exit::No
+            output::line(format_args!("no: {why}"))?;
+            Ok(Exit::No)
         }
     }
 }

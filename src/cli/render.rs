@@ -1,11 +1,10 @@
 //! `bootstrap render`.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, Outcome, Report, environment, model};
+use super::{Exit, Outcome, Report, environment, model, output};
 use crate::bundle::{Manifest, Network, PythonVersion};
 use crate::model::{InterpreterError, Private};
 use crate::render::{self, Deployment, File, Kind, RenderError, WriteError, Written};
@@ -47,16 +46,17 @@ impl Args {
                 // The names of several stand where each of these formats takes a comment.
                 let name = if alone { String::new() } else { format!("# {}\n", file.name) };
                 let text = format!("{name}{}", file.text);
-                // Nobody has to read it.
-                let _ = std::io::stdout().write_all(text.as_bytes());
+                output::print(text)?;
                 continue;
             };
             let written = file.write_to(folder)?;
             let path = folder.join(&file.name);
             match written {
-                Written::New => eprintln!("written: {}", path.display()),
-                Written::Unchanged => eprintln!("unchanged: {}", path.display()),
-                Written::Replaced => eprintln!("replaced, another one was there: {}", path.display()),
+                Written::New => output::note(format_args!("written: {}", path.display())),
+                Written::Unchanged => output::note(format_args!("unchanged: {}", path.display())),
+                Written::Replaced => {
+                    output::note(format_args!("replaced, another one was there: {}", path.display()))
+                }
             }
         }
         Ok(Exit::Done)
@@ -88,9 +88,9 @@ pub fn deployment(flags: &Flags<settings::Bundle>) -> Result<Deployment, Report>
     let (manifest, _) = Manifest::read(&settings::bundle_root(flags, environment())?)?;
     let settings = Settings::resolve(Some(&manifest), flags, environment())?;
     if settings.network == Network::Devnet {
-        eprintln!(
+        output::note(format_args!(
             "warning: the network is devnet, so this worker runs a chain of its own and earns nothing: set ALLORA_NETWORK"
-        );
+        ));
     }
     let program = std::env::current_exe().map_err(|error| Report::new(Exit::Internal, error))?;
     Ok(Deployment::of(&manifest, &settings, environment(), &program)?)

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::progress::{self, Loading};
-use super::{Exit, Outcome, Report, environment, logging, model};
+use super::{Exit, Outcome, Report, environment, logging, model, number};
 use crate::bundle::{Manifest, SensitiveUrl};
 use crate::chain::fees::FeeCaps;
 use crate::chain::gas_price::GasPrice;
@@ -31,9 +31,6 @@ use crate::settings::{self, Flags, KeySource, Settings, Worker};
 use crate::wallet::{OpenedWallet, Wallet};
 use crate::worker::{self, Broadcasting, Ended, Goal, Options, Reason, Rules, Setup, WorkerError};
 
-/// The longest `--wait`, in seconds: a year.
-const MAX_WAIT: u64 = 31_536_000;
-
 /// The worker: answers every window until it is stopped
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -42,11 +39,11 @@ pub struct Args {
     /// Answer one window, then exit: for cron
     #[arg(long, conflicts_with = "windows")]
     once: bool,
-    /// With --once: how long to wait for a window; by default the topic's epoch
-    #[arg(long, value_name = "SECONDS", requires = "once", value_parser = clap::value_parser!(u64).range(..=MAX_WAIT))]
-    wait: Option<u64>,
+    /// With --once: how long to wait for a window, such as 240 or 4m; by default the topic's epoch
+    #[arg(long, value_name = "TIME", requires = "once", value_parser = number::wait)]
+    wait: Option<Duration>,
     /// Stop after this many finished rounds
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = number::count)]
     windows: Option<u64>,
     /// Stop at this time: RFC 3339, or a date (00:00 UTC of that day)
     #[arg(long, value_name = "TIME", value_parser = point_in_time)]
@@ -249,7 +246,7 @@ impl Args {
         match self.windows {
             Some(windows) => Goal::Windows(windows),
             None if self.once => {
-                let until = self.wait.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+                let until = self.wait.map(|time| Instant::now() + time);
                 Goal::Once { until }
             }
             None => Goal::Forever,

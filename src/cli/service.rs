@@ -2,7 +2,7 @@
 
 use std::os::unix::process::CommandExt as _;
 
-use super::{Exit, Outcome, Report, environment, probe, render};
+use super::{Exit, Outcome, Report, environment, output, probe, render};
 use crate::health::Probe;
 use crate::render::Written;
 use crate::service::{Service, ServiceError, Started};
@@ -52,9 +52,11 @@ impl Args {
             let (service, written) = Service::install(&render::deployment(&self.flags)?)?;
             let path = service.path().display();
             match written {
-                Written::New => println!("installed {}: {path}", service.name()),
-                Written::Replaced => println!("brought {} up to date: {path}", service.name()),
-                Written::Unchanged => println!("{} is up to date: {path}", service.name()),
+                Written::New => output::line(format_args!("installed {}: {path}", service.name()))?,
+                Written::Replaced => {
+                    output::line(format_args!("brought {} up to date: {path}", service.name()))?
+                }
+                Written::Unchanged => output::line(format_args!("{} is up to date: {path}", service.name()))?,
             }
             return Ok(Exit::Done);
         }
@@ -64,16 +66,19 @@ impl Args {
             Verb::Install => {}
             Verb::Uninstall => {
                 service.uninstall()?;
-                println!("removed {name}: {}; state, key and logs stay", service.path().display());
+                output::line(format_args!(
+                    "removed {name}: {}; state, key and logs stay",
+                    service.path().display()
+                ))?;
             }
-            Verb::Start => started(name, service.start()?),
+            Verb::Start => started(name, service.start()?)?,
             Verb::Stop => {
                 service.stop()?;
-                println!("stopped {name}");
+                output::line(format_args!("stopped {name}"))?;
             }
             Verb::Restart => {
                 service.stop()?;
-                started(name, service.start()?);
+                started(name, service.start()?)?;
             }
             Verb::Status => {
                 let status = service.status().status().map_err(|error| Report::new(Exit::Internal, error))?;
@@ -81,17 +86,17 @@ impl Args {
             }
             // Returns only when it cannot be started.
             Verb::Logs => return Err(Report::new(Exit::Config, service.logs().exec())),
-            Verb::Health => return Ok(probe::answer(Probe::Ready, &service.heartbeat())),
+            Verb::Health => return probe::answer(Probe::Ready, &service.heartbeat()),
         }
         Ok(Exit::Done)
     }
 }
 
-fn started(name: &str, started: Started) {
+fn started(name: &str, started: Started) -> Result<(), Report> {
     match started {
-        Started::Yes => println!("started {name}"),
-        Started::NotYet => {
-            println!("{name} is still starting: `bootstrap service health` says what it waits for")
-        }
+        Started::Yes => output::line(format_args!("started {name}")),
+        Started::NotYet => output::line(format_args!(
+            "{name} is still starting: `bootstrap service health` says what it waits for"
+        )),
     }
 }

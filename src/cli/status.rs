@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 use anyhow::Context as _;
 
-use super::{Exit, Outcome, Report, environment};
+use super::{Exit, Outcome, Report, environment, output};
 use crate::health::{EndpointHealth, ModelHealth, Status};
 use crate::model::Isolation;
 use crate::settings::{self, Flags};
@@ -30,9 +30,9 @@ impl Args {
                 .hint(hint)
         })?;
         if self.json {
-            println!("{}", serde_json::to_string(&status).context("the status has no JSON form")?);
+            output::line(serde_json::to_string(&status).context("the status has no JSON form")?)?;
         } else {
-            print!("{}", Screen(&status));
+            output::print(Screen(&status))?;
         }
         Ok(Exit::Done)
     }

@@ -1,10 +1,8 @@
 //! `bootstrap wallet`.
 
-use std::io::{self, Write as _};
-
 use clap::Subcommand;
 
-use super::{Exit, Outcome, Report, environment};
+use super::{Exit, Outcome, Report, environment, output};
 use crate::{
     settings::{Flags, Local, Settings},
     wallet::{OpenWalletError, OpenedWallet, WORD_COUNTS, Wallet, generate_mnemonic},
@@ -49,10 +47,10 @@ impl Args {
 fn new(words: usize) -> Outcome {
     let mnemonic = generate_mnemonic(words).map_err(anyhow::Error::from)?;
     let wallet = Wallet::from_mnemonic(&mnemonic).map_err(anyhow::Error::from)?;
-    print(&mnemonic)?;
-    eprintln!("Its address is {}.", wallet.address());
-    eprintln!(
-        "Keep the words where only you can read them: who has them has the wallet, and nobody can recover them."
+    output::line(mnemonic.as_str())?;
+    output::note(format_args!("Its address is {}.", wallet.address()));
+    output::note(
+        "Keep the words where only you can read them: who has them has the wallet, and nobody can recover them.",
     );
     Ok(Exit::Done)
 }
@@ -65,15 +63,10 @@ fn address() -> Outcome {
     };
     let opened = OpenedWallet::open(key, settings.wallet_address_expected.as_deref())?;
     for notice in settings.notices.iter().chain(&opened.notice) {
-        eprintln!("warning: {notice}");
+        output::note(format_args!("warning: {notice}"));
     }
-    print(&opened.wallet.address().to_string())?;
+    output::line(opened.wallet.address())?;
     Ok(Exit::Done)
-}
-
-fn print(line: &str) -> Result<(), Report> {
-    writeln!(io::stdout(), "{line}")
-        .map_err(|error| anyhow::Error::new(error).context("stdout cannot be written").into())
 }
 
 impl From<OpenWalletError> for Report {
