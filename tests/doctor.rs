@@ -214,9 +214,11 @@ fn the_key() {
     let open = with_file(&write("keys/open", 0o644));
     open.says("key", "warning", "others can read");
     assert!(open.fix("key").starts_with("chmod 600 "), "{}", open.fix("key"));
-    with_file(&write("bundle/artifacts/key", 0o600))
-        .says("key", "failed", "belongs to the worker")
-        .says("bundle", "failed", "artifacts/key:1:1");
+    with_file(&write("bundle/artifacts/key", 0o600)).says("key", "failed", "belongs to the worker").says(
+        "bundle",
+        "failed",
+        "artifacts/key:1:1",
+    );
     fs::remove_file(at("bundle/artifacts/key")).unwrap();
     with_file(&at("keys/none")).says("key", "failed", "No such file").alone("key");
     fs::write(at("keys/open"), "c0ffee").unwrap();
