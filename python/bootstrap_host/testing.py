@@ -78,5 +78,5 @@ def _decimal(text: str) -> Decimal:
     except ArithmeticError:  # an exponent beyond those of decimal
         fits = False
     if not fits:
-        raise Refused(f"the chain would refuse {text}: it takes 0 and what is between 1e-40 and 1e40 in size")
+        raise Refused(f"{text} cannot be submitted: the chain takes 0 and magnitudes from 1e-40 to 1e40")
     return value
