@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 use tar::{Builder, EntryType, Header};
-use tempfile::NamedTempFile;
 
 use super::entry::{Entry, Kind};
 use super::gzip::Gzip;
 use super::inspect::Inspected;
 use super::sbom;
 use super::value::quoted;
+use crate::atomic_file::{AtomicFile, Durability};
+
+/// Mode of the files: for everybody to read.
+const MODE: u32 = 0o644;
 
 /// What was written.
 #[derive(Debug)]
@@ -64,10 +67,10 @@ pub fn pack(bundle: &Inspected, into: &Path) -> Result<Packed, PackError> {
     let real = into.canonicalize().map_err(unwritable)?;
     let own = [&archive, &sbom].map(|path| real.join(path.file_name().unwrap_or_default()));
     let entries = without(&bundle.tree.entries, root, &real, &own);
-    let mut list = temporary(into).map_err(unwritable)?;
+    let mut list = AtomicFile::create(&sbom, MODE).map_err(unwritable)?;
     list.write_all(sbom::document(&bundle.manifest).as_bytes()).map_err(unwritable)?;
-    let mut file = temporary(into).map_err(unwritable)?;
-    let gzip = Gzip::new(BufWriter::new(file.as_file_mut())).map_err(unwritable)?;
+    let mut file = AtomicFile::create(&archive, MODE).map_err(unwritable)?;
+    let gzip = Gzip::new(BufWriter::new(&mut file)).map_err(unwritable)?;
     let mut tar = Builder::new(gzip);
     let top = &bundle.manifest.name;
     tar.append(&header(top, "", &Kind::Folder)?, io::empty()).map_err(unwritable)?;
@@ -76,9 +79,8 @@ pub fn pack(bundle: &Inspected, into: &Path) -> Result<Packed, PackError> {
     }
     let written = tar.into_inner().and_then(Gzip::finish).and_then(|mut file| file.flush());
     written.map_err(unwritable)?;
-    for (file, path) in [(list, &sbom), (file, &archive)] {
-        file.as_file().sync_all().map_err(unwritable)?;
-        file.persist(path).map_err(|error| unwritable(error.error))?;
+    for file in [list, file] {
+        file.commit(Durability::Flushed).map_err(unwritable)?;
     }
     Ok(Packed { archive, sbom })
 }
@@ -92,12 +94,6 @@ fn without<'e>(entries: &'e [Entry], root: &Path, into: &Path, own: &[PathBuf]) 
         path != into && path.starts_with(into)
     });
     others.into_iter().filter(|entry| holds_others || root.join(&entry.path) != into).collect()
-}
-
-/// A file that is gone unless it is kept; for everybody to read, within the umask.
-fn temporary(into: &Path) -> io::Result<NamedTempFile> {
-    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    tempfile::Builder::new().prefix(".pack-").permissions(everybody).tempfile_in(into)
 }
 
 fn add<W: Write>(tar: &mut Builder<W>, root: &Path, top: &str, entry: &Entry) -> Result<(), PackError> {

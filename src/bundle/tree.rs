@@ -18,7 +18,7 @@ const MAX_DEPTH: usize = 64;
 const IGNORE_FILE: &str = ".bundleignore";
 
 /// Names that are no part of a bundle, at any depth. A `*` stands first or last.
-const LEFT_OUT: [&str; 16] = [
+const LEFT_OUT: [&str; 17] = [
     ".git",
     ".gitignore",
     "__pycache__",
@@ -32,6 +32,8 @@ const LEFT_OUT: [&str; 16] = [
     ".venv",
     // What `install` has beside it.
     ".venv.*",
+    // What was to replace a file when it was killed.
+    ".bootstrap-*",
     "venv",
     ".env*",
     "dist",

@@ -10,13 +10,14 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Outcome, Report};
+use crate::atomic_file::{AtomicFile, Durability};
 use crate::devnet::{
     BlockTime, CHAIN_ID, Devnet, GRPC, Options, StartError,
     genesis::{EmissionsVersion, TopicOutput, TopicSpec, Whitelist},
 };
+use crate::stop_signals::StopSignals;
 
 /// How often the command looks whether the chain is still alive.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -98,9 +99,10 @@ impl Args {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .context("cannot start an event loop")?;
+            .context("the event loop cannot be started")?;
         // Before anybody can read that it listens: who does may ask it to stop.
-        let signals = runtime.block_on(async { Signals::listen() }).context("cannot listen for signals")?;
+        let signals =
+            runtime.block_on(async { StopSignals::listen() }).context("signals cannot be listened for")?;
         let config_out = self.config_out.clone();
         let devnet = Devnet::start(self.options()).map_err(start_report)?;
         if let Some(path) = &config_out {
@@ -108,7 +110,7 @@ impl Args {
         }
         // Nobody has to read it.
         let _ = io::stdout().write_all(banner(&devnet).as_bytes()).and_then(|()| io::stdout().flush());
-        runtime.block_on(signals.wait(&devnet))?;
+        runtime.block_on(wait(signals, &devnet))?;
         Ok(Exit::Done)
     }
 
@@ -157,15 +159,12 @@ fn start_report(error: StartError) -> Report {
 /// Puts the facts of the chain in a file that nobody else can read and nobody sees half written.
 fn write_config(devnet: &Devnet, path: &Path) -> anyhow::Result<()> {
     let write = || -> anyhow::Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?; // mode 0600
+        let mut file = AtomicFile::create(path, 0o600)?;
         serde_json::to_writer_pretty(&mut file, &devnet.config())?;
         file.write_all(b"\n")?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
+        Ok(file.commit(Durability::Flushed)?)
     };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    write().with_context(|| format!("{} cannot be written", path.display()))
 }
 
 /// What a person copies from.
@@ -212,28 +211,15 @@ fn banner(devnet: &Devnet) -> String {
     text
 }
 
-/// Ctrl-C, and what service managers send.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    /// Returns when the command is asked to stop, or has nothing left to run.
-    async fn wait(mut self, devnet: &Devnet) -> anyhow::Result<()> {
-        let mut look = tokio::time::interval(LOOK_EVERY);
-        loop {
-            tokio::select! {
-                _ = self.interrupt.recv() => return Ok(()),
-                _ = self.terminate.recv() => return Ok(()),
-                _ = look.tick() => if !devnet.is_running() {
-                    return Err(anyhow!("the local chain has stopped by itself"));
-                },
-            }
+/// Returns when the command is asked to stop, or has nothing left to run.
+async fn wait(mut signals: StopSignals, devnet: &Devnet) -> anyhow::Result<()> {
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            _ = signals.recv() => return Ok(()),
+            _ = look.tick() => if !devnet.is_running() {
+                return Err(anyhow!("the local chain has stopped by itself"));
+            },
         }
     }
 }

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use super::{Exit, Outcome, Report, output, pack, render};
-use crate::image::{
-    self, Build, Context, ContextError, Engine, EngineError, Host, Interruption, UnpackError,
-};
+use crate::image::{self, Build, Context, ContextError, Engine, EngineError, Host, UnpackError};
 use crate::render::image_tag;
 use crate::settings::{self, Flags};
+use crate::stop_signals::StopSignals;
 
 /// The container image of a bundle
 #[derive(Debug, clap::Args)]
@@ -66,7 +65,7 @@ impl BuildArgs {
         let host = Host::of(|name| std::env::var_os(name));
         let program = std::env::current_exe().map_err(internal)?;
         // A context, with the model in it, is not to be left behind.
-        let mut interruption = runtime.block_on(async { Interruption::watch() }).map_err(internal)?;
+        let mut signals = runtime.block_on(async { StopSignals::listen() }).map_err(internal)?;
         let context = Context::new(&bundle, &python, &program, &host)?;
         let tag = self.tag.unwrap_or_else(|| image_tag(&manifest.name, &manifest.version));
         output::note(format_args!("{tag}, by {}, on Python {python}", engine.name()));
@@ -76,7 +75,7 @@ impl BuildArgs {
             version: &manifest.version,
             arguments: &host.arguments,
         };
-        runtime.block_on(engine.build(&build, &mut interruption))?;
+        runtime.block_on(engine.build(&build, &mut signals))?;
         output::line(tag)?;
         Ok(Exit::Done)
     }

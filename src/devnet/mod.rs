@@ -71,7 +71,7 @@ pub enum StartError {
     #[error("the settings of the local chain are wrong: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Options(Vec<InvalidOptions>),
     /// The address cannot be taken.
-    #[error("cannot listen on {address}")]
+    #[error("the local chain cannot listen on {address}")]
     Listen {
         /// What was asked for.
         address: SocketAddr,
@@ -79,7 +79,7 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// The system gave no thread or no event loop.
-    #[error("cannot start the threads of the local chain")]
+    #[error("the threads of the local chain cannot be started")]
     Threads(#[from] std::io::Error),
     /// Accounts could not be derived.
     #[error(transparent)]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::probe::{self, Probe};
 use super::{Instant, file};
+use crate::atomic_file::AtomicFile;
 use crate::journal::Timestamp;
 use crate::model::Isolation;
 
@@ -240,13 +241,12 @@ impl HeartbeatFile {
     /// As [`HeartbeatFile::write`].
     pub fn check_writable(&self) -> Result<(), HeartbeatError> {
         let check = || {
-            let new = file::beside(&self.path)?;
-            let folder = new.path().parent().map(fs::metadata).transpose()?;
+            let folder = fs::metadata(AtomicFile::create(&self.path, file::MODE)?.folder())?;
             // In a sticky folder a file is replaced by its owner only.
             let (user, there) = (nix::unistd::geteuid(), fs::symlink_metadata(&self.path));
-            let is_kept = |folder: fs::Metadata| folder.mode() & 0o1000 != 0 && folder.uid() != user.as_raw();
+            let is_kept = folder.mode() & 0o1000 != 0 && folder.uid() != user.as_raw();
             let is_foreign = there.is_ok_and(|there| there.uid() != user.as_raw());
-            if is_foreign && !user.is_root() && folder.is_some_and(is_kept) {
+            if is_foreign && !user.is_root() && is_kept {
                 return Err(io::Error::other("a file of another user is there"));
             }
             Ok(())

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 use tokio::time::timeout;
+
+use crate::stop_signals::StopSignals;
+use crate::subprocess;
 
 /// How long an engine may take to say that it is there.
 const LOOK_LIMIT: Duration = Duration::from_secs(30);
@@ -26,31 +26,6 @@ const ENGINES: [&str; 2] = ["docker", "podman"];
 pub struct Engine {
     name: &'static str,
     program: PathBuf,
-}
-
-/// SIGINT and SIGTERM from the moment on at which this is made: they end this process no more by themselves.
-#[derive(Debug)]
-pub struct Interruption {
-    interrupt: Signals,
-    terminate: Signals,
-}
-
-impl Interruption {
-    /// Watches for them, within a runtime.
-    ///
-    /// # Errors
-    /// When the system refuses to.
-    pub fn watch() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    /// Ends with the first one.
-    async fn came(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }
 
 /// What to build.
@@ -101,9 +76,7 @@ impl Engine {
     pub async fn find(path: &OsStr) -> Result<Self, EngineError> {
         let mut refused = None;
         for name in ENGINES {
-            let found =
-                std::env::split_paths(path).map(|folder| folder.join(name)).find(|path| path.is_file());
-            let Some(program) = found else { continue };
+            let Some(program) = subprocess::which(name, path) else { continue };
             match answer(&program).await {
                 Ok(()) => return Ok(Self { name, program }),
                 Err(source) => {
@@ -121,17 +94,17 @@ impl Engine {
         self.name
     }
 
-    /// Builds an image. What the engine prints is progress. Ended with this process, and in order by an interruption, also
-    /// by one that came before.
+    /// Builds an image. What the engine prints is progress. Ended with this process, and in order by a signal, also by one
+    /// that came before.
     ///
     /// # Errors
     /// [`EngineError::Failed`], [`EngineError::Interrupted`].
-    pub async fn build(&self, build: &Build<'_>, interruption: &mut Interruption) -> Result<(), EngineError> {
+    pub async fn build(&self, build: &Build<'_>, signals: &mut StopSignals) -> Result<(), EngineError> {
         let failed = |source| EngineError::Failed { engine: self.name, source };
         let mut child = self.start(build).map_err(failed)?;
         let ended = tokio::select! {
             ended = timeout(BUILD_LIMIT, child.wait()) => ended,
-            () = interruption.came() => return Err(EngineError::Interrupted),
+            _ = signals.recv() => return Err(EngineError::Interrupted),
         };
         let status: ExitStatus = ended.map_err(io::Error::from).and_then(|status| status).map_err(failed)?;
         if status.success() {
@@ -174,9 +147,6 @@ async fn answer(program: &Path) -> io::Result<()> {
 
 /// A program that ends with this process.
 fn spawn(command: &mut Command) -> io::Result<Child> {
-    // SAFETY: the call is one system call, which a child may make between fork and exec.
-    unsafe {
-        command.pre_exec(|| Ok(set_pdeathsig(Signal::SIGKILL)?));
-    }
+    subprocess::tie_to_this_thread(command.as_std_mut());
     command.kill_on_drop(true).spawn()
 }

@@ -15,6 +15,6 @@ mod host;
 mod unpack;
 
 pub use context::{Context, ContextError};
-pub use engine::{Build, Engine, EngineError, Interruption};
+pub use engine::{Build, Engine, EngineError};
 pub use host::Host;
 pub use unpack::{UnpackError, unpack};

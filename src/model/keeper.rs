@@ -23,11 +23,12 @@ use nix::libc;
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
-use nix::unistd::{ForkResult, Pid, close, fork, getpid, getppid, setsid};
+use nix::unistd::{ForkResult, Pid, close, fork, getpid, setsid};
 
 use super::footprint::release_program;
 use super::sandbox::give_up_rights;
 use super::tree;
+use crate::subprocess;
 
 /// Exit codes from here on tell the signal that the interpreter was killed by.
 pub const SIGNALLED: i32 = 128;
@@ -55,10 +56,7 @@ pub fn fork_under_keeper(descriptors: &[i32]) -> io::Result<()> {
     match unsafe { fork() }? {
         ForkResult::Child => {
             setsid()?;
-            prctl::set_pdeathsig(Signal::SIGKILL)?;
-            if getppid() != keeper {
-                return Err(Errno::ESRCH.into());
-            }
+            subprocess::die_with(keeper)?;
             prctl::set_dumpable(true)?;
             Ok(events.thread_unblock()?)
         }

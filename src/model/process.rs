@@ -30,6 +30,7 @@ use super::memory::{self, MemoryLimit, MemoryWatch};
 use super::orphans;
 use super::spawner::Spawner;
 use super::tree;
+use crate::subprocess;
 
 /// How long a killed process may take to be gone; one that the kernel holds longer is left to it.
 const REAP_LIMIT: Duration = Duration::from_secs(2);
@@ -106,11 +107,7 @@ impl Process {
         unsafe {
             command.pre_exec(move || {
                 nix::unistd::setsid()?;
-                nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-                // The worker may have died before the line above could take effect.
-                if nix::unistd::getppid() != parent {
-                    return Err(nix::Error::ESRCH.into());
-                }
+                subprocess::die_with(parent)?;
                 fcntl(&theirs, FcntlArg::F_SETFD(FdFlag::empty()))?;
                 Ok(())
             });

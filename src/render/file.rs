@@ -5,6 +5,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::atomic_file::{AtomicFile, Durability};
+
 /// A rendered file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
@@ -27,7 +29,7 @@ pub enum Written {
 
 /// A file could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {}", .path.display())]
+#[error("{} cannot be written", .path.display())]
 pub struct WriteError {
     path: PathBuf,
     source: io::Error,
@@ -51,12 +53,11 @@ impl File {
             Err(error) => return Err(error),
         };
         fs::create_dir_all(folder)?;
-        let mut new = tempfile::NamedTempFile::new_in(folder)?;
+        let mut new = AtomicFile::create(path, 0o600)?;
         new.write_all(self.text.as_bytes())?;
         // Service managers of other users read it; there is no secret in it.
-        new.as_file().set_permissions(Permissions::from_mode(0o644))?;
-        new.as_file().sync_all()?;
-        new.persist(path)?;
+        new.set_permissions(Permissions::from_mode(0o644))?;
+        new.commit(Durability::Flushed)?;
         Ok(written)
     }
 }

@@ -84,7 +84,7 @@ pub enum ServiceError {
     #[error(transparent)]
     Write(#[from] WriteError),
     /// It cannot be read or removed.
-    #[error("cannot use {}", .path.display())]
+    #[error("{} cannot be used", .path.display())]
     File {
         /// The file or folder.
         path: PathBuf,

@@ -2,16 +2,15 @@
 
 use std::io::{self, Read as _};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// How often it is looked whether a program has ended.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+use crate::subprocess;
 
 /// Why a program did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
     /// It cannot be started.
-    #[error("cannot run {program}")]
+    #[error("{program} cannot be run")]
     Start {
         /// Its name.
         program: String,
@@ -65,20 +64,11 @@ pub fn run(program: &str, arguments: &[&str], limit: Duration) -> Result<String,
     let mut process = Command::new(program);
     process.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = process.spawn().map_err(start)?;
-    let end = Instant::now() + limit;
     // What these programs print is far less than a pipe holds.
-    let status = loop {
-        match child.try_wait().map_err(start)? {
-            Some(status) => break status,
-            None if Instant::now() >= end => {
-                // It may have ended by now.
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(ProgramError::Late { command: command(), limit });
-            }
-            None => std::thread::sleep(LOOK_EVERY),
-        }
-    };
+    let status = subprocess::wait(&mut child, limit).map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => ProgramError::Late { command: command(), limit },
+        _ => start(error),
+    })?;
     let (printed, complained) = said(&mut child);
     if status.success() {
         return Ok(printed);

@@ -7,6 +7,7 @@ use std::process::Command;
 use super::program::{ProgramError, run};
 use super::{Manager, START_LIMIT, STOP_LIMIT, ServiceError, Started};
 use crate::render::{self, Deployment, File, heartbeat_file};
+use crate::subprocess;
 
 const PROGRAM: &str = "supervisorctl";
 
@@ -25,8 +26,7 @@ impl Supervisord {
     /// [`ServiceError::NoInclude`].
     pub fn of_this_machine() -> Result<Option<Self>, ServiceError> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let program =
-            std::env::split_paths(&path).map(|folder| folder.join(PROGRAM)).find(|path| path.is_file());
+        let program = subprocess::which(PROGRAM, &path);
         let Some(prefix) = program.as_deref().and_then(Path::parent).and_then(Path::parent) else {
             return Ok(None);
         };

@@ -3,22 +3,18 @@
 use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
 use tempfile::NamedTempFile;
 
 use super::InstallError;
 use crate::bundle::manifest::Environment;
+use crate::subprocess;
 
 /// How long one of the programs may take. Large packages come over slow lines.
 const LIMIT: Duration = Duration::from_secs(4 * 60 * 60);
-/// How often it is looked at.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// Who installs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +29,7 @@ impl Installer {
     /// uv where it is in one of the folders of `path`, a list as in `PATH`.
     #[must_use]
     pub fn find(path: &OsStr) -> Self {
-        let found = std::env::split_paths(path).map(|folder| folder.join("uv")).find(|path| path.is_file());
-        found.map_or(Self::Pip, Self::Uv)
+        subprocess::which("uv", path).map_or(Self::Pip, Self::Uv)
     }
 
     /// Its name.
@@ -103,23 +98,7 @@ fn run(command: &mut Command, what: &'static str) -> Result<(), InstallError> {
     let failed = |source| InstallError::Failed { what, source };
     let progress = io::stderr().as_fd().try_clone_to_owned().map_err(failed)?;
     command.env_remove("PYTHONHOME").stdin(Stdio::null()).stdout(progress);
-    // SAFETY: the call is one system call, which a child may make between fork and exec.
-    unsafe {
-        command.pre_exec(|| Ok(set_pdeathsig(Signal::SIGKILL)?));
-    }
-    let mut child = command.spawn().map_err(failed)?;
-    let end = Instant::now() + LIMIT;
-    loop {
-        match child.try_wait().map_err(failed)? {
-            Some(status) if status.success() => return Ok(()),
-            Some(status) => return Err(failed(io::Error::other(format!("it ended with {status}")))),
-            None if Instant::now() > end => {
-                // Whatever comes of it, it is over.
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(failed(io::ErrorKind::TimedOut.into()));
-            }
-            None => std::thread::sleep(PAUSE),
-        }
-    }
+    subprocess::tie_to_this_thread(command);
+    let status = command.spawn().and_then(|mut child| subprocess::wait(&mut child, LIMIT)).map_err(failed)?;
+    if status.success() { Ok(()) } else { Err(failed(io::Error::other(format!("it ended with {status}")))) }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Base, Installer};
+use crate::atomic_file::{AtomicFile, Durability};
 use crate::bundle::installed;
 use crate::bundle::manifest::Manifest;
 use crate::bundle::requirements::Requirements;
@@ -78,13 +79,9 @@ impl Report {
         if fs::read(path).is_ok_and(|there| there == text) {
             return Ok(());
         }
-        let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let mut file =
-            tempfile::Builder::new().prefix(".venv.").permissions(everybody).tempfile_in(folder)?;
+        let mut file = AtomicFile::create(path, 0o644)?;
         file.write_all(&text)?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        file.commit(Durability::Flushed)
     }
 }
 

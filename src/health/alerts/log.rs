@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 
 use super::{Alert, Condition, Transition};
+use crate::atomic_file::{AtomicFile, Durability};
 use crate::journal::Timestamp;
 
 /// Lines that are kept.
@@ -109,14 +110,13 @@ impl AlertLog {
         let lines: Vec<_> = text.lines().collect();
         let (old, new) = lines.split_at(lines.len().saturating_sub(LINES));
         let kept: Vec<_> = old.iter().filter(|line| goes_on(line)).collect();
-        let mut file = tempfile::Builder::new().prefix(".alerts-").tempfile_in(self.folder())?;
+        let mut file = AtomicFile::create(&self.path, 0o600)?;
         // In all no more than are allowed.
         for line in kept.iter().copied().chain(&new[kept.len()..]) {
             writeln!(file, "{line}")?;
         }
-        file.as_file().set_permissions(fs::metadata(&self.path)?.permissions())?;
-        file.persist(&self.path)?;
-        Ok(())
+        file.set_permissions(fs::metadata(&self.path)?.permissions())?;
+        file.commit(Durability::Flushed)
     }
 }
 
