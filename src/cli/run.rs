@@ -1,33 +1,36 @@
 //! `bootstrap run`.
 
+mod chain;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use time::format_description::well_known::{Iso8601, Rfc3339};
 use time::{Date, OffsetDateTime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use self::chain::Chain;
 use super::progress::{self, Loading};
 use super::{Exit, Outcome, Report, environment, logging, model, number};
-use crate::bundle::{Manifest, SensitiveUrl};
+use crate::bundle::Manifest;
 use crate::chain::fees::FeeCaps;
 use crate::chain::gas_price::GasPrice;
-use crate::chain::networks::{LOCAL_MIN_GAS_PRICE, Remote};
 use crate::chain::pool::Pool;
 use crate::chain::query::NoTopic;
-use crate::devnet::{self, Devnet};
+use crate::devnet;
 use crate::health::alerts::{self, Alerts};
 use crate::health::metrics::{self, Identity, Metrics, Textfile};
 use crate::health::{Heartbeat, HeartbeatFile, Phase};
-use crate::journal::{self, Journal, Timestamp};
+use crate::journal::{Journal, Timestamp};
 use crate::logs::{LogFile, LogFileError};
 use crate::model::{Model, ModelSpec, Private, adopt_orphans};
 use crate::settings::{self, Flags, KeySource, Settings, Worker};
+use crate::stop_signals::{StopSignal, StopSignals};
 use crate::wallet::{OpenedWallet, Wallet};
 use crate::worker::{self, Broadcasting, Ended, Goal, Options, Reason, Rules, Setup, WorkerError};
 
@@ -286,67 +289,6 @@ async fn never_started(settings: &Settings) {
     }
 }
 
-/// The chain to answer and the wallet to do it with.
-struct Chain {
-    urls: Vec<SensitiveUrl>,
-    chain_id: Option<String>,
-    min_gas_price: u64,
-    wallet: Wallet,
-    /// Stops with the process.
-    devnet: Option<Devnet>,
-}
-
-impl Chain {
-    fn of(settings: &Settings, wallet: Option<Wallet>) -> Result<Self, Report> {
-        if let Some(remote) = Remote::of(&settings.network, settings.chain_id.as_deref()) {
-            let Remote { urls, chain_id, min_gas_price } = remote;
-            let no_key = || CannotRun::NoKey { network: settings.network.to_string() };
-            let wallet = wallet.ok_or_else(no_key)?;
-            return Ok(Self { urls, chain_id, min_gas_price, wallet, devnet: None });
-        }
-        // Such a chain ends with its process. What an earlier one did would stand beside what this one does.
-        let removed = journal::discard(&settings.state_dir, devnet::Options::is_of_a_free_port);
-        if removed > 0 {
-            tracing::info!(
-                removed,
-                "removed the journals of earlier devnets inside a worker: those chains are gone"
-            );
-        }
-        // Topic 1 takes one number, topic 2 one for each label, so that either kind of model has one to answer.
-        let options =
-            devnet::Options { topics: 2, topic_of_any_labels: Some(2), ..devnet::Options::on_free_port() };
-        let devnet = Devnet::start(options).map_err(CannotRun::Devnet)?;
-        tracing::info!(
-            rpc = devnet.rpc_url(),
-            chain_id = devnet.chain_id(),
-            "a devnet runs inside this process"
-        );
-        let wallet = match (wallet, devnet.accounts().first()) {
-            (None, Some(account)) => Wallet::from_mnemonic(&account.mnemonic).map_err(anyhow::Error::new)?,
-            (None, None) => return Err(CannotRun::NoKey { network: settings.network.to_string() }.into()),
-            // Nobody else could fund it on a chain that ends with this process.
-            (Some(wallet), _) => {
-                let address = wallet.address().to_string();
-                devnet.set_balance(&address, devnet::INITIAL_BALANCE).map_err(anyhow::Error::new)?;
-                tracing::info!(address, "the configured wallet is funded on the devnet");
-                wallet
-            }
-        };
-        Ok(Self {
-            urls: vec![devnet.rpc_url().parse().map_err(anyhow::Error::new)?],
-            chain_id: Some(devnet.chain_id().to_owned()),
-            min_gas_price: LOCAL_MIN_GAS_PRICE,
-            wallet,
-            devnet: Some(devnet),
-        })
-    }
-
-    /// The topic that the embedded devnet has, for a bundle that names none.
-    fn topic_id(&self) -> Option<u64> {
-        self.devnet.as_ref()?.topics().first().map(|topic| topic.id)
-    }
-}
-
 fn open_log_file(settings: &Settings) -> Result<Option<LogFile>, Report> {
     let Some(path) = &settings.log.file else { return Ok(None) };
     let opened = LogFile::open(path, settings.log.rotation);
@@ -371,10 +313,10 @@ fn wallet(key: &KeySource, settings: &Settings) -> Result<Wallet, Report> {
 
 /// SIGINT and SIGTERM stop in order; a second one ends the process at once.
 fn stop_on_signals() -> Result<CancellationToken, Report> {
-    let listen = |kind| signal(kind).map_err(|error| Report::new(Exit::Internal, error));
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let internal = |error| Report::new(Exit::Internal, error);
+    let mut signals = StopSignals::listen().map_err(internal)?;
     // A terminal that hangs up, or a logrotate that has moved the log file away, does not end a worker.
-    let mut hangup = listen(SignalKind::hangup())?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(internal)?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             let _ = tokio::task::spawn_blocking(|| logging::reopen(Duration::from_secs(1))).await;
@@ -383,21 +325,17 @@ fn stop_on_signals() -> Result<CancellationToken, Report> {
     let stopping = CancellationToken::new();
     let stop = stopping.clone();
     tokio::spawn(async move {
-        either(&mut interrupt, &mut terminate).await;
+        signals.recv().await;
         tracing::info!("stopping in order; a second signal stops at once");
         stop.cancel();
-        let forced = either(&mut interrupt, &mut terminate).await;
+        let forced = match signals.recv().await {
+            StopSignal::Interrupt => Exit::Interrupted,
+            StopSignal::Terminate => Exit::Terminated,
+        };
         // The model process follows by itself: its parent is gone.
         std::process::exit(forced.code().into());
     });
     Ok(stopping)
-}
-
-async fn either(interrupt: &mut Signal, terminate: &mut Signal) -> Exit {
-    tokio::select! {
-        _ = interrupt.recv() => Exit::Interrupted,
-        _ = terminate.recv() => Exit::Terminated,
-    }
 }
 
 #[cfg(test)]

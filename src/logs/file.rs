@@ -1,18 +1,19 @@
 //! The log file: appended to by one writer, and rotated by renaming it.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+mod current;
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use self::current::{Current, FILE_MODE};
 use super::archive::{Archive, Archivist};
 use super::queue::Sink;
 use crate::settings::Rotation;
 
-/// For its owner, and for a group that collects logs: nothing secret is in them.
-const FILE_MODE: u32 = 0o640;
-/// The same for a folder that is not there yet.
+/// As [`FILE_MODE`], for a folder that is not there yet.
 const FOLDER_MODE: u32 = 0o750;
 /// How often the name is looked up: whoever moves the file away need not tell us.
 const LOOK_UP: Duration = Duration::from_secs(1);
@@ -52,58 +53,6 @@ pub struct LogFile {
     stuck: bool,
     /// Locked. The log file itself, which is renamed, could not keep a second writer out.
     _lock: File,
-}
-
-/// The file that lines are appended to.
-#[derive(Debug)]
-struct Current {
-    file: File,
-    /// Device and inode.
-    id: (u64, u64),
-    /// Bytes in it.
-    size: u64,
-    /// When its first line was written, as far as the file system knows.
-    since: SystemTime,
-}
-
-impl Current {
-    fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)?;
-        let metadata = file.metadata()?;
-        let since = metadata.created().or_else(|_| metadata.modified())?;
-        Ok(Self { file, id: id(&metadata), size: metadata.len(), since })
-    }
-
-    /// Appends a line as a whole or not at all.
-    fn append(&mut self, line: &[u8]) -> io::Result<()> {
-        let mut rest = line;
-        while !rest.is_empty() {
-            match self.file.write(rest) {
-                Ok(written @ 1..) => rest = &rest[written..],
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                refused => {
-                    self.cut((line.len() - rest.len()) as u64);
-                    return Err(refused.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into()));
-                }
-            }
-        }
-        self.size += line.len() as u64;
-        Ok(())
-    }
-
-    /// Takes the last `bytes` back: half a line would spoil the next one.
-    fn cut(&self, bytes: u64) {
-        if bytes > 0
-            && let Ok(metadata) = self.file.metadata()
-        {
-            // A file that cannot be cut keeps half a line, which is all that is lost.
-            let _ = self.file.set_len(metadata.len().saturating_sub(bytes));
-        }
-    }
-}
-
-fn id(metadata: &Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
 }
 
 impl LogFile {
@@ -172,7 +121,10 @@ impl LogFile {
         let rotated = self.archive.vacant(now);
         fs::rename(&self.path, &rotated)?;
         match Current::open(&self.path) {
-            Ok(current) => self.current = Current { since: now, ..current },
+            Ok(current) => {
+                self.current = current;
+                self.current.since = now;
+            }
             Err(error) => {
                 // What has no successor goes on under its own name.
                 let _ = fs::rename(&rotated, &self.path);
@@ -187,7 +139,7 @@ impl LogFile {
     fn find(&mut self) {
         self.looked_up = Instant::now();
         match fs::metadata(&self.path) {
-            Ok(metadata) if id(&metadata) == self.current.id => {
+            Ok(metadata) if self.current.is(&metadata) => {
                 // Somebody may have copied it and cut it short.
                 self.current.size = metadata.len();
             }
@@ -265,6 +217,7 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
 mod tests {
     use std::collections::BTreeMap;
     use std::io::Read as _;
+    use std::os::unix::fs::MetadataExt as _;
 
     use super::*;
 
@@ -383,23 +336,6 @@ mod tests {
                 ("w.log.29990101_000000.gz".into(), "rotated, not compressed".into())
             ]
         );
-    }
-
-    #[test]
-    fn a_full_disk_leaves_no_half_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("w.log");
-        let mut log = LogFile::open(&path, LARGE).unwrap();
-        log.append(b"whole\n", SystemTime::now()).unwrap();
-        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let own = std::mem::replace(&mut log.current.file, full);
-        assert_eq!(log.append(b"lost\n", SystemTime::now()).unwrap_err().kind(), io::ErrorKind::StorageFull);
-        log.current.file = own;
-        // As much of a line as there was room for.
-        log.current.file.write_all(b"ha").unwrap();
-        log.current.cut(2);
-        log.append(b"whole again\n", SystemTime::now()).unwrap();
-        assert_eq!(text(&path), "whole\nwhole again\n");
     }
 
     #[test]

@@ -1,48 +1,26 @@
 //! The Python that fits a bundle.
 
+mod probe;
+
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use tokio_util::sync::CancellationToken;
 
 use super::private::Private;
 use super::sandbox::Sandbox;
 use crate::bundle::{Manifest, PythonVersion};
+use crate::subprocess;
 
-/// How long an interpreter may take to describe itself; a version manager's wrapper is a shell
-/// script and takes its time.
-const PROBE_LIMIT: Duration = Duration::from_secs(10);
-/// How soon it is noticed that nobody waits for the description any more.
-const STOP_LIMIT: Duration = Duration::from_millis(50);
-/// Most bytes of its description.
-const PROBE_BYTES: usize = 64 * 1024;
 /// Most links from one to the next that are followed, as the kernel's own limit.
 const LINKS: usize = 40;
 /// Most bytes of a `pyvenv.cfg`.
 const CONFIG_BYTES: u64 = 64 * 1024;
 /// The highest `python3.N` that is looked for.
 const NEWEST: u8 = 40;
-
-/// What an interpreter says about itself, with zero bytes between. Without `site`, which is the
-/// user's code already, and without imports, which would be most of the time it takes. Whether it
-/// has a shared library shows in its own memory; one that merely lies beside a static executable may
-/// be another build.
-const PROBE: &str = "import sys
-shared = [line.split(None, 5)[5].strip() for line in open('/proc/self/maps') if '/libpython3' in line]
-sys.stdout.write('\\0'.join([sys.implementation.name, '%d.%d.%d' % sys.version_info[:3], sys.abiflags,
-    sys.executable, (shared or [''])[0]]))";
 
 /// An interpreter that was found, asked and fits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,11 +156,9 @@ impl Interpreter {
         private: &Private,
         stopping: &CancellationToken,
     ) -> Result<Self, InterpreterError> {
-        let folders: Vec<PathBuf> =
-            std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect();
         if let Some(named) = named {
             let found = if named.components().count() == 1 && !named.exists() {
-                folders.iter().map(|folder| folder.join(named)).find(|path| path.is_file())
+                subprocess::which(named, path)
             } else {
                 named.is_file().then(|| named.to_owned())
             };
@@ -190,7 +166,7 @@ impl Interpreter {
             return Self::only(found, wanted, private, stopping);
         }
         let mut tried = Vec::new();
-        for candidate in candidates(&folders, wanted) {
+        for candidate in candidates(path, wanted) {
             if stopping.is_cancelled() {
                 break;
             }
@@ -228,7 +204,7 @@ impl Interpreter {
         private: &Private,
         stopping: &CancellationToken,
     ) -> io::Result<Vec<u8>> {
-        output(&self.executable, &["-c", code, argument], private, stopping)
+        probe::output(&self.executable, &["-c", code, argument], private, stopping)
     }
 
     fn only(
@@ -246,7 +222,7 @@ impl Interpreter {
         private: &Private,
         stopping: &CancellationToken,
     ) -> Result<Self, Unfit> {
-        let said = probe(path, private, stopping)
+        let said = probe::describe(path, private, stopping)
             .map_err(|error| gone_base(path).map_or(Unfit::Silent(error), Unfit::BaseGone))?;
         if said.implementation != "cpython" {
             return Err(Unfit::Implementation(said.implementation));
@@ -282,8 +258,8 @@ fn gone_base(executable: &Path) -> Option<PathBuf> {
     homes.next_back().filter(|home| !home.is_dir())
 }
 
-/// Executables on the way of `folders`, best first, each once.
-fn candidates(folders: &[PathBuf], wanted: PythonVersion) -> Vec<PathBuf> {
+/// Executables in the folders of `path`, best first, each once.
+fn candidates(path: &OsStr, wanted: PythonVersion) -> Vec<PathBuf> {
     let numbered = |minor: u8| format!("python3.{minor}");
     let plain = ["python3".to_owned(), "python".to_owned()].into_iter();
     let names: Vec<String> = match wanted {
@@ -291,98 +267,7 @@ fn candidates(folders: &[PathBuf], wanted: PythonVersion) -> Vec<PathBuf> {
         PythonVersion::Exact { minor } => std::iter::once(numbered(minor)).chain(plain).collect(),
         PythonVersion::AtLeast { minor } => plain.chain((minor..=NEWEST).rev().map(numbered)).collect(),
     };
-    let on_path = |name: &String| folders.iter().map(|folder| folder.join(name)).collect::<Vec<_>>();
-    names.iter().flat_map(on_path).filter(|path| path.is_file()).collect()
-}
-
-struct Said {
-    implementation: String,
-    version_text: String,
-    version: (u8, u8),
-    abi_flags: String,
-    executable: PathBuf,
-    libpython: Option<PathBuf>,
-}
-
-impl Said {
-    fn parse(text: &[u8]) -> Option<Self> {
-        let fields: Vec<&[u8]> = text.split(|&byte| byte == 0).collect();
-        let [implementation, version, abi_flags, executable, library] = *fields else { return None };
-        let text = |field: &[u8]| String::from_utf8(field.to_vec()).ok();
-        let path =
-            |field: &[u8]| Some(PathBuf::from(OsStr::from_bytes(field))).filter(|path| path.is_absolute());
-        let version_text = text(version)?;
-        let mut numbers = version_text.split('.').map(|number| number.parse().ok());
-        Some(Self {
-            implementation: text(implementation)?,
-            version: (numbers.next()??, numbers.next()??),
-            version_text,
-            abi_flags: text(abi_flags)?,
-            executable: path(executable)?,
-            libpython: path(library),
-        })
-    }
-}
-
-fn probe(path: &Path, private: &Private, stopping: &CancellationToken) -> io::Result<Said> {
-    let text = output(path, &["-I", "-S", "-c", PROBE], private, stopping)?;
-    Said::parse(&text).ok_or_else(|| io::Error::other("its description has another form"))
-}
-
-/// Runs the interpreter without our secrets, in a group of its own, within the limits, and gives what it writes.
-fn output(
-    path: &Path,
-    arguments: &[&str],
-    private: &Private,
-    stopping: &CancellationToken,
-) -> io::Result<Vec<u8>> {
-    let mut child = Command::new(path)
-        .args(arguments)
-        .env_clear()
-        .envs(private.harmless(std::env::vars_os()))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()?;
-    let text = description(&mut child, stopping);
-    if text.is_err() {
-        let _ = i32::try_from(child.id()).map(|pid| killpg(Pid::from_raw(pid), Signal::SIGKILL));
-    }
-    let status = child.wait()?;
-    let text = text?;
-    if !status.success() {
-        return Err(io::Error::other(format!("it ended with {status}")));
-    }
-    Ok(text)
-}
-
-/// What the child writes until it closes its end, as long as somebody waits for it.
-fn description(child: &mut Child, stopping: &CancellationToken) -> io::Result<Vec<u8>> {
-    let mut output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-    let deadline = Instant::now() + PROBE_LIMIT;
-    let mut text = Vec::new();
-    let mut piece = [0; 4096];
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() || stopping.is_cancelled() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        let timeout = PollTimeout::try_from(left.min(STOP_LIMIT)).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(output.as_fd(), PollFlags::POLLIN)], timeout) {
-            // A signal that another thread handles may wake this one.
-            Ok(0) | Err(Errno::EINTR) => continue,
-            Ok(_) => {}
-            Err(error) => return Err(error.into()),
-        }
-        match output.read(&mut piece)? {
-            0 => return Ok(text),
-            read => text.extend_from_slice(&piece[..read]),
-        }
-        if text.len() > PROBE_BYTES {
-            return Err(io::Error::other("it says too much"));
-        }
-    }
+    names.iter().flat_map(|name| subprocess::which_all(name, path)).collect()
 }
 
 #[cfg(test)]
