@@ -45,6 +45,7 @@ pub fn render(deployment: &Deployment) -> Result<File, RenderError> {
         &[
             ("marker", &deployment.marker()),
             ("program", container::PROGRAM),
+            ("user", &container::USER.to_string()),
             ("name", &scalar(&deployment.name)),
             ("image", &scalar(&deployment.image())),
             ("volumes", &volumes.join("\n      ")),

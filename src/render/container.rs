@@ -50,8 +50,7 @@ pub fn variables(deployment: &Deployment) -> Vec<(&'static str, String)> {
 /// The folders of the files that settings name.
 pub fn folders(deployment: &Deployment) -> impl Iterator<Item = Folder<'_>> {
     let folder = |(file, inside): (&&str, &'static str)| {
-        let outside = Path::new(deployment.setting(file)?).parent()?.to_str()?;
-        Some(Folder { outside, inside })
+        Some(Folder { outside: deployment.folder_of_file(file)?, inside })
     };
     FILES.iter().zip(FOLDERS).filter_map(folder)
 }
@@ -106,12 +105,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_image_starts_the_program_by_its_path() {
+    fn the_image_has_its_program_user_and_folders_where_deployments_say() {
         let dockerfile = include_str!("../../docker/Dockerfile");
-        for line in
-            [format!("ENTRYPOINT [\"{PROGRAM}\"]\n"), format!("CMD [\"{PROGRAM}\", \"probe\", \"live\"]\n")]
-        {
-            assert!(dockerfile.contains(&line), "{line}");
+        for part in [
+            format!("ENTRYPOINT [\"{PROGRAM}\"]\n"),
+            format!("CMD [\"{PROGRAM}\", \"probe\", \"live\"]\n"),
+            format!("useradd --uid {USER} "),
+            format!("--owner {USER} --group {USER} --mode 0700 {STATE}\n"),
+            format!("USER {USER}:{USER}\n"),
+            format!("VOLUME [\"{STATE}\", \"{TMP}\"]\n"),
+            format!(" {BUNDLE}\n"),
+        ] {
+            assert!(dockerfile.contains(&part), "{part}");
         }
+        let bundle = crate::settings::TABLE.iter().find(|row| row.env == "BUNDLE_ROOT").unwrap();
+        assert_eq!(bundle.default, Some(BUNDLE), "the worker looks for its bundle where the image has it");
     }
 }

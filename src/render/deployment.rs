@@ -195,9 +195,9 @@ impl Deployment {
         self.settings.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.as_str())
     }
 
-    /// The folders of the files that settings name, where the worker makes new files.
-    pub(super) fn folders_of_files(&self) -> impl Iterator<Item = &str> {
-        FILES.iter().filter_map(|variable| Path::new(self.setting(variable)?).parent()?.to_str())
+    /// The folder of a file that a setting names, where the worker makes new files.
+    pub(super) fn folder_of_file(&self, variable: &str) -> Option<&str> {
+        Path::new(self.setting(variable)?).parent()?.to_str()
     }
 
     /// The folder for its state, where no manager gives it one.

@@ -45,6 +45,7 @@ pub fn render(deployment: &Deployment) -> Result<File, RenderError> {
         &[
             ("marker", &deployment.marker()),
             ("program", container::PROGRAM),
+            ("user", &container::USER.to_string()),
             ("name", &name),
             ("labels", &labels(deployment, &selector).to_string()),
             ("selector", &selector.to_string()),

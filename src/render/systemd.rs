@@ -1,6 +1,6 @@
 //! A systemd unit: of the system for root, otherwise of the user.
 
-use super::deployment::{Deployment, Key};
+use super::deployment::{Deployment, FILES, Key};
 use super::file::File;
 use super::template::fill;
 
@@ -79,7 +79,8 @@ fn system(deployment: &Deployment) -> String {
     let (devices, folders): (Vec<_>, Vec<_>) =
         deployment.writable.iter().partition(|path| path.starts_with("/dev/"));
     let folders = folders.into_iter().chain(&deployment.state_dir).map(String::as_str);
-    let folders = folders.chain(deployment.folders_of_files());
+    let of_files = FILES.iter().filter_map(|variable| deployment.folder_of_file(variable));
+    let folders = folders.chain(of_files);
     let writable: Vec<_> = folders.map(|path| format!("ReadWritePaths=-{}", path_word(path))).collect();
     let devices = if devices.is_empty() {
         "PrivateDevices=yes".to_owned()
