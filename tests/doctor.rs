@@ -260,9 +260,7 @@ fn beside_a_running_worker() {
     assert_eq!(said.code, 0);
     // It still has its journal, and answers.
     bench.mine_to_opening();
-    bench.until_sent();
-    bench.devnet.mine(1).unwrap();
-    bench.until_a_round_is("admitted");
+    bench.until_admitted();
     assert_eq!(worker.stop(), Some(0), "{}", bench.log());
     examine(&bench).says("state_dir", "ok", "1 journal").says("heartbeat", "ok", "the worker has stopped");
 }

@@ -1,6 +1,9 @@
 //! Secrets leave the environment at once.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
 
+#[path = "support/bench.rs"]
+mod support;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -20,20 +23,7 @@ def predict(nonce):
 fn neither_the_process_nor_the_model_shows_a_secret() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
-    fs::create_dir(root.join("b")).unwrap();
-    fs::write(root.join("b/runner.py"), RUNNER).unwrap();
-    fs::write(root.join("b/requirements.txt"), "").unwrap();
-    fs::write(
-        root.join("b/model.yaml"),
-        "schema_version: \"0.1\"
-name: m
-version: \"1\"
-python: {version: \">=3.9\"}
-entrypoint: {kind: python_function, module: runner, function: predict}
-environment: {pip_requirements: requirements.txt}
-",
-    )
-    .unwrap();
+    support::write_bundle(&root.join("b"), RUNNER, "");
     let words =
         "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
     let mut child = Command::cargo_bin("bootstrap")

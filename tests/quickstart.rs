@@ -3,6 +3,9 @@
 //! Honours `ALLORA_PYTHON`, so that every interpreter of a machine can be tried.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
 
+#[path = "support/bench.rs"]
+mod support;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -72,13 +75,7 @@ fn ctrl_c_stops_it_in_order() {
 
 /// A command with folders of its own, and no settings but the interpreter's.
 fn bootstrap(folder: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        if name.starts_with("ALLORA_") && name != "ALLORA_PYTHON" {
-            command.env_remove(&*name);
-        }
-    }
+    let mut command = support::bare();
     command
         .env("ALLORA_STATE_DIR", folder.path().join("state"))
         .env("ALLORA_HEARTBEAT_FILE", folder.path().join("heartbeat"));

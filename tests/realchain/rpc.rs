@@ -1,7 +1,7 @@
 //! What anybody may ask a node: JSON-RPC, without the client under test.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +9,7 @@ use bootstrap::chain::messages::{EmissionsVersion, Query, query::GetParamsReques
 use prost::Message as _;
 use serde_json::{Value, json};
 
-use crate::bench::PATIENCE;
+use crate::bench::{PATIENCE, wait};
 
 /// A call may take so long.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -109,15 +109,8 @@ impl Rpc {
     }
 
     /// Waits until `found` gives something.
-    pub fn until<T>(&self, what: &str, limit: Duration, mut found: impl FnMut() -> Option<T>) -> T {
-        let end = Instant::now() + limit;
-        loop {
-            if let Some(found) = found() {
-                return found;
-            }
-            assert!(Instant::now() < end, "{what} did not come in {limit:?} from {}", self.urls.join(", "));
-            std::thread::sleep(Duration::from_millis(20));
-        }
+    pub fn until<T>(&self, what: &str, limit: Duration, found: impl FnMut() -> Option<T>) -> T {
+        wait::until(what, limit, || format!("from {}", self.urls.join(", ")), found)
     }
 }
 

@@ -8,10 +8,10 @@ mod support;
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
-use support::http_get;
+use support::{http_get, wait};
 
 /// The SDK takes seconds to start, and registers first.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -28,15 +28,8 @@ impl Drop for Running {
 }
 
 /// Waits until `found` gives something; `log` is shown when nothing comes.
-fn until<T>(what: &str, log: impl Fn() -> String, mut found: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(Instant::now() < end, "no {what}:\n{}", log());
-        std::thread::sleep(Duration::from_millis(100));
-    }
+fn until<T>(what: &str, log: impl Fn() -> String, found: impl FnMut() -> Option<T>) -> T {
+    wait::until(what, PATIENCE, log, found)
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 #[path = "secrets.rs"]
 pub mod secrets;
+#[path = "wait.rs"]
+pub mod wait;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -11,7 +13,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bootstrap::devnet::{BlockTime, Devnet, Options};
 use nix::sys::signal::{SigHandler, Signal, kill, signal};
@@ -173,14 +175,7 @@ impl Bench {
 
     /// Waits until `found` gives something.
     pub fn until<T>(&self, what: &str, mut found: impl FnMut(&Self) -> Option<T>) -> T {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            if let Some(found) = found(self) {
-                return found;
-            }
-            assert!(Instant::now() < end, "{what} did not come. The worker's log:\n{}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait::until(what, PATIENCE, || format!("The worker's log:\n{}", self.log()), || found(self))
     }
 
     /// Waits until a transaction is in the mempool.
@@ -218,6 +213,13 @@ impl Bench {
         self.until(&format!("a round that is {state}"), |bench| {
             bench.rounds().into_iter().find(|round| round["state"] == state)
         })
+    }
+
+    /// Waits until an answer was sent, and lets a block admit it. Gives the round.
+    pub fn until_admitted(&self) -> Value {
+        self.until_sent();
+        self.devnet.mine(1).unwrap();
+        self.until_a_round_is("admitted")
     }
 
     /// Mines to the next opening. Gives the nonce.
@@ -364,15 +366,9 @@ impl Worker {
     }
 
     pub fn exit(mut self) -> ExitStatus {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.has_ended() {
-                return status;
-            }
-            let log = || fs::read_to_string(&self.log).unwrap_or_default();
-            assert!(Instant::now() < end, "the worker did not end. Its log:\n{}", log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let log = self.log.clone();
+        let log = || format!("Its log:\n{}", fs::read_to_string(&log).unwrap_or_default());
+        wait::until("the worker's end", PATIENCE, log, || self.has_ended())
     }
 
     /// Asks it to stop and gives its exit code.

@@ -2,12 +2,15 @@
 //! compiles it for itself and uses a part.
 #![allow(dead_code)]
 
+#[path = "wait.rs"]
+mod wait;
+
 use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -106,15 +109,8 @@ impl Drop for Engine {
 }
 
 /// Waits until `found` gives something.
-pub fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(Instant::now() < end, "{what} did not come");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+pub fn until<T>(what: &str, found: impl FnMut() -> Option<T>) -> T {
+    wait::until(what, PATIENCE, String::new, found)
 }
 
 /// The files of the image, made once and kept beside what cargo builds.

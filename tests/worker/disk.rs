@@ -24,9 +24,7 @@ fn a_disk_that_is_full_for_a_while() {
     assert_eq!(bench.mempool(), 0, "nothing leaves that is not in the journal");
 
     worker.set_disk_full(false);
-    bench.until_sent();
-    bench.devnet.mine(1).unwrap();
-    bench.until_a_round_is("admitted");
+    bench.until_admitted();
     assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
     assert_eq!(worker.stop(), Some(0));
 }
@@ -55,9 +53,7 @@ fn a_disk_that_is_full_at_the_start_is_waited_for() {
     assert_eq!((bench.probe("live"), bench.probe("ready")), (Some(0), Some(1)));
     let nonce = bench.mine_to_opening();
     worker.set_disk_full(false);
-    bench.until_sent();
-    bench.devnet.mine(1).unwrap();
-    bench.until_a_round_is("admitted");
+    bench.until_admitted();
     assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
     assert_eq!(worker.stop(), Some(0));
 

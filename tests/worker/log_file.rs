@@ -169,9 +169,7 @@ fn a_full_disk_under_the_log_is_said_once_and_ends_nothing() {
     bench.until_ready();
     worker.limit_files(Some(1 << 20));
     bench.mine_to_opening();
-    bench.until_sent();
-    bench.devnet.mine(1).unwrap();
-    bench.until_a_round_is("admitted");
+    bench.until_admitted();
     assert_eq!(bench.log().matches("the log file cannot be written").count(), 1, "{}", bench.log());
     worker.limit_files(None);
     assert_eq!(worker.stop(), Some(0));

@@ -22,9 +22,7 @@ fn a_wallet_that_runs_dry_says_how_much_is_missing_between_windows_too() {
     bench.until("a try", |bench| (bench.heartbeat()["phase"] == "blocked").then_some(()));
     bench.devnet.set_balance(&bench.address(), 1_000_000_000_000).unwrap();
     bench.devnet.mine(1).unwrap();
-    bench.until_sent();
-    bench.devnet.mine(1).unwrap();
-    bench.until_a_round_is("admitted");
+    bench.until_admitted();
     assert_eq!(bench.inferences(nonce), 1);
     bench.until_ready();
     assert_eq!(worker.stop(), Some(0));
@@ -37,9 +35,7 @@ fn the_days_limit_is_hard_and_ends_with_the_day() {
     let worker = bench.run(&[]);
     bench.until_ready();
     bench.mine_to_opening();
-    bench.until_sent();
-    bench.devnet.mine(1).unwrap();
-    bench.until_a_round_is("admitted");
+    bench.until_admitted();
     let second = bench.mine_to_opening();
     bench.until_why("max_fee_per_day");
     assert_eq!(bench.probe("live"), Some(0));
@@ -62,9 +58,7 @@ fn a_price_that_jumps_is_paid_up_to_the_limit() {
     bench.until_ready();
     let nonce = bench.mine_to_opening();
     // The price was asked for before the window opened: CheckTx names the new one.
-    bench.until_sent();
-    bench.devnet.mine(1).unwrap();
-    bench.until_a_round_is("admitted");
+    bench.until_admitted();
     bench.devnet.set_gas_price("100".parse().unwrap()).unwrap();
     let dear = bench.mine_to_opening();
     let why = bench.until_why("max_fee");
@@ -150,9 +144,7 @@ fn what_runs_out_of_gas_in_a_block_is_sent_again_with_more() {
     let worker = bench.run(&[]);
     bench.until_ready();
     bench.mine_to_opening();
-    bench.until_sent();
-    bench.devnet.mine(1).unwrap();
-    bench.until_a_round_is("admitted");
+    bench.until_admitted();
     // By what is known the next one needs less than it does.
     bench.journal().execute("UPDATE transactions SET gas_used = gas_used * 8 / 10", []).unwrap();
     let nonce = bench.mine_to_opening();

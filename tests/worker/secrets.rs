@@ -45,9 +45,7 @@ fn no_line_of_any_level_and_no_command_shows_one() {
     let worker = bench.run(&[]);
     bench.until_ready();
     bench.mine_to_opening();
-    bench.until_sent();
-    bench.devnet.mine(1).unwrap();
-    bench.until_a_round_is("admitted");
+    bench.until_admitted();
     for arguments in [
         &["status"][..],
         &["status", "--json"],

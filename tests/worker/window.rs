@@ -165,9 +165,7 @@ fn a_foreign_transaction_takes_our_sequence() {
     let sequence = 1;
     bench.devnet.set_sequence(&bench.address(), sequence).unwrap();
     let nonce = bench.mine_to_opening();
-    bench.until_sent();
-    bench.devnet.mine(1).unwrap();
-    bench.until_a_round_is("admitted");
+    bench.until_admitted();
     assert_eq!(bench.inferences(nonce), 1);
     worker.stop();
 }
