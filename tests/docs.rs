@@ -4,7 +4,7 @@
 //! hand. `BLESS=1 cargo test --test docs` rewrites them.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -67,6 +67,62 @@ fn links() {
         })
         .collect();
     assert_eq!(broken, Vec::<String>::new());
+}
+
+#[test]
+fn the_readme_leads_to_every_page() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let linked =
+        |page: &PathBuf| readme.contains(&format!("](docs/{})", page.file_name().unwrap().display()));
+    let pages = pages().into_iter().filter(|page| page.parent().unwrap().ends_with("docs"));
+    assert_eq!(pages.filter(|page| !linked(page)).collect::<Vec<_>>(), Vec::<PathBuf>::new());
+}
+
+/// The map in `src/lib.rs` has every module, and none uses one above it.
+#[test]
+fn arrows_between_modules_go_one_way() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let map = fs::read_to_string(source.join("lib.rs")).unwrap();
+    let rows = map.lines().filter_map(|line| line.strip_prefix("//! | "));
+    let modules: Vec<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+    let declared: BTreeSet<&str> =
+        map.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    assert_eq!(declared, modules.iter().copied().collect());
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    for (height, module) in modules.iter().enumerate() {
+        for (path, text) in sources(&source, module) {
+            let imports = text.split("crate::").skip(1).flat_map(|rest| match rest.strip_prefix('{') {
+                Some(group) => group.split("};").take(1).flat_map(|group| group.split(',')).collect(),
+                None => vec![rest],
+            });
+            for used in imports.filter_map(|import| import.trim().split(|c| !is_word(c)).next()) {
+                let is_below =
+                    modules.iter().position(|module| *module == used).is_none_or(|at| at >= height);
+                assert!(is_below, "{} uses `{used}`, which is above `{module}`", path.display());
+            }
+        }
+    }
+}
+
+/// Every file of a module, with its text.
+fn sources(source: &Path, module: &str) -> Vec<(PathBuf, String)> {
+    let (file, mut folders) = (source.join(module).with_extension("rs"), vec![source.join(module)]);
+    let mut paths: Vec<PathBuf> = file.is_file().then_some(file).into_iter().collect();
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().into_iter().flatten().map(Result::unwrap) {
+            match entry.path() {
+                path if path.is_dir() => folders.push(path),
+                path if path.extension().is_some_and(|end| end == "rs") => paths.push(path),
+                _ => {}
+            }
+        }
+    }
+    assert!(!paths.is_empty(), "{module}");
+    let with_text = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        (path, text)
+    };
+    paths.into_iter().map(with_text).collect()
 }
 
 /// Puts the help of each visible command, with that of its own commands, under `help NAME`.
