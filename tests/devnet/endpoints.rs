@@ -239,6 +239,31 @@ async fn the_node_of_a_further_endpoint_restarts_alone() {
 }
 
 #[tokio::test]
+async fn a_validator_killed_in_a_block_has_it_afterwards_and_told_nobody() {
+    let devnet = manual();
+    devnet.mine(1).unwrap();
+    let other = devnet.open_endpoint().unwrap();
+    let tx = transfer(&devnet, 1, 0).bytes;
+    assert_eq!(broadcast(devnet.endpoint(), &tx).await["code"], 0);
+    let (mut at_validator, mut at_other) = (Socket::open(&devnet).await, Socket::open_at(&other).await);
+    for socket in [&mut at_validator, &mut at_other] {
+        socket.subscribe(1, BLOCKS).await;
+    }
+    devnet.fault(Fault::new(FaultKind::CrashInBlock)).unwrap();
+    at_validator.ends_without_goodbye().await;
+    is_back(devnet.endpoint()).await;
+
+    assert_eq!((height(devnet.endpoint()).await, sequence(devnet.endpoint(), &devnet, 1).await), (2, 1));
+    let next = transfer(&devnet, 1, 1).bytes;
+    assert_eq!(broadcast(devnet.endpoint(), &next).await["code"], 4, "it has just started");
+    let mut again = Socket::open(&devnet).await;
+    again.subscribe(1, BLOCKS).await;
+    devnet.mine(1).unwrap();
+    assert_eq!(told(&mut again).await, 3);
+    assert_eq!((told(&mut at_other).await, told(&mut at_other).await), (2, 3), "of those that it gets then");
+}
+
+#[tokio::test]
 async fn a_validator_that_restarts_makes_no_block_meanwhile() {
     let clock = BlockTime::Every(Duration::from_millis(300));
     let devnet = start(Options { block_time: clock, ..Options::on_free_port() });

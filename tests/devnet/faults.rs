@@ -150,6 +150,36 @@ async fn a_websocket_is_refused_cut_or_spoilt() {
 }
 
 #[tokio::test]
+async fn a_websocket_floods_as_often_as_it_is_told() {
+    let devnet = manual();
+    let mut socket = Socket::open(&devnet).await;
+    socket.subscribe(1, "tm.event='NewBlock'").await;
+    devnet.fault(Fault::new(FaultKind::Flood { frames: 300 }).times(1)).unwrap();
+    devnet.mine(2).unwrap();
+    let first = socket.next().await;
+    for _ in 1..300 {
+        assert_eq!(socket.next().await, first);
+    }
+    assert_ne!(socket.next().await, first, "of the next block");
+}
+
+#[tokio::test]
+async fn a_node_without_an_index_says_so_and_has_its_blocks() {
+    let devnet = manual();
+    devnet.mine(1).unwrap();
+    fault(&devnet, json!({"method": "*", "kind": "no_index"})).await;
+    for (method, params, what) in [
+        ("tx", json!({"hash": base64(&[0; 32])}), "transaction"),
+        ("tx_search", json!({"query": "tx.height=1"}), "transaction"),
+        ("block_search", json!({"query": "block.height=1"}), "block"),
+    ] {
+        let answer = call(&devnet, method, params).await;
+        assert_eq!(answer["error"]["data"], format!("{what} indexing is disabled"), "{method}");
+    }
+    result(&devnet, "block_results", json!({"height": "1"})).await;
+}
+
+#[tokio::test]
 async fn a_half_open_websocket_stays_open_and_silent() {
     let devnet = manual();
     let mut open = Socket::open(&devnet).await;
@@ -177,6 +207,7 @@ async fn what_is_no_fault_is_refused_by_name() {
         (json!({"method": "devnet_mine", "kind": "error"}), "devnet_mine"),
         (json!({"kind": "error"}), "method"),
         (json!({"method": "*", "kind": "error", "times": 0}), "times"),
+        (json!({"method": "event", "kind": "flood", "frames": 1}), "frames"),
     ] {
         let answer = call(&devnet, "devnet_fault", params.clone()).await;
         assert_eq!(answer["error"]["code"], -32602, "{params}: {answer}");

@@ -108,9 +108,8 @@ impl Play<'_> {
             self.stage.begin(&act.trouble, self.script);
             match act.trouble {
                 Trouble::OtherMachine => self.answer_elsewhere(),
-                Trouble::JournalLost { .. } => {
-                    self.windows.values_mut().for_each(|window| window.is_forgotten = true);
-                }
+                Trouble::JournalLost { .. } => self.forget(&[]),
+                Trouble::JournalTorn { .. } => self.forget(&self.stage.ended()),
                 _ => {}
             }
             self.disturb(&act.trouble, now);
@@ -120,6 +119,12 @@ impl Play<'_> {
         }
         self.stage.tend();
         self.judge(now);
+    }
+
+    /// The journal may not know any more of windows but those.
+    fn forget(&mut self, known: &[i64]) {
+        let forgotten = self.windows.values_mut().filter(|window| !known.contains(&window.nonce));
+        forgotten.for_each(|window| window.is_forgotten = true);
     }
 
     fn answer_elsewhere(&mut self) {
@@ -137,11 +142,11 @@ impl Play<'_> {
         }
     }
 
-    /// What undoes a waiting transaction in the last two blocks leaves no time for another.
+    /// What undoes a waiting transaction while the last block is made leaves no time for another.
     fn disturb(&mut self, trouble: &Trouble, now: Moment) {
         if trouble.spoils_the_mempool() {
-            for window in self.open_windows().filter(|window| Moment::early(window.end - 2) < now) {
-                window.excuse("disturbed in its last two blocks");
+            for window in self.open_windows().filter(|window| Moment::early(window.end - 1) <= now) {
+                window.excuse("disturbed in its last block");
             }
         }
     }
@@ -150,16 +155,21 @@ impl Play<'_> {
     fn judge(&mut self, now: Moment) {
         let stage = &self.stage;
         let is_permitted = stage.is_funded && stage.is_registered && stage.is_whitelisted;
-        let (is_running, honest) = (stage.is_running(), stage.honest());
+        let (is_running, honest) = (stage.is_running(), stage.endpoints.honest());
         let (is_affordable, is_disk_full) = (stage.is_affordable, stage.is_disk_full);
         let is_within_the_day = stage.is_within_the_day(self.height - self.script.window);
         let is_standing_by = self.height <= self.standby_until && stage.is_standing_by();
+        let is_misled = stage.endpoints.mislead();
         for window in self.open_windows() {
-            if !is_permitted {
+            let is_ending = now.height >= window.end - 2;
+            if is_ending && !is_permitted {
                 window.excuse("the chain did not let the worker");
             }
-            if !is_affordable {
+            if is_ending && !is_affordable {
                 window.excuse("the fee cap was below the price");
+            }
+            if is_misled {
+                window.excuse("no node contradicted a height that was too high");
             }
             if !is_within_the_day {
                 window.excuse("the limit of the day was near");
@@ -170,10 +180,10 @@ impl Play<'_> {
             if now.height == window.end - 1 && !is_running {
                 window.excuse("the worker was not running in its last block");
             }
-            if now.height >= window.end - 2 && is_disk_full {
+            if is_ending && is_disk_full {
                 window.excuse("the disk was full in its last two blocks");
             }
-            if now.height >= window.end - 2 {
+            if is_ending {
                 window.honest.iter_mut().zip(&honest).for_each(|(so_far, now)| *so_far &= now);
                 if !window.honest.contains(&true) {
                     window.excuse("no endpoint was honest in its last two blocks");
@@ -205,7 +215,7 @@ impl Play<'_> {
     }
 
     fn mine(&mut self) {
-        self.height = self.stage.mine();
+        self.height = self.stage.endpoints.mine();
         for window in self.windows.values_mut().filter(|window| window.end == self.height) {
             window.closed_at = OffsetDateTime::now_utc();
         }

@@ -1,6 +1,7 @@
 //! What happens in a run, drawn from its seed alone: when, in blocks, and for how long.
 
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use bootstrap::chain::messages::EmissionsVersion;
@@ -15,6 +16,11 @@ pub const WINDOWS: i64 = 20;
 /// Scripts with lower seeds have no limit of a day: with one, those that were kept before there was any would not show
 /// any more what they were kept for.
 const LIMITED_FROM: u64 = 1_000_000_000;
+
+/// Scripts with lower seeds have neither windows of many blocks nor the troubles that came last, for the same reason.
+const WIDE_FROM: u64 = 2_000_000_000;
+/// Seeds that are drawn afresh: those of scripts that have everything.
+pub const FRESH: Range<u64> = WIDE_FROM..WIDE_FROM + 1_000_000_000;
 
 /// A cap that forbids some of the prices of gas, in uallo.
 const MAX_FEE: u128 = 2_000_000;
@@ -83,6 +89,16 @@ pub enum Plot {
     Kills,
 }
 
+impl Plot {
+    /// The test that plays it.
+    const fn test(self) -> &'static str {
+        match self {
+            Self::Troubles => "no_window",
+            Self::Kills => "killed",
+        }
+    }
+}
+
 /// A chain, and all that befalls it and its worker.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Script {
@@ -94,6 +110,8 @@ pub struct Script {
     pub window: i64,
     /// Endpoints that the worker is told of.
     pub endpoints: usize,
+    /// It is told of the first one by a second name too.
+    pub has_alias: bool,
     pub whitelist: Whitelist,
     /// From block to block, in real time.
     pub pace: Duration,
@@ -118,15 +136,23 @@ impl Script {
     }
 
     fn troubles(seed: u64, rng: &mut Rng) -> Self {
-        let epoch = rng.i64(3..=9);
+        // Where there are many blocks they are short.
+        let (epoch, window, pace) = if seed >= WIDE_FROM && rng.u8(0..3) == 0 {
+            let window = rng.i64(12..=24);
+            (window + rng.i64(0..=6), window, 2..=15)
+        } else {
+            let epoch = rng.i64(3..=9);
+            (epoch, rng.i64(2..=epoch), 8..=60)
+        };
         let mut script = Self {
             plot: Plot::Troubles,
             seed,
             epoch,
-            window: rng.i64(2..=epoch),
+            window,
             endpoints: rng.usize(1..=3),
+            has_alias: false,
             whitelist: if rng.bool() { Whitelist::On } else { Whitelist::Off },
-            pace: Duration::from_millis(rng.u64(8..=60)),
+            pace: Duration::from_millis(rng.u64(pace)),
             emissions: EmissionsVersion::V10,
             max_fee: None,
             max_fee_per_day: None,
@@ -157,6 +183,15 @@ impl Script {
         }
         let is_limited = seed >= LIMITED_FROM && rng.bool();
         script.max_fee_per_day = is_limited.then(|| ONE_FEE * rng.u128(2..=20));
+        if seed >= WIDE_FROM {
+            for slot in 1..=WINDOWS {
+                if rng.bool() {
+                    let trouble = Trouble::draw_last(rng, script.endpoints);
+                    script.put(rng, 1 + slot * epoch, trouble);
+                }
+            }
+            script.has_alias = rng.u8(0..4) == 0;
+        }
         script.acts.sort_by_key(|act| (act.from, act.until));
         script
     }
@@ -179,6 +214,7 @@ impl Script {
             epoch,
             window,
             endpoints: 1,
+            has_alias: false,
             whitelist,
             pace,
             emissions,
@@ -190,8 +226,9 @@ impl Script {
 
     /// Puts a trouble near the opening at `opening`, where nothing else holds what it needs.
     fn put(&mut self, rng: &mut Rng, opening: i64, trouble: Trouble) {
+        let is_late = trouble.comes_with_a_block();
         let moment = |rng: &mut Rng, height| {
-            if rng.bool() { Moment::early(height) } else { Moment::late(height) }
+            if rng.bool() && !is_late { Moment::early(height) } else { Moment::late(height) }
         };
         let begin = (opening + rng.i64(-2..=self.epoch)).max(2);
         let longest = if rng.u8(0..6) == 0 { 2 * self.epoch } else { self.window };
@@ -254,6 +291,7 @@ impl fmt::Display for Script {
             epoch,
             window,
             endpoints,
+            has_alias,
             whitelist,
             pace,
             emissions,
@@ -261,10 +299,12 @@ impl fmt::Display for Script {
             max_fee_per_day,
             acts,
         } = self;
+        let test = plot.test();
+        writeln!(f, "again: SIMULATION_SEED={seed} cargo test --test simulation {test} -- --nocapture")?;
         writeln!(
             f,
-            "SIMULATION_SEED={seed} ({plot:?}): epoch {epoch}, window {window}, {endpoints} endpoints, whitelist {whitelist:?}, \
-             {pace:?} a block, emissions {emissions:?}, fee cap {max_fee:?}, per day {max_fee_per_day:?}"
+            "epoch {epoch}, window {window}, {endpoints} endpoints (an alias: {has_alias}), whitelist {whitelist:?}, {pace:?} \
+             a block, emissions {emissions:?}, fee cap {max_fee:?}, per day {max_fee_per_day:?}"
         )?;
         for Act { from, until, trouble } in acts {
             writeln!(f, "  block {from:>4} to {until:>4}: {trouble:?}")?;

@@ -1,20 +1,22 @@
 //! The real chain and the real worker of a run, and what each trouble does to them.
 
-use std::fmt::Write as _;
-use std::iter;
+use std::fs::OpenOptions;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use bootstrap::chain::messages::EmissionsVersion;
 use bootstrap::chain::payload::Inference;
-use bootstrap::devnet::{Endpoint, Fault, FaultKind, Payment, Submission};
+use bootstrap::devnet::{Payment, Submission};
 use bootstrap::journal::{self, JournalError, RoundRow};
 use nix::sys::signal::Signal;
 
 use crate::bench::{Bench, Worker};
+use crate::endpoints::Endpoints;
+use crate::model;
 use crate::payload::Payload;
 use crate::script::{Script, most_of_one};
-use crate::trouble::{self, ModelFailure, Trouble};
+use crate::trouble::Trouble;
 
 /// The topic that the worker answers, and the one in which another program uses its key.
 pub const TOPIC: u64 = 1;
@@ -31,28 +33,16 @@ enum Process {
     Down,
 }
 
-/// Whether an endpoint is reachable and tells the truth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Honesty {
-    Honest,
-    Faulty,
-    /// Its node has restarted, or was behind: the next block puts it right.
-    FromNextBlock,
-    /// The worker has seen it on another chain.
-    Never,
+/// The same worker once more: the journal is not its own, so it must leave at once.
+enum SecondProcess {
+    None,
+    /// To be started as soon as the first one has the journal.
+    Wanted,
+    Running(Worker),
 }
 
-/// What an endpoint is when these faults are cleared.
-fn after(faults: &[Fault]) -> Honesty {
-    let has = |wanted: fn(&FaultKind) -> bool| faults.iter().any(|fault| wanted(&fault.kind));
-    if has(|kind| matches!(kind, FaultKind::WrongChainId)) {
-        Honesty::Never
-    } else if has(|kind| matches!(kind, FaultKind::Lag { .. } | FaultKind::CatchingUp)) {
-        Honesty::FromNextBlock
-    } else {
-        Honesty::Honest
-    }
-}
+/// What a process leaves with whose wallet is in use.
+const IN_USE: Option<i32> = Some(78);
 
 pub struct Stage {
     pub bench: Bench,
@@ -60,6 +50,7 @@ pub struct Stage {
     process: Process,
     /// To be started as soon as the one before has left.
     start_wanted: bool,
+    second: SecondProcess,
     /// Sequences that were used without a transaction.
     bumps: u64,
     pub is_disk_full: bool,
@@ -75,14 +66,13 @@ pub struct Stage {
     /// How often the journal was lost, and what our transactions had taken by the last time, in uallo.
     pub journals_lost: u128,
     forgotten: u128,
+    /// What the journal may not know of because it was torn, in uallo.
+    pub torn_off: u128,
     /// Hashes of what another machine sent for windows of ours.
     pub elsewhere: Vec<String>,
     /// Hashes of what another program sent for another topic.
     foreign: Vec<String>,
-    /// The worker's endpoints but for the first, which is the chain's own.
-    further: Vec<Endpoint>,
-    /// What can be said of each of all of them.
-    honesty: Vec<Honesty>,
+    pub endpoints: Endpoints,
     pub pace: Duration,
     /// A worker that ended though nobody asked it to.
     pub died: Vec<String>,
@@ -90,16 +80,13 @@ pub struct Stage {
 
 impl Stage {
     pub fn new(script: &Script) -> Self {
-        let bench = Bench::with_manifest(script.options(), &model(script), "");
+        let bench = Bench::with_manifest(script.options(), &model::code(script), "");
         let marks = bench.folder.path().join("marks");
         std::fs::create_dir(&marks).unwrap();
         let manifest = format!("runtime:\n  max_seconds: 1\n  writable: [{}]\n", marks.display());
         bench.extend_manifest(&manifest);
-        let further: Vec<Endpoint> =
-            (1..script.endpoints).map(|_| bench.devnet.open_endpoint().unwrap()).collect();
-        let urls: Vec<String> =
-            iter::once(bench.devnet.endpoint()).chain(&further).map(Endpoint::rpc_url).collect();
-        let (urls, chain_id) = (urls.join(","), bench.devnet.chain_id().to_owned());
+        let endpoints = Endpoints::open(&bench.devnet, script.endpoints);
+        let (urls, chain_id) = (endpoints.urls(script.has_alias), bench.devnet.chain_id().to_owned());
         let bench = bench.set("ALLORA_NETWORK", &urls).set("ALLORA_CHAIN_ID", &chain_id);
         let bench = bench.set("MARKS", marks.to_str().unwrap()).set("ALLORA_LOG_LEVEL", "bootstrap=debug");
         let caps = [("ALLORA_MAX_FEE", script.max_fee), ("ALLORA_MAX_FEE_PER_DAY", script.max_fee_per_day)];
@@ -117,6 +104,7 @@ impl Stage {
             address,
             process,
             start_wanted: false,
+            second: SecondProcess::None,
             bumps: 0,
             is_disk_full: false,
             is_funded: true,
@@ -128,10 +116,10 @@ impl Stage {
             price: (1, 1),
             journals_lost: 0,
             forgotten: 0,
+            torn_off: 0,
             elsewhere: vec![],
             foreign: vec![],
-            further,
-            honesty: vec![Honesty::Honest; script.endpoints],
+            endpoints,
             pace: script.pace,
             died: vec![],
         }
@@ -147,6 +135,11 @@ impl Stage {
                 self.journals_lost += 1;
                 self.forgotten = self.taken();
             }
+            Trouble::JournalTorn { after, bytes } => {
+                self.kill(*after);
+                self.tear(*bytes);
+            }
+            Trouble::SecondProcess => self.second = SecondProcess::Wanted,
             Trouble::Terminated => self.signal(Signal::SIGTERM, Process::Leaving),
             Trouble::Stopped => self.signal(Signal::SIGSTOP, Process::Stopped),
             Trouble::DiskFull => self.set_disk_full(true),
@@ -188,26 +181,12 @@ impl Stage {
             }
             // Told by the nonce.
             Trouble::Model { .. } | Trouble::OtherMachine => {}
-            Trouble::Endpoint { index, faults } => {
-                for fault in faults {
-                    self.endpoint(*index).fault(fault.clone()).unwrap();
-                }
-                if faults.iter().any(trouble::hits_calls) {
-                    self.turn(*index, Honesty::Faulty);
-                }
-            }
-            Trouble::Closed { index } => {
-                self.endpoint(*index).close().unwrap();
-                self.turn(*index, Honesty::Faulty);
-            }
+            Trouble::Endpoint { index, faults } => self.endpoints.fault(*index, faults),
+            Trouble::Closed { index } => self.endpoints.close(*index),
+            Trouble::Restarted { index, how } => self.endpoints.restart(*index, *how),
             Trouble::Upgraded => {
                 devnet.upgrade(EmissionsVersion::V10).unwrap();
-                let honest = self.honesty.iter_mut().filter(|honesty| **honesty == Honesty::Honest);
-                honest.for_each(|honesty| *honesty = Honesty::FromNextBlock);
-            }
-            Trouble::Restarted { index } => {
-                self.endpoint(*index).fault(Fault::new(FaultKind::Restart)).unwrap();
-                self.turn(*index, Honesty::FromNextBlock);
+                self.endpoints.have_restarted();
             }
         }
     }
@@ -215,9 +194,10 @@ impl Stage {
     pub fn end(&mut self, trouble: &Trouble, script: &Script) {
         let (devnet, address) = (&self.bench.devnet, &self.address);
         match trouble {
-            Trouble::Killed { .. } | Trouble::JournalLost { .. } | Trouble::Terminated => {
-                self.start_wanted = true;
-            }
+            Trouble::Killed { .. }
+            | Trouble::JournalLost { .. }
+            | Trouble::JournalTorn { .. }
+            | Trouble::Terminated => self.start_wanted = true,
             Trouble::Stopped => match std::mem::replace(&mut self.process, Process::Down) {
                 Process::Stopped(worker) => {
                     worker.signal(Signal::SIGCONT);
@@ -249,21 +229,14 @@ impl Stage {
                 self.is_topic_active = true;
             }
             Trouble::Pace(_) => self.pace = script.pace,
-            Trouble::Endpoint { index, faults } => {
-                self.endpoint(*index).clear_faults();
-                if faults.iter().any(trouble::hits_calls) {
-                    self.turn(*index, after(faults));
-                }
-            }
-            Trouble::Closed { index } => {
-                self.endpoint(*index).open().unwrap();
-                self.turn(*index, Honesty::Honest);
-            }
-            Trouble::Restarted { .. } => {}
-            Trouble::Halt(_)
+            Trouble::Endpoint { index, faults } => self.endpoints.clear(*index, faults),
+            Trouble::Closed { index } => self.endpoints.reopen(*index),
+            Trouble::Restarted { .. }
+            | Trouble::Halt(_)
             | Trouble::Foreign
             | Trouble::OtherMachine
             | Trouble::SequenceUsed
+            | Trouble::SecondProcess
             | Trouble::Upgraded
             | Trouble::Model { .. } => {}
         }
@@ -285,9 +258,30 @@ impl Stage {
 
     fn kill(&mut self, after: Duration) {
         std::thread::sleep(after);
+        // It would find the journal free.
+        self.second = SecondProcess::None;
         if let Process::Running(worker) = std::mem::replace(&mut self.process, Process::Down) {
             worker.kill();
         }
+    }
+
+    /// Cuts the end off the journal of a worker that is down: the last that was written is in its log.
+    fn tear(&mut self, bytes: u64) {
+        self.torn_off += most_of_one(self.price.1);
+        for journal in journal::files(&self.state()).unwrap() {
+            let mut log = journal.into_os_string();
+            log.push("-wal");
+            if let Ok(log) = OpenOptions::new().write(true).open(log) {
+                let length = log.metadata().unwrap().len();
+                log.set_len(length.saturating_sub(bytes)).unwrap();
+            }
+        }
+    }
+
+    /// Nonces whose rounds the journal has as ended.
+    pub fn ended(&self) -> Vec<i64> {
+        let ended = |round: RoundRow| round.finished_at.is_some().then_some(round.nonce);
+        self.read_rounds().unwrap_or_default().into_iter().filter_map(ended).collect()
     }
 
     fn set_disk_full(&mut self, is_full: bool) {
@@ -295,12 +289,6 @@ impl Stage {
             worker.set_disk_full(is_full);
             self.is_disk_full = is_full;
         }
-    }
-
-    /// Nothing makes an endpoint honest that was of another chain.
-    fn turn(&mut self, index: usize, honesty: Honesty) {
-        let now = &mut self.honesty[index];
-        *now = if *now == Honesty::Never { Honesty::Never } else { honesty };
     }
 
     /// What our own transactions have taken so far, in uallo.
@@ -321,25 +309,8 @@ impl Stage {
         self.taken() - self.forgotten + reserved <= most
     }
 
-    /// Makes a block.
-    pub fn mine(&mut self) -> i64 {
-        let height = self.bench.devnet.mine(1).unwrap();
-        for honesty in self.honesty.iter_mut().filter(|honesty| **honesty == Honesty::FromNextBlock) {
-            *honesty = Honesty::Honest;
-        }
-        i64::try_from(height).unwrap()
-    }
-
-    /// Which endpoints are reachable and honest.
-    pub fn honest(&self) -> Vec<bool> {
-        self.honesty.iter().map(|honesty| *honesty == Honesty::Honest).collect()
-    }
-
-    fn endpoint(&self, index: usize) -> &Endpoint {
-        if index == 0 { self.bench.devnet.endpoint() } else { &self.further[index - 1] }
-    }
-
     fn signal(&mut self, signal: Signal, then: impl FnOnce(Worker) -> Process) {
+        self.second = SecondProcess::None;
         match std::mem::replace(&mut self.process, Process::Down) {
             Process::Running(worker) => {
                 worker.signal(signal);
@@ -366,6 +337,32 @@ impl Stage {
             self.process = Process::Running(self.bench.run(&[]));
             self.start_wanted = false;
         }
+        self.tend_second();
+    }
+
+    fn tend_second(&mut self) {
+        self.second = match std::mem::replace(&mut self.second, SecondProcess::None) {
+            SecondProcess::Wanted if self.has_journal() => SecondProcess::Running(self.bench.run(&[])),
+            SecondProcess::Running(mut worker) => match worker.has_ended() {
+                Some(status) => {
+                    self.second_ended(status);
+                    SecondProcess::None
+                }
+                None => SecondProcess::Running(worker),
+            },
+            other => other,
+        };
+    }
+
+    fn second_ended(&mut self, status: ExitStatus) {
+        if status.code() != IN_USE {
+            self.died.push(format!("{status}, of the second process"));
+        }
+    }
+
+    /// Whether the worker's process has its journal.
+    fn has_journal(&self) -> bool {
+        self.is_turning() && self.bench.heartbeat()["journal"].is_string()
     }
 
     pub fn is_running(&self) -> bool {
@@ -379,6 +376,9 @@ impl Stage {
 
     /// Asks the worker to stop and waits for it.
     pub fn close(&mut self) -> Option<i32> {
+        if let SecondProcess::Running(worker) = std::mem::replace(&mut self.second, SecondProcess::None) {
+            self.second_ended(worker.exit());
+        }
         match std::mem::replace(&mut self.process, Process::Down) {
             Process::Running(worker) => worker.stop(),
             _ => None,
@@ -426,25 +426,4 @@ impl Stage {
     pub fn payments(&self) -> Vec<Payment> {
         self.bench.devnet.payments(&self.address).unwrap()
     }
-}
-
-/// A model that fails as the script says for each nonce, and otherwise answers with an eighth of it.
-fn model(script: &Script) -> String {
-    let mut plan = String::new();
-    for act in &script.acts {
-        if let Trouble::Model { how, times } = act.trouble {
-            let how = match how {
-                ModelFailure::Exception => "raise ValueError('as the script says')",
-                ModelFailure::Hang => "time.sleep(3600)",
-                ModelFailure::Crash => "os.kill(os.getpid(), 11)",
-            };
-            writeln!(plan, "    ({}, {}, {times}, \"{how}\"),", act.from.height, act.until.height).unwrap();
-        }
-    }
-    format!(
-        "import os, time\n\nPLAN = [\n{plan}]\n\ndef predict(nonce):\n    for begin, end, times, how in PLAN:\n        \
-         if begin <= nonce <= end:\n            with open(os.path.join(os.environ['MARKS'], str(nonce)), 'a+') as mark:\n                \
-         mark.write('x')\n                asked = mark.tell()\n            if asked <= times:\n                exec(how)\n            \
-         break\n    return nonce / 8\n"
-    )
 }

@@ -12,6 +12,11 @@ pub enum Trouble {
     Killed { after: Duration },
     /// SIGKILL so long after the moment came, and the state folder is gone; started again at the end.
     JournalLost { after: Duration },
+    /// SIGKILL so long after the moment came, and the journal's end is gone, so many bytes of it; started again at the
+    /// end.
+    JournalTorn { after: Duration, bytes: u64 },
+    /// An instant: the worker is started once more, beside the one that runs.
+    SecondProcess,
     /// SIGTERM; started again at the end.
     Terminated,
     /// SIGSTOP; SIGCONT at the end.
@@ -44,8 +49,8 @@ pub enum Trouble {
     Endpoint { index: usize, faults: Vec<Fault> },
     /// An endpoint refuses connections.
     Closed { index: usize },
-    /// An instant: the node behind an endpoint restarts.
-    Restarted { index: usize },
+    /// An instant: the node behind an endpoint ends and starts again.
+    Restarted { index: usize, how: NodeEnd },
     /// An instant: all nodes restart with emissions v10.
     Upgraded,
 }
@@ -56,6 +61,25 @@ pub enum ModelFailure {
     Exception,
     Hang,
     Crash,
+}
+
+/// How a node ends that starts again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeEnd {
+    InOrder,
+    Killed,
+    /// The validator, in the middle of the next block, which it replays.
+    KilledInBlock,
+}
+
+impl NodeEnd {
+    pub fn fault(self) -> Fault {
+        Fault::new(match self {
+            Self::InOrder => FaultKind::Restart,
+            Self::Killed => FaultKind::Crash,
+            Self::KilledInBlock => FaultKind::CrashInBlock,
+        })
+    }
 }
 
 /// What two troubles at a time would fight over.
@@ -87,7 +111,7 @@ impl Trouble {
                 Self::Endpoint { index, faults }
             }
             40..=41 => Self::Closed { index },
-            42..=43 => Self::Restarted { index },
+            42..=43 => Self::Restarted { index, how: NodeEnd::InOrder },
             0..=2 => Self::Killed { after: milliseconds(rng, 0..150) },
             3 => Self::Terminated,
             4..=5 => Self::Stopped,
@@ -127,10 +151,32 @@ impl Trouble {
         }
     }
 
+    /// One of those that came last, for the scripts that have them.
+    pub fn draw_last(rng: &mut Rng, endpoints: usize) -> Self {
+        let index = rng.usize(0..endpoints);
+        let endpoint = |fault| Self::Endpoint { index, faults: vec![fault] };
+        match rng.u8(0..16) {
+            0..=2 => endpoint(Fault::new(FaultKind::Ahead { blocks: rng.u32(1_000..1_000_000) })),
+            3..=4 => endpoint(Fault::new(FaultKind::NoGrpc)),
+            5..=6 => endpoint(Fault::new(FaultKind::NoIndex)),
+            7 => endpoint(Fault::new(FaultKind::Flood { frames: rng.u32(200..5_000) }).on("event")),
+            8..=9 => Self::Restarted { index, how: NodeEnd::Killed },
+            10..=11 => Self::Restarted { index: 0, how: NodeEnd::KilledInBlock },
+            12..=13 => {
+                // As much as the last few pages.
+                let after = Duration::from_millis(rng.u64(0..150));
+                Self::JournalTorn { after, bytes: rng.u64(1..10_000) }
+            }
+            _ => Self::SecondProcess,
+        }
+    }
+
     pub fn resource(&self) -> Resource {
         match self {
             Self::Killed { .. }
             | Self::JournalLost { .. }
+            | Self::JournalTorn { .. }
+            | Self::SecondProcess
             | Self::Terminated
             | Self::Stopped
             | Self::DiskFull => Resource::Process,
@@ -141,7 +187,7 @@ impl Trouble {
             Self::TopicInactive => Resource::Topic,
             Self::Pace(_) => Resource::Pace,
             Self::Model { .. } => Resource::Model,
-            Self::Endpoint { index, .. } | Self::Closed { index } | Self::Restarted { index } => {
+            Self::Endpoint { index, .. } | Self::Closed { index } | Self::Restarted { index, .. } => {
                 Resource::Endpoint(*index)
             }
             Self::Halt(_) | Self::Foreign | Self::OtherMachine | Self::SequenceUsed | Self::Upgraded => {
@@ -162,10 +208,14 @@ impl Trouble {
         match self {
             Self::Endpoint { .. } => "endpoint",
             Self::Closed { .. } => "connections refused",
-            Self::Restarted { .. } => "node restarted",
+            Self::Restarted { how: NodeEnd::InOrder, .. } => "node restarted",
+            Self::Restarted { how: NodeEnd::Killed, .. } => "node killed",
+            Self::Restarted { how: NodeEnd::KilledInBlock, .. } => "node killed in a block",
             Self::Upgraded => "emissions upgraded",
             Self::Killed { .. } => "worker killed",
             Self::JournalLost { .. } => "journal lost",
+            Self::JournalTorn { .. } => "journal torn",
+            Self::SecondProcess => "two processes",
             Self::Terminated => "worker asked to stop",
             Self::Stopped => "worker stands still",
             Self::DiskFull => "disk full",
@@ -184,6 +234,11 @@ impl Trouble {
             Self::Model { how: ModelFailure::Hang, .. } => "model hangs",
             Self::Model { how: ModelFailure::Crash, .. } => "model crashes",
         }
+    }
+
+    /// Whether it can only be as a block is made.
+    pub fn comes_with_a_block(&self) -> bool {
+        matches!(self, Self::Restarted { how: NodeEnd::KilledInBlock, .. })
     }
 
     /// Whether it can undo a transaction that waits for a block.
@@ -235,8 +290,13 @@ fn fault(rng: &mut Rng, index: usize) -> Fault {
 }
 
 /// Whether the worker's calls meet it.
-pub fn hits_calls(fault: &Fault) -> bool {
+fn hits_calls(fault: &Fault) -> bool {
     !EVENTS.contains(&fault.method.as_str())
+}
+
+/// Whether an endpoint that has it cannot be relied on. One without simulation, or without an index, can.
+pub fn is_dishonest(fault: &Fault) -> bool {
+    hits_calls(fault) && !matches!(fault.kind, FaultKind::NoGrpc | FaultKind::NoIndex)
 }
 
 fn kind_of_fault(fault: &Fault) -> &'static str {
@@ -265,7 +325,8 @@ fn kind_of_fault(fault: &Fault) -> &'static str {
         FaultKind::WrongChainId => "wrong chain id",
         FaultKind::CatchingUp => "catching up",
         FaultKind::NoGrpc => "no gRPC",
-        FaultKind::Restart => "node restarted",
-        FaultKind::Crash => "node killed",
+        FaultKind::NoIndex => "no index",
+        FaultKind::Flood { .. } => "websocket floods",
+        FaultKind::Restart | FaultKind::Crash | FaultKind::CrashInBlock => "node restarted",
     }
 }

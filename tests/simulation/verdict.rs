@@ -48,6 +48,9 @@ pub struct Verdict {
     log: String,
 }
 
+/// Transactions that fail in their blocks after which no third fee is risked for a window.
+const LOST_FEES: usize = 2;
+
 pub fn judge(script: &Script, played: Played) -> Verdict {
     let Played { stage, windows, exit } = played;
     let (paid, submissions, rounds) = (record::paid(&stage), stage.submissions(), stage.rounds());
@@ -65,7 +68,7 @@ pub fn judge(script: &Script, played: Played) -> Verdict {
         let paid: Vec<&Paid> = paid_for(&paid, window.nonce).filter(|paid| is_ours(&paid.hash)).collect();
         let mut wrongs = payment_wrongs(script, window, &paid);
         let round = rounds.iter().find(|round| round.nonce == window.nonce);
-        if on_chain.is_none() && window.excuse.is_none() {
+        if on_chain.is_none() && window.excuse.is_none() && paid.len() < LOST_FEES {
             wrongs.push(Wrong::Lost);
         }
         limited += usize::from(on_chain.is_none() && round.is_some_and(ended_by_limit));
@@ -84,12 +87,13 @@ pub fn judge(script: &Script, played: Played) -> Verdict {
     Verdict { answered, limited, windows, findings, paid, rounds, log: stage.bench.log() }
 }
 
-/// Whether more was taken than the limit of a day allows. A journal that is lost begins a new day, and so does midnight.
+/// Whether more was taken than the limit of a day allows. A journal that is lost begins a new day, and so does midnight;
+/// one that is torn may have lost a fee.
 fn is_over_limit(script: &Script, stage: &Stage, windows: &BTreeMap<i64, Window>) -> bool {
     let began = windows.values().map(|window| window.opened_at.date()).min();
     let is_past_midnight = began.is_some_and(|date| date < OffsetDateTime::now_utc().date());
     let days = 1 + stage.journals_lost + u128::from(is_past_midnight);
-    script.max_fee_per_day.is_some_and(|most| stage.taken() > most * days)
+    script.max_fee_per_day.is_some_and(|most| stage.taken() > most * days + stage.torn_off)
 }
 
 fn ended_by_limit(round: &RoundRow) -> bool {

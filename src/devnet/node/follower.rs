@@ -75,6 +75,11 @@ impl Follower {
         from..=head
     }
 
+    /// It tells nobody of blocks up to `latest`.
+    pub fn passed(&mut self, latest: u64) {
+        self.told = self.told.max(latest);
+    }
+
     /// The last block that it shows.
     pub fn head(&self, outlook: Outlook, latest: u64) -> u64 {
         let synced = if outlook.catching_up { self.synced(latest) } else { latest };

@@ -73,6 +73,8 @@ pub(super) enum Ending {
     InOrder,
     /// By SIGKILL.
     Killed,
+    /// By SIGKILL, when it has written the next block and not executed it: it does so as it starts again.
+    KilledInBlock,
 }
 
 /// Everything that the chain knows.
@@ -173,9 +175,15 @@ impl Node {
             BlockTime::Every(interval) => interval.min(DOWN_AT_MOST),
             BlockTime::Manual => DOWN_BY_HAND,
         };
+        if ending == Ending::KilledInBlock && id == FollowerId::VALIDATOR {
+            let latest = self.commit_block();
+            if let Some(follower) = self.followers.get_mut(&id) {
+                follower.passed(latest);
+            }
+        }
         if let Some(follower) = self.followers.get_mut(&id) {
             follower.uptime = Uptime::Starting;
-            if ending == Ending::Killed {
+            if ending != Ending::InOrder {
                 // Nobody is left to be told.
                 follower.events = EventBus::default();
             }
@@ -232,6 +240,18 @@ impl Node {
     /// Executes and commits the next block, then tells of it: who hears of a block can read its
     /// state.
     fn produce_block(&mut self) {
+        let latest = self.commit_block();
+        for follower in self.followers.values_mut() {
+            for height in follower.advance(latest) {
+                if let Some(block) = self.blocks.at(height) {
+                    publish(&mut follower.events, block);
+                }
+            }
+        }
+    }
+
+    /// Executes and commits the next block, and gives its height.
+    fn commit_block(&mut self) -> u64 {
         let previous = self.blocks.latest().cloned();
         // Time never stands still from block to block, even when many are made at once.
         let time = previous.as_ref().map_or(self.genesis_time, |block| {
@@ -247,13 +267,7 @@ impl Node {
         let block = Arc::new(Block::new(&self.chain_id, previous.as_deref(), executed));
         let latest = block.header.height;
         self.blocks.push(block);
-        for follower in self.followers.values_mut() {
-            for height in follower.advance(latest) {
-                if let Some(block) = self.blocks.at(height) {
-                    publish(&mut follower.events, block);
-                }
-            }
-        }
+        latest
     }
 }
 

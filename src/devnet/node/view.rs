@@ -7,7 +7,10 @@ use super::{
     block::{Block, Hash},
     follower::{Follower, FollowerId},
     mempool::Refused,
-    rpc::faults::{Faults, Outlook},
+    rpc::{
+        faults::{Faults, Outlook},
+        jsonrpc::RpcError,
+    },
 };
 use crate::devnet::{
     abci::{ExecTxResult, QueryResponse},
@@ -30,6 +33,8 @@ pub(super) struct View<'a> {
     pub catching_up: bool,
     /// Whether gRPC and REST are off, and with them the services of the node.
     no_grpc: bool,
+    /// Whether it keeps no index of transactions and blocks.
+    no_index: bool,
 }
 
 impl<'a> View<'a> {
@@ -40,13 +45,19 @@ impl<'a> View<'a> {
         let chain_id =
             if outlook.wrong_chain_id { format!("{}-other", node.chain_id) } else { node.chain_id.clone() };
         // A node that has no block yet says that it catches up.
-        let (catching_up, no_grpc) = (outlook.catching_up || latest == 0, outlook.no_grpc);
-        Some(Self { node, follower, chain_id, head, ahead: outlook.ahead.into(), catching_up, no_grpc })
+        let (catching_up, ahead) = (outlook.catching_up || latest == 0, outlook.ahead.into());
+        let Outlook { no_grpc, no_index, .. } = outlook;
+        Some(Self { node, follower, chain_id, head, ahead, catching_up, no_grpc, no_index })
     }
 
     /// A height as it says it.
     pub fn claimed(&self, height: u64) -> String {
         (height + self.ahead).to_string()
+    }
+
+    /// Refuses to look for `what` where it is not indexed, in CometBFT's words.
+    pub fn check_index(&self, what: &str) -> Result<(), RpcError> {
+        if self.no_index { Err(RpcError::Internal(format!("{what} indexing is disabled"))) } else { Ok(()) }
     }
 
     /// What goes wrong at this endpoint.

@@ -96,6 +96,7 @@ pub(super) fn blockchain(view: &mut View<'_>, args: &Args) -> Result<Value, RpcE
 
 /// Blocks by the events of their beginning and end, and by `block.height`.
 pub(super) fn block_search(view: &mut View<'_>, args: &Args) -> Result<Value, RpcError> {
+    view.check_index("block")?;
     let query: Query = args.text("query").parse().map_err(RpcError::internal)?;
     let matches = |block: &&std::sync::Arc<Block>| {
         let mut attributes = block_attributes(&block.executed.events);

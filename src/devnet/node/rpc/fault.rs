@@ -40,6 +40,9 @@ impl<'a> Target<'a> {
     }
 }
 
+/// Most copies of a frame: far beyond what any client bears.
+const MAX_FRAMES: u32 = 100_000;
+
 /// Largest lag: within the states that the chain keeps, with some that may be made meanwhile.
 const MAX_LAG: u64 = 900;
 
@@ -108,10 +111,19 @@ pub enum FaultKind {
     CatchingUp,
     /// Answers of a node whose gRPC and REST are off.
     NoGrpc,
+    /// Answers of a node that keeps no index of transactions and blocks.
+    NoIndex,
+    /// A websocket that says everything again and again.
+    Flood {
+        /// How often each frame is sent, from 2 to 100,000.
+        frames: u32,
+    },
     /// The node stops in order and starts again, once and now.
     Restart,
     /// The node is killed and starts again, once and now.
     Crash,
+    /// The validator is killed in the middle of a block, which it replays when it starts again, once and now.
+    CrashInBlock,
 }
 
 /// A fault that means nothing.
@@ -135,6 +147,9 @@ pub enum InvalidFault {
     /// A state that is not kept any more.
     #[error("blocks must be from 1 to 900")]
     Lag,
+    /// One copy is no flood.
+    #[error("frames must be from 2 to 100000")]
+    Frames,
     /// 0 is no refusal.
     #[error("code must not be 0")]
     Code,
@@ -169,6 +184,7 @@ impl Fault {
         ("code", Kind::Json),
         ("codespace", Kind::Json),
         ("blocks", Kind::Json),
+        ("frames", Kind::Json),
     ];
 
     /// What a call of `devnet_fault` asks for.
@@ -205,6 +221,7 @@ impl Fault {
             FaultKind::Delay { time } if *time > MAX_DELAY => Err(InvalidFault::Delay),
             FaultKind::CheckCode { code: 0, .. } => Err(InvalidFault::Code),
             FaultKind::Lag { blocks } if !(1..=MAX_LAG).contains(blocks) => Err(InvalidFault::Lag),
+            FaultKind::Flood { frames } if !(2..=MAX_FRAMES).contains(frames) => Err(InvalidFault::Frames),
             _ => Ok(()),
         }
     }
@@ -222,7 +239,8 @@ impl Fault {
                 let sends = matches!(method, "broadcast_tx_sync" | "broadcast_tx_async" | "check_tx");
                 sends && (all || self.method == method)
             }
-            (_, FaultKind::CheckCode { .. }) => false,
+            (Target::Event, FaultKind::Flood { .. }) => self.is_of_frames(),
+            (_, FaultKind::CheckCode { .. } | FaultKind::Flood { .. }) => false,
             (Target::Call { method, path }, _) => all || self.method == method || self.method == path,
             (Target::Websocket, _) => all || self.method == WEBSOCKET,
             // Frames come by themselves, so that a test could not say which call is the next. Only a
@@ -234,7 +252,8 @@ impl Fault {
                 | FaultKind::Ahead { .. }
                 | FaultKind::CatchingUp
                 | FaultKind::WrongChainId
-                | FaultKind::NoGrpc,
+                | FaultKind::NoGrpc
+                | FaultKind::NoIndex,
             ) => false,
             (Target::Event, _) => self.method == EVENT,
         }
@@ -247,6 +266,7 @@ impl FaultKind {
         match self {
             Self::Restart => Some(Ending::InOrder),
             Self::Crash => Some(Ending::Killed),
+            Self::CrashInBlock => Some(Ending::KilledInBlock),
             _ => None,
         }
     }
@@ -315,6 +335,17 @@ impl FaultKind {
              query paths, those of the modules are there",
         ),
         (
+            "no_index",
+            &[],
+            "answered by a node that keeps no index: `tx`, `tx_search` and `block_search` say that it is disabled",
+        ),
+        (
+            "flood",
+            &["frames"],
+            "a frame that a subscription sends is sent so many times, from 2 to 100000. Hits those only, as `*` or \
+             `event`",
+        ),
+        (
             "restart",
             &[],
             "once and now, without `method` and `times`: subscribers are told, all connections are cut, and new ones \
@@ -323,6 +354,12 @@ impl FaultKind {
              endpoint is the validator: it makes no block meanwhile and forgets its mempool",
         ),
         ("crash", &[], "as `restart`, by SIGKILL: subscribers are told nothing"),
+        (
+            "crash_in_block",
+            &[],
+            "as `crash`, just after the validator has written the next block, with what waits for one: it executes \
+             the block as it starts again, and tells no subscriber of it. At another endpoint as `crash`",
+        ),
     ];
 }
 
@@ -351,7 +388,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_the_table_can_be_asked_for_and_needs_its_fields() {
-        let values = json!({"seconds": 0.5, "status": 503, "code": 13, "codespace": "sdk", "blocks": 3});
+        let values =
+            json!({"seconds": 0.5, "status": 503, "code": 13, "codespace": "sdk", "blocks": 3, "frames": 9});
         for (kind, fields, _) in FaultKind::MEANINGS {
             let mut params = json!({"method": "*", "kind": kind});
             for field in *fields {
@@ -383,6 +421,7 @@ mod tests {
             (Fault::new(FaultKind::HttpStatus { status: 101 }), InvalidFault::Status),
             (Fault::new(FaultKind::Delay { time: MAX_DELAY * 2 }), InvalidFault::Delay),
             (Fault::new(FaultKind::CheckCode { code: 0, codespace: "sdk".into() }), InvalidFault::Code),
+            (Fault::new(FaultKind::Flood { frames: 1 }), InvalidFault::Frames),
         ] {
             assert_eq!(fault.validate(), Err(why));
         }
@@ -396,6 +435,8 @@ mod tests {
         assert!(!error.hits(Target::Event) && dead.hits(Target::Event));
         assert!(error.clone().on("event").hits(Target::Event) && !error.clone().on("status").hits(subscribe));
         assert!(!dead.on("subscribe").hits(Target::Event));
+        let flood = Fault::new(FaultKind::Flood { frames: 2 });
+        assert!(flood.hits(Target::Event) && !flood.hits(status) && !flood.hits(Target::Websocket));
         let code = Fault::new(FaultKind::CheckCode { code: 1, codespace: "sdk".into() });
         assert!(code.hits(Target::call("broadcast_tx_sync")) && !code.hits(status));
         let path = "/cosmos.tx.v1beta1.Service/Simulate";

@@ -53,6 +53,8 @@ pub(in crate::devnet::node) struct Outlook {
     pub wrong_chain_id: bool,
     /// Whether its gRPC and REST are off.
     pub no_grpc: bool,
+    /// Whether it keeps no index of transactions and blocks.
+    pub no_index: bool,
 }
 
 impl Outlook {
@@ -64,6 +66,7 @@ impl Outlook {
             FaultKind::CatchingUp => self.catching_up = true,
             FaultKind::WrongChainId => self.wrong_chain_id = true,
             FaultKind::NoGrpc => self.no_grpc = true,
+            FaultKind::NoIndex => self.no_index = true,
             _ => return false,
         }
         true
@@ -151,6 +154,14 @@ impl Strike {
             _ => return false,
         }
         true
+    }
+
+    /// How often what is said is said.
+    pub fn copies(&self) -> u32 {
+        match self.damage {
+            Some(FaultKind::Flood { frames }) => frames,
+            _ => 1,
+        }
     }
 
     /// Lets the call happen, or not, and spoils its outcome. `Ok` is what is answered.

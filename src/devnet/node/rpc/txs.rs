@@ -19,6 +19,7 @@ use crate::devnet::{
 };
 
 pub(super) fn tx(view: &mut View<'_>, args: &Args) -> Result<Value, RpcError> {
+    view.check_index("transaction")?;
     let hash = args.bytes("hash");
     let found = hash.try_into().ok().and_then(|hash| view.tx(Hash(hash)));
     found
@@ -27,6 +28,7 @@ pub(super) fn tx(view: &mut View<'_>, args: &Args) -> Result<Value, RpcError> {
 }
 
 pub(super) fn tx_search(view: &mut View<'_>, args: &Args) -> Result<Value, RpcError> {
+    view.check_index("transaction")?;
     let query: Query = args.text("query").parse().map_err(RpcError::internal)?;
     let mut found: Vec<(&Block, usize)> = view
         .blocks()

@@ -154,14 +154,27 @@ impl Connection {
 
     /// Sends what a subscription has to tell.
     async fn deliver(&mut self, Frame { id, result }: Frame) -> Result<(), Gone> {
-        match self.service.faults.strike(Target::Event).through(async { Ok(()) }).await {
+        let strike = self.service.faults.strike(Target::Event);
+        let copies = strike.copies();
+        match strike.through(async { Ok(()) }).await {
             Ok(Ok(())) => {
                 let id = id.to_json();
-                self.send(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#)).await
+                self.repeat(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#), copies).await
             }
             Ok(Err(_)) => self.cancel(id, "client is not pulling messages fast enough").await,
             Err(broken) => self.suffer(broken).await,
         }
+    }
+
+    /// Sends a frame so many times, or until the node stops.
+    async fn repeat(&mut self, text: &str, copies: u32) -> Result<(), Gone> {
+        for _ in 0..copies {
+            if self.service.closing.is_cancelled() {
+                break;
+            }
+            self.send(text.to_owned()).await?;
+        }
+        Ok(())
     }
 
     /// Ends a subscription. The connection stays.
