@@ -52,6 +52,8 @@ pub struct Genesis {
     pub chain_id: String,
     /// Addresses and balances in uallo; account numbers are given in this order, from 0.
     pub accounts: Vec<(String, u128)>,
+    /// Address of who has made the topics, and may change their whitelists.
+    pub creator: String,
     /// In the order in which they open when several are due and weigh the same.
     pub topics: Vec<TopicSpec>,
     /// Which emissions package the chain speaks.

@@ -259,6 +259,7 @@ impl Options {
         Genesis {
             chain_id: self.chain_id.clone(),
             accounts: accounts.iter().map(|account| (account.address.clone(), INITIAL_BALANCE)).collect(),
+            creator: accounts.first().map_or_else(String::new, |account| account.address.clone()),
             topics: self.topic_specs(),
             emissions: self.emissions,
             whitelist: self.whitelist,

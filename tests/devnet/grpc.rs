@@ -1,10 +1,14 @@
 //! gRPC: the same answers as over ABCI, with the statuses of a real node.
 
-use std::{marker::PhantomData, net::SocketAddr, time::Duration};
+use std::{io::ErrorKind, marker::PhantomData, net::SocketAddr, time::Duration};
 
 use bootstrap::{
     chain::{
-        messages::{EmissionsVersion, Query as _, query::GetTopicRequest},
+        messages::{
+            EmissionsVersion, Query as _,
+            feemarket::GasPriceRequest,
+            query::{GetCurrentLowestInfererScoreRequest, GetTopicRequest},
+        },
         tx::SignedTx,
     },
     devnet::{BlockTime, Devnet, Fault, FaultKind, Options},
@@ -12,14 +16,17 @@ use bootstrap::{
 use cosmrs::proto::cosmos::{
     auth::v1beta1::{QueryAccountInfoRequest, QueryAccountInfoResponse},
     base::abci::v1beta1::TxResponse,
-    tx::v1beta1::{BroadcastMode, BroadcastTxRequest, BroadcastTxResponse, GetTxRequest, GetTxResponse},
+    tx::v1beta1::{BroadcastMode, BroadcastTxRequest, BroadcastTxResponse, GetTxRequest, GetTxResponse, SimulateRequest},
 };
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
     rt::TokioExecutor,
 };
 use prost::{Message, bytes::BufMut as _};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep},
+};
 use tonic::{
     Code, Request, Response, Status,
     client::Grpc,
@@ -30,6 +37,7 @@ use crate::support::{start, transfer};
 
 const ACCOUNT_INFO: &str = "/cosmos.auth.v1beta1.Query/AccountInfo";
 const BROADCAST_TX: &str = "/cosmos.tx.v1beta1.Service/BroadcastTx";
+const SIMULATE: &str = "/cosmos.tx.v1beta1.Service/Simulate";
 const GET_TX: &str = "/cosmos.tx.v1beta1.Service/GetTx";
 
 /// Requests in bytes, which may be wrong on purpose; answers of a type.
@@ -163,6 +171,31 @@ async fn an_error_has_the_status_of_a_real_node() {
         client.refused("/cosmos.bank.v1beta1.Query/Steal", ()).await,
         (Code::Unimplemented, "unknown method Steal for service cosmos.bank.v1beta1.Query".into())
     );
+    let nobody = cosmrs::proto::cosmos::staking::v1beta1::QueryValidatorRequest {
+        validator_addr: "allovaloper1xmucergtkh7s77efgk9s8ah2muhre3sq0xwdtj".into(),
+    };
+    let text = format!("validator {} not found", nobody.validator_addr);
+    assert_eq!(
+        client.refused("/cosmos.staking.v1beta1.Query/Validator", nobody).await,
+        (Code::NotFound, text)
+    );
+    let missing = GetCurrentLowestInfererScoreRequest { topic_id: 1 };
+    assert_eq!(
+        client.refused(&GetCurrentLowestInfererScoreRequest::path(EmissionsVersion::V10), missing).await,
+        (Code::NotFound, "no lowest inferer score found for topic 1".into())
+    );
+    let foreign = GasPriceRequest { denom: "foo".into() };
+    assert_eq!(
+        client.refused(&GasPriceRequest::path(EmissionsVersion::V10), foreign).await,
+        (Code::Unknown, "error resolving denom: the only denom supported is uallo".into())
+    );
+    let bad = QueryAccountInfoRequest { address: "cosmos1xyz".into() };
+    assert_eq!(
+        client.refused(ACCOUNT_INFO, bad).await,
+        (Code::Unknown, "decoding bech32 failed: invalid separator index 6".into())
+    );
+    let simulated = client.refused(SIMULATE, SimulateRequest::default()).await;
+    assert_eq!(simulated.0, Code::Unknown, "{}", simulated.1);
     let garbage = client.call::<()>(ACCOUNT_INFO, Request::new(vec![0x0a, 0xff])).await.unwrap_err();
     assert_eq!(garbage.code(), Code::Internal, "{garbage}");
 }
@@ -186,6 +219,42 @@ async fn a_height_is_asked_for_and_told_in_metadata() {
     }
 }
 
+/// Asks again until it is as wanted.
+async fn until<A>(what: &str, mut ask: impl AsyncFnMut() -> Option<A>) -> A {
+    let limit = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(found) = ask().await {
+            return found;
+        }
+        assert!(Instant::now() < limit, "{what} did not come");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_node_without_grpc_refuses_connections_at_its_port() {
+    let devnet = manual();
+    devnet.mine(1).unwrap();
+    let mut client = Client::new(&devnet);
+    let request = QueryAccountInfoRequest { address: devnet.accounts()[0].address.clone() };
+    let port = devnet.grpc_url().unwrap().replace("grpc+http://", "");
+    client.ask::<QueryAccountInfoResponse>(ACCOUNT_INFO, request.clone()).await.unwrap();
+    devnet.fault(Fault::new(FaultKind::NoGrpc)).unwrap();
+    until("a refusal", async || {
+        let refused = TcpStream::connect(&port).await.err()?;
+        (refused.kind() == ErrorKind::ConnectionRefused).then_some(())
+    })
+    .await;
+    // What was open is cut.
+    let cut = client.ask::<QueryAccountInfoResponse>(ACCOUNT_INFO, request.clone()).await.unwrap_err();
+    assert_eq!(cut.code(), Code::Unavailable, "{cut}");
+    devnet.clear_faults();
+    until("an answer", async || {
+        client.ask::<QueryAccountInfoResponse>(ACCOUNT_INFO, request.clone()).await.ok()
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn faults_hit_it_too() {
     let devnet = manual();
@@ -207,15 +276,10 @@ async fn faults_hit_it_too() {
     });
     let devnet = restart.await.unwrap();
     // Connections are cut, and it listens again at the same address.
-    let limit = Instant::now() + Duration::from_secs(60);
-    loop {
-        let answer = client.ask::<QueryAccountInfoResponse>(ACCOUNT_INFO, request.clone()).await;
-        if answer.is_ok() {
-            break;
-        }
-        assert!(Instant::now() < limit, "{answer:?}");
-        sleep(Duration::from_millis(20)).await;
-    }
+    until("an answer", async || {
+        client.ask::<QueryAccountInfoResponse>(ACCOUNT_INFO, request.clone()).await.ok()
+    })
+    .await;
     // An account number that is not 0 gives the check state away.
     assert_eq!(client.broadcast(&transfer(&devnet, 1, 0)).await.code, 4, "the check state is at height 0");
 }

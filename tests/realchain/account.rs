@@ -39,9 +39,14 @@ impl Account {
 
     /// uallo.
     pub fn balance(&self, rpc: &Rpc) -> u128 {
+        self.balance_with_height(rpc).1
+    }
+
+    /// The same, with the height after which it was that much.
+    pub fn balance_with_height(&self, rpc: &Rpc) -> (i64, u128) {
         let request = QueryBalanceRequest { address: self.address(), denom: DENOM.to_owned() };
-        let balance = rpc.query(&request).unwrap().balance;
-        balance.map_or(0, |coin| coin.amount.parse().unwrap())
+        let (height, answer) = rpc.query_with_height(&request).unwrap();
+        (height, answer.balance.map_or(0, |coin| coin.amount.parse().unwrap()))
     }
 
     /// What its next signature needs, by the committed state.
@@ -106,7 +111,7 @@ impl Account {
 }
 
 /// What a transaction costs now.
-fn fee(rpc: &Rpc) -> Fee {
+pub fn fee(rpc: &Rpc) -> Fee {
     let price = rpc.query(&GasPriceRequest { denom: DENOM.to_owned() }).unwrap().price.unwrap();
     let price = GasPrice::from_scaled(price.amount.parse().unwrap());
     Fee { amount: price.cost(GAS_LIMIT).unwrap(), gas_limit: GAS_LIMIT }

@@ -12,10 +12,8 @@ use crate::payload::Payload;
 fn assert_answered_once(deployment: &Deployment<'_>, from: i64) {
     let worker = deployment.run();
     deployment.until_ready(&worker);
-    deployment.until_settled(deployment.next_opening());
-    assert_eq!(worker.stop(), Some(0), "{}", deployment.log());
-    let answered = deployment.assert_none_lost_and_none_paid_twice(from, &[]);
-    assert!(answered >= 2, "{answered} windows");
+    let last = deployment.next_opening();
+    deployment.conclude(worker, (from, last), &[], 2);
 }
 
 #[test]
@@ -49,7 +47,7 @@ fn when_it_is_signed_and_when_it_has_left() {
     // Registered, so that the first transaction of a life answers a window.
     let worker = deployment.run();
     deployment.until_ready(&worker);
-    assert_eq!(worker.stop(), Some(0), "{}", deployment.log());
+    deployment.stop(worker);
     let from = deployment.next_opening();
     for (step, moment) in points {
         let point = Failpoint(step, moment).to_string();
@@ -59,7 +57,7 @@ fn when_it_is_signed_and_when_it_has_left() {
         let worker = deployment.run();
         deployment.until_ready(&worker);
         deployment.until_all_ended();
-        assert_eq!(worker.stop(), Some(0), "{}", deployment.log());
+        deployment.stop(worker);
     }
     assert_answered_once(&deployment, from);
 }

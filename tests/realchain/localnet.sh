@@ -4,12 +4,15 @@
 # tests want to know: `. DIR/env && cargo test --test realchain -- --include-ignored`. `start DIR` and `stop DIR` are
 # what DIR/env names as REALCHAIN_START and REALCHAIN_STOP; `stop` at the end, too.
 #
-# Written for chain v0.17.0. Ports: RPC_PORT (26657), P2P_PORT (26656), GRPC_PORT (9090), all on loopback.
+# Written for chain v0.17.0. What allorad says goes to DIR/log. Ports: RPC_PORT (26657), P2P_PORT (26656), GRPC_PORT (9090), all on loopback.
 # Its keys are test vectors of BIP39, public on purpose.
 set -euo pipefail
 
 command=${1:?up, start or stop} dir=${2:?a folder}
 : "${ALLORAD:?the path of allorad}" "${RPC_PORT:=26657}" "${P2P_PORT:=26656}" "${GRPC_PORT:=9090}"
+[ -x "$ALLORAD" ] || { echo "$ALLORAD cannot be run" >&2; exit 1; }
+# Both are also asked for later, from other folders.
+ALLORAD=$(realpath "$ALLORAD") dir=$(realpath -m "$dir")
 chain_id=localnet rpc=tcp://127.0.0.1:$RPC_PORT log=$dir/log pid=$dir/pid
 
 # Those of the tests come last.
@@ -22,6 +25,9 @@ phrases=(
 )
 
 allorad() { "$ALLORAD" --home "$dir" "$@"; }
+# quietly COMMAND...: what it says goes to the log; that it failed is said here.
+quietly() { "$@" >>"$log" 2>&1 || { echo "$* failed; see $log" >&2; return 1; }; }
+
 key() { allorad keys show "$1" --address --keyring-backend test; }
 
 # until_true SECONDS COMMAND...: waits for the command to succeed.
@@ -37,12 +43,13 @@ until_true() {
 init() {
     [ ! -e "$dir" ] || { echo "$dir is there already" >&2; exit 1; }
     mkdir -p "$dir"
-    allorad init localnet --chain-id "$chain_id" --default-denom uallo >/dev/null 2>&1
+    quietly allorad init localnet --chain-id "$chain_id" --default-denom uallo
     local index
     for index in "${!names[@]}"; do
-        allorad keys add "${names[index]}" --recover --keyring-backend test <<<"${phrases[index]}" >/dev/null 2>&1
+        quietly allorad keys add "${names[index]}" --recover --keyring-backend test <<<"${phrases[index]}"
         # 10 million ALLO each.
-        allorad genesis add-genesis-account "${names[index]}" 10000000000000000000000000uallo --keyring-backend test
+        quietly allorad genesis add-genesis-account "${names[index]}" 10000000000000000000000000uallo \
+            --keyring-backend test
     done
     python3 - "$dir/config/genesis.json" "$(key admin)" <<'PY'
 import json, sys
@@ -54,9 +61,10 @@ state["feemarket"]["params"]["fee_denom"] = "uallo"
 state["emissions"]["core_team_addresses"] = [*(state["emissions"].get("core_team_addresses") or []), admin]
 json.dump(genesis, open(path, "w"))
 PY
-    allorad genesis gentx validator 1000000000000000000000000uallo --chain-id "$chain_id" \
-        --keyring-backend test >/dev/null 2>&1
-    allorad genesis collect-gentxs >/dev/null 2>&1
+    quietly allorad genesis gentx validator 1000000000000000000000000uallo --chain-id "$chain_id" \
+        --keyring-backend test
+    quietly allorad genesis collect-gentxs
+    quietly allorad genesis validate
     sed -i 's/^timeout_commit = .*/timeout_commit = "1s"/' "$dir/config/config.toml"
     sed -i 's/^minimum-gas-prices = .*/minimum-gas-prices = "0uallo"/' "$dir/config/app.toml"
 }
@@ -64,7 +72,8 @@ PY
 # Without the flag the node takes the blocks' pace of the public networks.
 start() {
     nohup "$ALLORAD" --home "$dir" start --unsafe-override-recommended-settings --rpc.laddr "$rpc" \
-        --p2p.laddr "tcp://127.0.0.1:$P2P_PORT" --grpc.enable --grpc.address "127.0.0.1:$GRPC_PORT" \
+        --rpc.pprof_laddr '' --p2p.laddr "tcp://127.0.0.1:$P2P_PORT" --grpc.enable \
+        --grpc.address "127.0.0.1:$GRPC_PORT" \
         >>"$log" 2>&1 </dev/null &
     echo $! >"$pid"
 }
@@ -74,10 +83,13 @@ stop() {
     until_true 60 is_gone
 }
 
-is_gone() { ! kill -0 "$(cat "$pid")"; }
+# A process that nobody has waited for is gone as well.
+is_gone() {
+    ! kill -0 "$(cat "$pid")" 2>/dev/null || case $(ps -o stat= -p "$(cat "$pid")") in Z*) true ;; *) false ;; esac
+}
 
 # A node that has just started refuses good transactions until its next block.
-has_block() { [ "$(curl -s "http://127.0.0.1:$RPC_PORT/status" |
+has_block() { [ "$(curl -sf "http://127.0.0.1:$RPC_PORT/status" |
     python3 -c 'import json, sys; print(json.load(sys.stdin)["result"]["sync_info"]["latest_block_height"])')" -ge "$1" ]; }
 
 # send MESSAGES: one transaction of the admin, once it is in a block.
@@ -89,13 +101,13 @@ send() {
  "auth_info": {"signer_infos": [], "fee": {"amount": [{"denom": "uallo", "amount": "2000000"}],
   "gas_limit": "2000000", "payer": "", "granter": ""}}, "signatures": []}
 JSON
-    allorad tx sign "$dir/tx.json" --from admin --chain-id "$chain_id" --keyring-backend test --node "$rpc" \
+    quietly allorad tx sign "$dir/tx.json" --from admin --chain-id "$chain_id" --keyring-backend test --node "$rpc" \
         --output-document "$signed"
     hash=$(allorad tx broadcast "$signed" --node "$rpc" --output json | python3 -c '
 import json, sys
 answer = json.load(sys.stdin)
 sys.exit(answer["raw_log"]) if answer["code"] else print(answer["txhash"])')
-    until_true 30 allorad query tx "$hash" --node "$rpc"
+    until_true 30 allorad query tx "$hash" --node "$rpc" --output json
     allorad query tx "$hash" --node "$rpc" --output json | python3 -c '
 import json, sys
 answer = json.load(sys.stdin)
@@ -124,28 +136,26 @@ open_topic() {
 
 write_env() {
     local script
-    script=$(realpath "$0")
+    script="'$(realpath "$0")'"
     cat >"$dir/env" <<ENV
 export ALLORAD='$ALLORAD' RPC_PORT=$RPC_PORT P2P_PORT=$P2P_PORT GRPC_PORT=$GRPC_PORT
 export REALCHAIN_RPC=http://127.0.0.1:$RPC_PORT REALCHAIN_TOPIC=1
 export REALCHAIN_MNEMONICS='${phrases[2]};${phrases[3]}'
-export REALCHAIN_STOP='$script stop $dir' REALCHAIN_START='$script start $dir'
+export REALCHAIN_STOP="$script stop '$dir'" REALCHAIN_START="$script start '$dir'"
 ENV
 }
 
 case $command in
 up)
     init
-    dir=$(realpath "$dir")
-    log=$dir/log pid=$dir/pid
     start
     until_true 60 has_block 2
-    open_topic 1 SINGLE 1
+    open_topic 1 SINGLE 8
     open_topic 2 MULTI 3
     write_env
     echo "next: . $dir/env"
     ;;
 start) start ;;
 stop) stop ;;
-*) echo "up, start or stop, not $command" >&2 && exit 64 ;;
+*) echo "up, start or stop, not $command" >&2; exit 64 ;;
 esac

@@ -6,6 +6,9 @@ use serde_json::json;
 use crate::deployment::Deployment;
 use crate::node::Node;
 
+/// uallo that an account is left with: less than any transaction costs.
+const LEFT: u128 = 5;
+
 #[test]
 fn foreign_transactions_take_the_sequence() {
     let node = Node::new();
@@ -22,11 +25,8 @@ fn foreign_transactions_take_the_sequence() {
             own.extend(deployment.account().use_a_sequence(&node.rpc).as_ref().map(TxHash::to_string));
         }
     }
-    deployment.until_settled(from + deployment.topic.epoch_length);
-    assert_eq!(worker.stop(), Some(0), "{}", deployment.log());
     assert!(!own.is_empty(), "the worker was quicker in every block");
-    let answered = deployment.assert_none_lost_and_none_paid_twice(from, &own);
-    assert!(answered >= 2, "{answered} windows");
+    deployment.conclude(worker, (from, from + deployment.topic.epoch_length), &own, 2);
 }
 
 #[test]
@@ -41,22 +41,26 @@ fn drained_and_funded_again() {
     // Just after an answer, so that nothing of the worker's is on its way.
     deployment.until_answered(1);
     let before = worker_account.balance(&node.rpc);
-    let drained = worker_account.pay_all_but(&node.rpc, &purse.address(), 5).to_string();
-    deployment.until_not_ready();
+    let drained = worker_account.pay_all_but(&node.rpc, &purse.address(), LEFT).to_string();
+    let is_noticed = deployment.until("a reason not to be ready", 3 * deployment.topic.epoch_length, || {
+        let is_filled = worker_account.balance(&node.rpc) > LEFT;
+        (!deployment.is_ready() || is_filled).then_some(!is_filled)
+    });
+    if !is_noticed {
+        // The windows that follow are looked at all the same.
+        node.skip("what a worker says of an empty account: the chain's rewards filled it again");
+    }
     purse.pay(&node.rpc, &worker_account.address(), before / 2);
     deployment.until_ready(&worker);
     let from = deployment.next_opening();
-    deployment.until_settled(from + deployment.topic.epoch_length);
-    assert_eq!(worker.stop(), Some(0), "{}", deployment.log());
-    let answered = deployment.assert_none_lost_and_none_paid_twice(from, &[drained]);
-    assert!(answered >= 1, "{answered} windows");
+    deployment.conclude(worker, (from, from + deployment.topic.epoch_length), &[drained], 1);
 }
 
 #[test]
 fn a_price_that_moves() {
     let node = Node::new();
     let set_price = |price: &str| node.steer("devnet_setGasPrice", &json!({"price": price}));
-    if set_price("1").is_none() {
+    if !node.is_local() {
         return node.skip("a price of gas that moves: no transaction of ours can move it");
     }
     let deployment = Deployment::new(&node);
@@ -68,8 +72,5 @@ fn a_price_that_moves() {
         node.wait_for(from + window * deployment.topic.epoch_length - 1);
         set_price(price);
     }
-    deployment.until_settled(from + deployment.topic.epoch_length);
-    assert_eq!(worker.stop(), Some(0), "{}", deployment.log());
-    let answered = deployment.assert_none_lost_and_none_paid_twice(from, &[]);
-    assert!(answered >= 2, "{answered} windows");
+    deployment.conclude(worker, (from, from + deployment.topic.epoch_length), &[], 2);
 }

@@ -112,6 +112,11 @@ impl Node {
         }
     }
 
+    /// Whether this is a local chain of the test's own.
+    pub fn is_local(&self) -> bool {
+        matches!(self.kind, Kind::Devnet { .. })
+    }
+
     /// A generous limit for something that takes so many blocks.
     pub fn patience(&self, blocks: i64) -> Duration {
         PATIENCE + self.block_time * 4 * u32::try_from(blocks).unwrap()
@@ -122,11 +127,13 @@ impl Node {
         self.rpc.query(&GetTopicRequest { topic_id }).ok()?.topic
     }
 
-    /// An active topic that takes a number for each label.
+    /// An active topic that takes a number for each label, and lets the first account submit.
     pub fn topic_of_labels(&self) -> Option<u64> {
         let mut topics = (1..=MOST_TOPICS).map_while(|topic_id| self.topic(topic_id));
         let is_wanted = |topic: &Topic| {
-            topic.output_arity() == TopicOutputArity::Multi && self.window(topic.id, "").is_topic_active
+            let window = self.window(topic.id, &self.accounts[0].address());
+            let is_open = window.is_topic_active && window.is_whitelisted;
+            topic.output_arity() == TopicOutputArity::Multi && is_open
         };
         topics.find(is_wanted).map(|topic| topic.id)
     }
@@ -157,7 +164,7 @@ impl Node {
                 let (stop, start) = (stop.as_deref().unwrap(), start.as_deref().unwrap());
                 let mut stopping = shell(stop).env("REALCHAIN_SIGNAL", signal).spawn().unwrap();
                 self.rpc.until("the end of the node", PATIENCE, || {
-                    self.rpc.try_call("status", &json!({})).is_err().then_some(())
+                    (!self.rpc.is_whole()).then_some(())
                 });
                 assert!(stopping.wait().unwrap().success(), "REALCHAIN_STOP failed: {stop}");
                 // It may be the node itself, so that nobody waits for its end.
@@ -168,8 +175,7 @@ impl Node {
                 self.steer("devnet_fault", &json!({"kind": kind}));
             }
         }
-        self.rpc
-            .until("the node's return", self.patience(10), || self.rpc.try_call("status", &json!({})).ok());
+        self.rpc.until("the node's return", self.patience(10), || self.rpc.is_whole().then_some(()));
     }
 }
 

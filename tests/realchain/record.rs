@@ -37,6 +37,8 @@ pub struct Record {
     pub outside: BTreeSet<i64>,
     /// What came in by transactions and rewards, in uallo.
     pub received: u128,
+    /// Nonces up to this one are forgotten.
+    pub pruned: i64,
 }
 
 impl Record {
@@ -53,6 +55,7 @@ impl Record {
             for event in results["finalize_block_events"].as_array().into_iter().flatten() {
                 record.received += received(event, address);
                 record.windows.extend(opening(event, topic_id));
+                record.pruned = record.pruned.max(pruned(event, topic_id).unwrap_or(0));
             }
             let txs = block["block"]["data"]["txs"].as_array().into_iter().flatten();
             let results = results["txs_results"].as_array().into_iter().flatten();
@@ -132,6 +135,12 @@ fn opening(event: &Value, topic_id: u64) -> Option<(i64, i64)> {
     let is_wanted = is_a(event, "EventWorkerSubmissionWindowOpened") && is_of(event, topic_id)?;
     let height = |key| Some(number(&typed(event, key)?));
     is_wanted.then_some((height("nonce_block_height")?, height("window_end_block")?))
+}
+
+/// The last nonce of which the chain forgets everything.
+fn pruned(event: &Value, topic_id: u64) -> Option<i64> {
+    let is_wanted = is_a(event, "EventPruneRecords") && is_of(event, topic_id)?;
+    is_wanted.then(|| Some(number(&typed(event, "block_height")?)))?
 }
 
 /// The nonce for which a transaction left the account outside of the active set.

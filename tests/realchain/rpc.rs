@@ -40,16 +40,18 @@ impl Rpc {
 
     /// The whole answer of the first node that has one.
     pub fn try_call(&self, method: &str, params: &Value) -> Result<Value, Unreachable> {
+        self.urls.iter().find_map(|url| self.ask(url, method, params)).ok_or(Unreachable)
+    }
+
+    /// Whether every node answers.
+    pub fn is_whole(&self) -> bool {
+        self.urls.iter().all(|url| self.ask(url, "status", &json!({})).is_some())
+    }
+
+    fn ask(&self, url: &str, method: &str, params: &Value) -> Option<Value> {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        let ask = async |url: &String| self.client.post(url).json(&body).send().await?.json().await;
-        self.runtime.block_on(async {
-            for url in &self.urls {
-                if let Ok(answer) = ask(url).await {
-                    return Ok(answer);
-                }
-            }
-            Err(Unreachable)
-        })
+        let ask = async || self.client.post(url).json(&body).send().await?.json().await;
+        self.runtime.block_on(ask()).ok()
     }
 
     /// The result, or the error, of a chain that may be down for a while.
@@ -64,17 +66,22 @@ impl Rpc {
 
     /// What a query of the application answers, or the text of its refusal.
     pub fn query<Q: Query>(&self, query: &Q) -> Result<Q::Response, String> {
+        Ok(self.query_with_height(query)?.1)
+    }
+
+    /// The same with the height whose state was read. `status` may be a block further already.
+    pub fn query_with_height<Q: Query>(&self, query: &Q) -> Result<(i64, Q::Response), String> {
         self.query_of(self.version(), query)
     }
 
-    fn query_of<Q: Query>(&self, version: EmissionsVersion, query: &Q) -> Result<Q::Response, String> {
+    fn query_of<Q: Query>(&self, version: EmissionsVersion, query: &Q) -> Result<(i64, Q::Response), String> {
         let params = json!({"path": Q::path(version), "data": hex::encode(query.encode_to_vec())});
         let answer = self.call("abci_query", &params).unwrap()["response"].take();
         if answer["code"] != 0 {
             return Err(answer["log"].as_str().unwrap_or_default().to_owned());
         }
         let value = STANDARD.decode(answer["value"].as_str().unwrap_or_default()).unwrap();
-        Ok(Q::Response::decode(value.as_slice()).unwrap())
+        Ok((number(&answer["height"]), Q::Response::decode(value.as_slice()).unwrap()))
     }
 
     /// The emissions package that the chain runs.

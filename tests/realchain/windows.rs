@@ -12,10 +12,7 @@ fn answers(deployment: &Deployment<'_>, windows: usize) {
     assert!(status.is_registered);
     // One that was open already may be answered beside them.
     let last = deployment.until_answered(windows + 1)[windows];
-    deployment.until_settled(last);
-    assert_eq!(worker.stop(), Some(0), "{}", deployment.log());
-    let answered = deployment.assert_none_lost_and_none_paid_twice(from, &[]);
-    assert!(answered >= windows, "{answered} windows");
+    deployment.conclude(worker, (from, last), &[], windows);
 }
 
 /// Takes the registration back, if there is one from an earlier test.

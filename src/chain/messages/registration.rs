@@ -1,8 +1,8 @@
-//! Joining and leaving a topic.
+//! Joining and leaving a topic, and who may submit there.
 
 use super::messages;
 
-messages!(RegisterRequest, RemoveRegistrationRequest);
+messages!(AddToTopicWorkerWhitelistRequest, RegisterRequest, RemoveRegistrationRequest);
 
 /// Registers the sender, who pays the chain's `registration_fee`. Fields 2 and 3 do not exist.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -47,4 +47,19 @@ pub struct RemoveRegistrationRequest {
     /// Which of the two registrations.
     #[prost(bool, tag = "3")]
     pub is_reputer: bool,
+}
+
+/// Puts a worker on a topic's whitelist, which the topic's creator and the chain's admins may.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+#[cfg_attr(test, derive(serde::Serialize))]
+pub struct AddToTopicWorkerWhitelistRequest {
+    /// Signer of the transaction.
+    #[prost(string, tag = "1")]
+    pub sender: String,
+    /// The worker.
+    #[prost(string, tag = "2")]
+    pub address: String,
+    /// The topic.
+    #[prost(uint64, tag = "3")]
+    pub topic_id: u64,
 }

@@ -17,8 +17,8 @@ use super::{
 use crate::chain::{
     decimal::{ParseDecimalError, RangeError},
     messages::{
-        AddStakeRequest, DelegateStakeRequest, EmissionsVersion, FundTopicRequest,
-        InsertReputerPayloadRequest, InsertWorkerPayloadRequest, Msg, RegisterRequest,
+        AddStakeRequest, AddToTopicWorkerWhitelistRequest, DelegateStakeRequest, EmissionsVersion,
+        FundTopicRequest, InsertReputerPayloadRequest, InsertWorkerPayloadRequest, Msg, RegisterRequest,
         RemoveRegistrationRequest,
     },
     payload::{Canonical as _, DecError, DecReason},
@@ -64,6 +64,8 @@ pub enum Message {
     DelegateStake(DelegateStakeRequest),
     /// Money for a topic.
     FundTopic(FundTopicRequest),
+    /// Lets a worker submit where the whitelist is on.
+    AddToTopicWorkerWhitelist(AddToTopicWorkerWhitelistRequest),
     /// A type that the chain knows without running it, by the name of its Go type.
     Unhandled(String),
 }
@@ -172,6 +174,9 @@ impl Message {
             AddStakeRequest::NAME => Self::AddStake(decode(any, &schema::ADD_STAKE)?),
             DelegateStakeRequest::NAME => Self::DelegateStake(decode(any, &schema::DELEGATE_STAKE)?),
             FundTopicRequest::NAME => Self::FundTopic(decode(any, &schema::FUND_TOPIC)?),
+            AddToTopicWorkerWhitelistRequest::NAME => {
+                Self::AddToTopicWorkerWhitelist(decode(any, &schema::ADD_TO_TOPIC_WORKER_WHITELIST)?)
+            }
             name => Self::Unhandled(format!("*types.{name}")),
         })
     }
@@ -187,6 +192,7 @@ impl Message {
             Self::AddStake(message) => &message.sender,
             Self::DelegateStake(message) => &message.sender,
             Self::FundTopic(message) => &message.sender,
+            Self::AddToTopicWorkerWhitelist(message) => &message.sender,
             Self::Unhandled(_) => return None,
         })
     }

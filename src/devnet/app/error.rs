@@ -117,6 +117,7 @@ pub mod emissions {
         UNFULFILLED_NONCE = 75 "unfulfilled nonce not found";
         EMA_ONCE_PER_WINDOW = 78 "cannot update EMA more than once per window";
         WORKER_NOT_PERMITTED = 83 "not permitted to submit worker payload";
+        WORKER_WHITELIST_NOT_PERMITTED = 88 "not permitted to update topic worker whitelist";
         INVALID_LABEL = 95 "invalid label name";
         LABEL_NOT_WHITELISTED = 96 "label is not in the topic's label whitelist";
         TOO_MANY_LABELS = 97 "too many labels in one submission (exceeds per-topic cap)";

@@ -160,6 +160,9 @@ fn run_message(
         Message::AddStake(request) => emissions.add_stake(request, &mut context),
         Message::DelegateStake(request) => emissions.delegate_stake(request, &mut context),
         Message::FundTopic(request) => emissions.fund_topic(request, &mut context),
+        Message::AddToTopicWorkerWhitelist(request) => {
+            emissions.add_to_topic_worker_whitelist(request, &mut context)
+        }
         Message::Unhandled(name) => {
             Err(sdk::UNKNOWN_REQUEST.wrap(format!("no message handler found for {name}")))
         }

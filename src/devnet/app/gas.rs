@@ -41,6 +41,8 @@ pub const EVICTION: u64 = 12_400;
 pub const REPUTER_PAYLOAD: u64 = 70_700;
 /// The part of it for a reputer's stake and what it sent before.
 pub const REPUTER_STANDING: u64 = 30_000;
+/// Putting a worker on a whitelist.
+pub const WHITELIST: u64 = 6_230;
 /// Stake and funds, all in all.
 pub const STAKE: u64 = 40_000;
 

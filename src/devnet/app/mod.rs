@@ -9,6 +9,7 @@
 //! | `ante`, `signature`, `gas` | what it must pass and pay before its messages run |
 //! | `execute`, `error` | what becomes of it |
 //! | `state`, `ledger`, `address`, `emissions` | what transactions change |
+//! | `mint`, `staking` | what never changes: emission of the coin, the one validator |
 //! | `query`, `node_service` | what is answered about the state, and about transactions |
 //! | `standpoint` | from where: nodes that are behind or have just started |
 //! | `history`, `submission` | transactions of the past, inferences as users see them |
@@ -24,10 +25,12 @@ mod execute;
 mod gas;
 mod history;
 mod ledger;
+mod mint;
 mod node_service;
 mod query;
 mod schema;
 mod signature;
+pub(super) mod staking;
 mod standpoint;
 mod state;
 mod submission;

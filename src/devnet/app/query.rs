@@ -20,6 +20,7 @@ use prost::{Message, Name as _};
 use super::{
     address::Address,
     error::{AbciError, sdk},
+    mint, staking,
     state::State,
 };
 use crate::chain::{
@@ -82,7 +83,13 @@ pub fn emissions_service(version: EmissionsVersion) -> String {
 }
 
 /// Services of modules, but for emissions, whose name has its version.
-const SERVICES: [&str; 3] = ["cosmos.auth.v1beta1.Query", "cosmos.bank.v1beta1.Query", feemarket::SERVICE];
+const SERVICES: [&str; 5] = [
+    "cosmos.auth.v1beta1.Query",
+    "cosmos.bank.v1beta1.Query",
+    feemarket::SERVICE,
+    mint::SERVICE,
+    staking::SERVICE,
+];
 
 impl State {
     /// Whether a module has a service of this name.
@@ -114,6 +121,12 @@ impl State {
                     let balance = Some(self.balance(&request.address, request.denom)?);
                     Ok(QuerySpendableBalanceByDenomResponse { balance })
                 })
+            }
+            (staking::SERVICE, "Validator") => {
+                answer(data, |request| staking::validator(&request, &self.operator))
+            }
+            (mint::SERVICE, "EmissionInfo") => {
+                answer(data, |_: mint::EmissionInfoRequest| Ok(mint::emission_info()))
             }
             (feemarket::SERVICE, _) => self.feemarket_query(method, data),
             _ => unknown_path(),

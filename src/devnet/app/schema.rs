@@ -159,4 +159,5 @@ schemas! {
     ADD_STAKE = "*types.AddStakeRequest" { 1 Scalar, 2 Scalar, 3 Scalar }
     DELEGATE_STAKE = "*types.DelegateStakeRequest" { 1 Scalar, 2 Scalar, 3 Scalar, 4 Scalar }
     FUND_TOPIC = "*types.FundTopicRequest" { 1 Scalar, 2 Scalar, 3 Scalar }
+    ADD_TO_TOPIC_WORKER_WHITELIST = "*types.AddToTopicWorkerWhitelistRequest" { 1 Scalar, 2 Scalar, 3 Scalar }
 }

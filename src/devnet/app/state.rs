@@ -1,8 +1,10 @@
 //! The state of the chain after a block. Clones share what did not change.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 
-use super::{emissions::Emissions, ledger::Ledger};
+use super::{emissions::Emissions, ledger::Ledger, staking};
 use crate::{chain::gas_price::GasPrice, devnet::genesis::Genesis};
 
 /// All that a block changes.
@@ -20,6 +22,8 @@ pub struct State {
     pub gas_price: GasPrice,
     /// Gas that the block's transactions used.
     pub block_gas: u64,
+    /// `allovaloper1...`: the one validator, whose account is the genesis' first.
+    pub operator: Arc<str>,
 }
 
 impl State {
@@ -32,6 +36,7 @@ impl State {
             emissions: Emissions::new(genesis),
             gas_price: genesis.gas_price,
             block_gas: 0,
+            operator: staking::operator(genesis).into(),
         }
     }
 }

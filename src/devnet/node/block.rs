@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::devnet::{abci::FinalizedBlock, encoding::base64};
+use crate::devnet::{abci::FinalizedBlock, app::staking::consensus_key, encoding::base64};
 
 /// SHA-256. Its text is upper-case hex, as in all of CometBFT's JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -148,8 +148,8 @@ impl Validator {
     pub fn get() -> &'static Self {
         static VALIDATOR: OnceLock<Validator> = OnceLock::new();
         VALIDATOR.get_or_init(|| {
-            let key = Hash::of("bootstrap devnet validator");
-            Self { address: hex::encode_upper(&Hash::of(key.0).0[..20]), public_key: base64(&key.0) }
+            let key = consensus_key();
+            Self { address: hex::encode_upper(&Hash::of(key).0[..20]), public_key: base64(&key) }
         })
     }
 

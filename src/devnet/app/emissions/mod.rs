@@ -10,7 +10,7 @@
 //! | `scoring` | what losses make of scores |
 //! | `network` | the network's inference |
 //! | `label` | labels of an inference |
-//! | `registration`, `stake` | what their messages do |
+//! | `registration`, `stake`, `whitelist` | what their messages do |
 //! | `query` | answers |
 //! | `event`, `number` | forms of the above |
 
@@ -25,6 +25,7 @@ mod reputer;
 mod scoring;
 mod stake;
 pub mod topic;
+mod whitelist;
 mod window;
 mod worker;
 
@@ -107,7 +108,7 @@ impl Emissions {
             whitelist: genesis.whitelist,
             max_active_topics_per_block: genesis.max_active_topics_per_block,
             max_top_inferers: genesis.max_top_inferers,
-            creator: genesis.accounts.first().map_or("", |(address, _)| address).into(),
+            creator: genesis.creator.as_str().into(),
         }
     }
 
@@ -123,12 +124,6 @@ impl Emissions {
 
     fn existing_topic_mut(&mut self, id: u64) -> Result<&mut Topic, AbciError> {
         self.topic_mut(id).ok_or_else(|| emissions::TOPIC_DOES_NOT_EXIST.bare())
-    }
-
-    /// Whether the whitelists let a worker submit; a topic that is not there refuses nobody.
-    pub fn may_submit(&self, topic: u64, worker: Address) -> bool {
-        self.whitelist == Whitelist::Off
-            || self.topic(topic).is_none_or(|topic| topic.whitelist.contains(&worker))
     }
 
     /// The module's parameters.

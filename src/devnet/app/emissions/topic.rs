@@ -66,6 +66,8 @@ pub struct Topic {
     pub inferer_scores: Scores,
     /// Scores of forecasters.
     pub forecaster_scores: Scores,
+    /// Scores of reputers.
+    pub reputer_scores: Scores,
     /// Part of the last rewards for each inferer, 0 to 1.
     pub reward_fractions: RedBlackTreeMapSync<Address, BigDecimal>,
     /// Height and nonce of the last closing with data.
@@ -105,8 +107,10 @@ pub struct ClosedNonce {
     pub nonce: u64,
     /// What was admitted.
     pub window: Window,
-    /// Scores that the reputers' losses gave, once they are in.
+    /// Scores that the reputers' losses gave the inferers, once they are in.
     pub scores: Vec<(Address, BigDecimal)>,
+    /// Scores of the reputers themselves.
+    pub reputer_scores: Vec<(Address, BigDecimal)>,
 }
 
 impl Topic {
@@ -128,6 +132,7 @@ impl Topic {
             inclusions: RedBlackTreeMapSync::default(),
             inferer_scores: Scores::default(),
             forecaster_scores: Scores::default(),
+            reputer_scores: Scores::default(),
             reward_fractions: RedBlackTreeMapSync::default(),
             last_commit: None,
             last_reputer_commit: None,

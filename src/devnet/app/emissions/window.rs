@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     Emissions,
     event::TypedEvent,
-    network,
+    network, scoring,
     topic::{ClosedNonce, Topic, Window, signed},
 };
 use crate::{
@@ -122,8 +122,17 @@ fn close_reputer_windows(
             continue;
         }
         topic.last_reputer_commit = Some((height, nonce));
-        events.extend([commit(version, "EventReputerLastCommitSet", topic, height, nonce), closed.build()]);
-        super::scoring::score(topic, nonce, height, &losses, version, ledger, events);
+        let active = TypedEvent::new(version, "EventActiveReputersSet")
+            .number("topic_id", topic.spec.id)
+            .number("nonce_block_height", nonce)
+            .texts("addresses", losses.keys());
+        events.extend([
+            active.build(),
+            scoring::network_loss(topic, nonce, &losses, version),
+            commit(version, "EventReputerLastCommitSet", topic, height, nonce),
+            closed.build(),
+        ]);
+        scoring::score(topic, nonce, height, &losses, version, ledger, events);
     }
 }
 
@@ -169,7 +178,7 @@ fn close_with_data(
             topic.inferer_scores.set(*inferer, unscored);
         }
     }
-    let closed = ClosedNonce { nonce, window, scores: vec![] };
+    let closed = ClosedNonce { nonce, window, scores: vec![], reputer_scores: vec![] };
     events.extend(network::events(topic, &closed, version));
     topic.keep(closed);
     topic.last_commit = Some((height, nonce));

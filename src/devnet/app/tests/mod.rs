@@ -3,7 +3,7 @@
 mod ante;
 mod payload;
 pub(in crate::devnet) mod replay;
-mod vectors;
+pub(in crate::devnet) mod vectors;
 mod window;
 
 use std::collections::HashMap;
@@ -17,8 +17,11 @@ use crate::{
     chain::{
         decimal::Decimal,
         gas_price::GasPrice,
-        messages::{InsertWorkerPayloadRequest, Query, RegisterRequest},
-        payload::{Inference, WorkerPayload},
+        messages::{
+            InsertWorkerPayloadRequest, Nonce, Query, RegisterRequest, ReputerRequestNonce, ValueBundle,
+            WorkerAttributedValue,
+        },
+        payload::{Inference, WorkerPayload, sign_losses},
         tx::{Fee, SignerData, UnsignedTx},
     },
     devnet::{
@@ -38,11 +41,11 @@ const FUNDS: u128 = 1_000_000_000_000;
 const FEE: Fee = Fee { amount: 300_001, gas_limit: 300_000 };
 
 /// The keys with which the captures were made.
-fn wallet(name: &str) -> Wallet {
+pub(in crate::devnet) fn wallet(name: &str) -> Wallet {
     Wallet::from_private_key(&hex::encode(Sha256::digest(format!("realchain/{name}")))).unwrap()
 }
 
-fn address(name: &str) -> String {
+pub(in crate::devnet) fn address(name: &str) -> String {
     wallet(name).address().to_string()
 }
 
@@ -57,11 +60,12 @@ fn topic(id: u64, output: TopicOutput) -> TopicSpec {
     }
 }
 
-fn genesis() -> Genesis {
+pub(in crate::devnet) fn genesis() -> Genesis {
     let up_down_flat = ["up", "down", "flat"].map(String::from).to_vec();
     Genesis {
         chain_id: "localnet".into(),
         accounts: NAMES.iter().map(|name| (address(name), FUNDS)).collect(),
+        creator: address("val"),
         topics: vec![
             topic(1, TopicOutput::Single),
             topic(3, TopicOutput::Multi { labels: vec![], max_labels: 3, require_unity: false }),
@@ -167,6 +171,23 @@ impl Chain {
             None => Err(format!("{} {}: {}", answer.codespace, answer.code, answer.log)),
         }
     }
+}
+
+/// What the reputer says of a nonce of topic 1: the network is worse off without this worker.
+fn losses(worker: &str, nonce: i64) -> Any {
+    let loss = |value: &str| vec![WorkerAttributedValue { worker: address(worker), value: value.into() }];
+    let nonce = Nonce { block_height: nonce };
+    let bundle = ValueBundle {
+        topic_id: 1,
+        reputer_request_nonce: Some(ReputerRequestNonce { reputer_nonce: Some(nonce) }),
+        reputer: address("reputer"),
+        combined_value: "1".into(),
+        naive_value: "1".into(),
+        inferer_values: loss("1"),
+        one_out_inferer_values: loss("3"),
+        ..ValueBundle::default()
+    };
+    EmissionsVersion::V10.any(&sign_losses(bundle, &wallet("reputer")).unwrap())
 }
 
 fn signer(name: &str, sequence: u64) -> SignerData {

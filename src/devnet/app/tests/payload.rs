@@ -1,10 +1,7 @@
 //! A worker's payload from the mempool to the state.
 
 use super::*;
-use crate::chain::{
-    messages::{AddStakeRequest, Nonce, ReputerRequestNonce, ValueBundle, WorkerAttributedValue, query::*},
-    payload::sign_losses,
-};
+use crate::chain::messages::{AddStakeRequest, AddToTopicWorkerWhitelistRequest, query::*};
 
 #[test]
 fn a_payload_is_stored_paid_and_shown() {
@@ -36,30 +33,62 @@ fn chain_of_one_place() -> Chain {
     let (id, reputer) = (1, address("reputer"));
     let register =
         RegisterRequest { sender: reputer.clone(), topic_id: id, owner: reputer.clone(), is_reputer: true };
-    let stake = AddStakeRequest { sender: reputer.clone(), topic_id: id, amount: "10000".into() };
+    let stake = AddStakeRequest { sender: reputer, topic_id: id, amount: "10000".into() };
     assert_eq!(chain.deliver("reputer", EmissionsVersion::V10.any(&register)).log, "");
     assert_eq!(chain.deliver("reputer", EmissionsVersion::V10.any(&stake)).log, "");
     let payload = EmissionsVersion::V10.any(&chain.payload("w1", id, 11, "1"));
     assert_eq!(chain.deliver("w1", payload).code, 0);
     // The reputer says that the network is worse off without w1.
     chain.mine_to(31);
-    let loss = |value: &str| vec![WorkerAttributedValue { worker: address("w1"), value: value.into() }];
-    let losses = ValueBundle {
-        topic_id: id,
-        reputer_request_nonce: Some(ReputerRequestNonce { reputer_nonce: Some(Nonce { block_height: 11 }) }),
-        reputer,
-        combined_value: "1".into(),
-        naive_value: "1".into(),
-        inferer_values: loss("1"),
-        one_out_inferer_values: loss("3"),
-        ..ValueBundle::default()
-    };
-    let losses = EmissionsVersion::V10.any(&sign_losses(losses, &wallet("reputer")).unwrap());
-    assert_eq!(chain.deliver("reputer", losses).log, "");
+    assert_eq!(chain.deliver("reputer", losses("w1", 11)).log, "");
     let scored = chain.mine_to(51);
-    assert!(events(&scored.events, "EventScoresSet")[0]["scores"].starts_with("[\"2.000"));
-    assert!(!events(&scored.events, "EventRewardsSettled").is_empty());
+    let scores = events(&scored.events, "EventScoresSet");
+    let [reputers, inferers] = scores.as_slice() else { panic!("{scores:?}") };
+    assert!(reputers["scores"] == "[\"100\"]" && inferers["scores"].starts_with("[\"2.000"), "{scores:?}");
+    assert_eq!(events(&scored.events, "EventRewardsSettled").len(), 2);
     chain
+}
+
+#[test]
+fn scores_are_kept_by_nonce_and_their_averages_by_actor() {
+    let chain = chain_of_one_place();
+    let (topic_id, block_height) = (1, 11);
+    let of = |score: &crate::chain::messages::Score| {
+        (score.block_height, score.address.clone(), score.score.parse::<f64>().unwrap())
+    };
+    let list = |scores: &[crate::chain::messages::Score]| scores.iter().map(of).collect::<Vec<_>>();
+    let (inferer, reputer) = ((11, address("w1"), 2.0), (11, address("reputer"), 100.0));
+    let worker = chain.query(&GetWorkerInferenceScoresAtBlockRequest { topic_id, block_height }).unwrap();
+    assert_eq!(list(&worker.scores.unwrap().scores), [inferer.clone()]);
+    let reputers = chain.query(&GetReputersScoresAtBlockRequest { topic_id, block_height }).unwrap();
+    assert_eq!(list(&reputers.scores.unwrap().scores), [reputer]);
+    for (until, expected) in [(10, vec![]), (11, vec![inferer.clone()]), (99, vec![inferer])] {
+        let request = GetInferenceScoresUntilBlockRequest { topic_id, block_height: until };
+        assert_eq!(list(&chain.query(&request).unwrap().scores), expected, "until {until}");
+    }
+    let average = chain.query(&GetReputerScoreEmaRequest { topic_id, reputer: address("reputer") }).unwrap();
+    assert_eq!(of(&average.score.unwrap()), (11, address("reputer"), 10.0));
+    let stranger = chain.query(&GetReputerScoreEmaRequest { topic_id, reputer: address("w2") }).unwrap();
+    assert_eq!(of(&stranger.score.unwrap()), (0, address("w2"), 0.0));
+    // Nobody has losses in for a nonce that is still to be scored.
+    let lowest = chain.query(&GetCurrentLowestReputerScoreRequest { topic_id }).unwrap_err();
+    assert!(lowest.ends_with("no lowest reputer score found for topic 1: key not found"), "{lowest}");
+}
+
+#[test]
+fn only_the_topics_creator_lets_workers_in() {
+    let mut chain = Chain::at(&Genesis { whitelist: Whitelist::On, ..genesis() }, 11);
+    let may = CanSubmitWorkerPayloadRequest { topic_id: 1, address: address("w1") };
+    for (sender, code) in [("w1", 88), ("val", 0)] {
+        assert!(!chain.query(&may).unwrap().can_submit_worker_payload);
+        let request = AddToTopicWorkerWhitelistRequest {
+            sender: address(sender),
+            address: address("w1"),
+            topic_id: 1,
+        };
+        assert_eq!(chain.deliver(sender, EmissionsVersion::V10.any(&request)).code, code);
+    }
+    assert!(chain.query(&may).unwrap().can_submit_worker_payload);
 }
 
 #[test]

@@ -7,10 +7,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    chain::{
-        messages::{AddStakeRequest, Nonce, ReputerRequestNonce, ValueBundle, WorkerAttributedValue},
-        payload::sign_losses,
-    },
+    chain::messages::AddStakeRequest,
     devnet::app::decode::{Message, Tx},
 };
 
@@ -64,6 +61,7 @@ pub fn capture(name: &str) -> Capture {
 fn captured_genesis() -> Genesis {
     let mut genesis = genesis();
     genesis.accounts = CAPTURED.iter().map(|name| (address(name), 10 * FUNDS)).collect();
+    genesis.creator = address("admin");
     for (topic, first_nonce) in genesis.topics.iter_mut().zip([21, 33, 39]) {
         topic.first_nonce = first_nonce;
     }
@@ -180,6 +178,11 @@ pub fn moment(name: &str, height: u64) -> App {
             chain.app.set_whitelisted(2, &address("w1"), true).unwrap();
         }
         799 => answer(&mut chain, "w1", 781),
+        // The block after it, or the one after that, is the recorded one.
+        1219 | 1220 if name.contains("reputer_closing") => {
+            score(&mut chain, "w5", 1181, height);
+            answer(&mut chain, "w5", 1201);
+        }
         1404 => {
             score(&mut chain, "w5", 1221, height);
             answer(&mut chain, "w5", 1401);
@@ -209,21 +212,8 @@ fn deliver(chain: &mut Chain, name: &str, topic: u64, height: u64) {
 fn score(chain: &mut Chain, worker: &str, nonce: u64, height: u64) {
     answer(chain, worker, nonce);
     chain.mine_up_to(nonce + 20);
-    let loss = |value: &str| vec![WorkerAttributedValue { worker: address(worker), value: value.into() }];
-    let nonce = Nonce { block_height: nonce as i64 };
-    let losses = ValueBundle {
-        topic_id: 1,
-        reputer_request_nonce: Some(ReputerRequestNonce { reputer_nonce: Some(nonce) }),
-        reputer: address("reputer"),
-        combined_value: "1".into(),
-        naive_value: "1".into(),
-        inferer_values: loss("1"),
-        one_out_inferer_values: loss("3"),
-        ..ValueBundle::default()
-    };
-    let losses = EmissionsVersion::V10.any(&sign_losses(losses, &wallet("reputer")).unwrap());
     if chain.app.height() < height {
-        sign_and_deliver(chain, "reputer", losses);
+        sign_and_deliver(chain, "reputer", losses(worker, nonce as i64));
     }
 }
 

@@ -65,8 +65,8 @@ fn every_losses_bundle_of_the_vectors_passes_the_signature_check() {
     }
 }
 
-#[test]
-fn numbers_are_judged_as_a_real_node_judged_them() {
+/// What this chain says of each number of a recording, in its form: signed as it was sent, and over its canonical text.
+pub fn judged(recording: &Value) -> Value {
     let chain = Chain::at(&genesis(), 11);
     let judge = |sent: &str, signed: &str| {
         let mut request = chain.payload("w1", 1, 11, "1");
@@ -77,31 +77,22 @@ fn numbers_are_judged_as_a_real_node_judged_them() {
         data.inferences_forecasts_bundle_signature =
             wallet("w1").sign(&prost::Message::encode_to_vec(&*bundle)).to_vec();
         bundle.inference.as_mut().unwrap().values = value(sent);
-        simulate(
-            &chain.app,
-            &chain.version.type_url("InsertWorkerPayloadRequest"),
-            prost::Message::encode_to_vec(&request),
-        )
+        let type_url = chain.version.type_url(InsertWorkerPayloadRequest::NAME);
+        let result = simulate(&chain.app, &type_url, prost::Message::encode_to_vec(&request));
+        if result.code == 0 { "accepted".to_owned() } else { result.log }
     };
-    let verdict = |sent: &str, signed: &str| match judge(sent, signed) {
-        result if result.code == 0 => "accepted".to_owned(),
-        result => result.log,
-    };
-    for case in read("captures/decimals_on_chain.json")["cases"].as_array().unwrap() {
-        let input = case["input"].as_str().unwrap();
-        let canonical = case["canonical"].as_str();
-        for (signed, expected) in
-            [(Some(input), &case["signed_as_sent"]), (canonical, &case["signed_over_canonical"])]
+    let mut judged = recording.clone();
+    for case in judged["cases"].as_array_mut().unwrap() {
+        let sent = case["input"].as_str().unwrap().to_owned();
+        let canonical = case["canonical"].as_str().map(str::to_owned);
+        for (verdict, signed) in
+            [("signed_as_sent", Some(&sent)), ("signed_over_canonical", canonical.as_ref())]
         {
-            let (Some(signed), Some(expected)) = (signed, expected.as_str()) else { continue };
-            let ours = verdict(input, signed);
-            // The record cuts long numbers and long texts short.
-            let text = expected
-                .split_once(": ")
-                .filter(|_| expected.starts_with("code "))
-                .map_or(expected, |(_, text)| text);
-            let as_judged = text.split("...").all(|piece| ours.contains(piece));
-            assert!(as_judged, "{input:?} signed as {signed:?}: {ours} instead of {expected}");
+            // Without a canonical text there was nothing to sign.
+            if let (true, Some(signed)) = (case[verdict].is_string(), signed) {
+                case[verdict] = judge(&sent, signed).into();
+            }
         }
     }
+    judged
 }

@@ -140,3 +140,23 @@ fn the_status_of_a_window_is_encoded_as_a_real_node_encodes_it() {
     assert_eq!(hex::encode(answer.value.unwrap()), "080110a10118a10120a90128b50130bd0140014801");
     assert_eq!(answer.height, 164);
 }
+
+#[test]
+fn the_topics_of_a_block_are_the_active_ones_that_open_there() {
+    let mut chain = Chain::at(&genesis(), 1);
+    let topics = |chain: &Chain, block_height| {
+        let answer = chain.query(&GetActiveTopicsAtBlockRequest { block_height }).unwrap();
+        answer.topics.iter().map(|topic| topic.id).collect::<Vec<_>>()
+    };
+    assert_eq!([11, 12, 13, 14, 31].map(|height| topics(&chain, height)), [
+        vec![1],
+        vec![],
+        vec![3],
+        vec![4],
+        vec![]
+    ]);
+    chain.app.set_topic_active(3, false).unwrap();
+    assert!(topics(&chain, 13).is_empty());
+    chain.mine_to(11);
+    assert_eq!((topics(&chain, 11), topics(&chain, 31)), (vec![], vec![1]));
+}

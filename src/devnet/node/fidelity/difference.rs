@@ -45,8 +45,8 @@ fn compare(ours: &Value, theirs: &Value, path: &str, found: &mut Vec<Difference>
     }
 }
 
-/// Takes events out that this chain does not know; gives the kinds of those that were there.
-pub fn take_events(answer: &mut Value, is_unknown: impl Fn(&str) -> bool) -> Vec<String> {
+/// Takes events out that are not compared; gives the kinds of those that were there.
+pub fn take_events(answer: &mut Value, is_left_out: impl Fn(&str) -> bool) -> Vec<String> {
     let mut taken = vec![];
     let lists = [
         "/result/finalize_block_events",
@@ -57,18 +57,18 @@ pub fn take_events(answer: &mut Value, is_unknown: impl Fn(&str) -> bool) -> Vec
         if let Some(Value::Array(events)) = answer.pointer_mut(path) {
             events.retain(|event| {
                 let kind = event["type"].as_str().unwrap_or_default();
-                let is_unknown = is_unknown(kind);
-                if is_unknown {
+                let is_left_out = is_left_out(kind);
+                if is_left_out {
                     taken.push(kind.to_owned());
                 }
-                !is_unknown
+                !is_left_out
             });
         }
     }
     // The same once more, flat. There it stands under the kind and the name of the attribute.
     let is_of_block = answer["result"]["data"]["type"] != "tendermint/event/Tx";
     if let Some(Value::Object(flat)) = answer.pointer_mut("/result/events").filter(|_| is_of_block) {
-        flat.retain(|key, _| key.rsplit_once('.').is_none_or(|(kind, _)| !is_unknown(kind)));
+        flat.retain(|key, _| key.rsplit_once('.').is_none_or(|(kind, _)| !is_left_out(kind)));
     }
     taken
 }

@@ -1,14 +1,19 @@
 //! The state in which a recording was made, and what is asked there.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::sync::mpsc::{channel, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
+use super::{log, wire};
+use crate::chain::messages::{EmissionsVersion, Query, query::TopicExistsRequest};
 use crate::devnet::{
     app::{
         App,
-        tests::replay::{self, capture},
+        tests::{
+            replay::{self, capture},
+            vectors,
+        },
     },
     node::{
         Node,
@@ -30,14 +35,14 @@ use crate::devnet::{
 const RPC_ADDRESS: &str = "tcp://127.0.0.1:26657";
 
 /// A node as in the moment of a recording.
-struct Scene {
-    node: Node,
-    follower: FollowerId,
-    outlook: Outlook,
+pub struct Scene {
+    pub node: Node,
+    pub follower: FollowerId,
+    pub outlook: Outlook,
 }
 
 impl Scene {
-    fn new(app: App) -> Self {
+    pub fn new(app: App) -> Self {
         let mut node = Node::new(vec![], app, BlockTime::Manual, OffsetDateTime::UNIX_EPOCH);
         let (orders, _) = unbounded_channel();
         let follower = node.add_follower(RPC_ADDRESS.into(), Faults::default(), orders);
@@ -50,10 +55,14 @@ impl Scene {
     }
 
     fn on_to(mut self, height: u64) -> Self {
+        self.mine_up_to(height);
+        self
+    }
+
+    pub fn mine_up_to(&mut self, height: u64) {
         while self.node.app.height() < height {
             self.node.produce_block();
         }
-        self
     }
 
     /// Of a node with a fault in force.
@@ -78,6 +87,21 @@ impl Scene {
 
     /// The whole answer to a request.
     fn answer(mut self, request: &Value) -> Value {
+        self.ask(request)
+    }
+
+    /// The whole answer to a call.
+    pub fn call(&mut self, method: &str, params: Value) -> Value {
+        self.ask(&json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+    }
+
+    /// What a query of the application answers.
+    pub fn query<Q: Query>(&mut self, query: &Q) -> Value {
+        let params = json!({"path": Q::path(EmissionsVersion::V10), "data": hex::encode(query.encode_to_vec())});
+        self.call("abci_query", params)["result"]["response"].take()
+    }
+
+    fn ask(&mut self, request: &Value) -> Value {
         let Ok(Incoming::Call(request)) = Incoming::from_json(request.clone()) else {
             panic!("{request} is no call")
         };
@@ -110,11 +134,36 @@ pub fn play(name: &str, recording: &Value) -> Option<Value> {
     let request = &recording["request"];
     match name.split_once('/') {
         Some(("simulate", _)) => Some(of_capture(name).answer(request)),
+        Some(("tx", "tx_too_large")) => Some(wire::request_too_large()),
+        Some(("websocket", "acks_and_errors")) => Some(wire::acknowledgements(recording)),
+        Some(("websocket", "error_frame_at_stop")) => Some(wire::goodbye()),
         Some(("tx", tx)) => Some(of_tx(name, tx).answer(request)),
         Some(("abci_query", query)) => Some(of_query(query, recording).answer(request)),
         Some(("websocket", _)) => Some(frame(name, recording)),
-        _ => Some(of_node(name)?.answer(request)),
+        _ => match name {
+            "restart_log" | "restart_in_window" => Some(log::restart(name, recording)),
+            "catching_up_log" => Some(log::sync(recording)),
+            "status_ahead_of_query" => Some(ahead_of_query()),
+            "decimals_on_chain" => Some(vectors::judged(recording)),
+            _ => Some(of_node(name)?.answer(request)),
+        },
     }
+}
+
+/// Two answers of a node between the commit of a block and the end of its execution.
+fn ahead_of_query() -> Value {
+    let mut scene = Scene::mined(298).with(FaultKind::Ahead { blocks: 1 });
+    let status = scene.call("status", json!({}));
+    // Queries read the state, which nobody can claim to have.
+    scene.outlook = Outlook::default();
+    let query = scene.query(&TopicExistsRequest { topic_id: 1 });
+    json!([
+        {"request": "status", "latest_block_height": status["result"]["sync_info"]["latest_block_height"]},
+        {
+            "request": "abci_query TopicExists, sent after the answer above",
+            "response": query,
+        },
+    ])
 }
 
 /// The chain as it was when a recorded transaction ran.
@@ -162,6 +211,7 @@ fn of_node(name: &str) -> Option<Scene> {
         "block_results.closing" => {
             Scene::new(replay::moment(name, 488)).after(capture("tx/payload_last_block.delivered").tx)
         }
+        "block_results.reputer_closing" => Scene::new(replay::moment(name, 1220)).on_to(1221),
         "block_results.closing_multi" => Scene::new(replay::moment(name, 666)).on_to(667),
         "unconfirmed_txs.one" => {
             let waits = capture("tx/payload_ok");

@@ -332,7 +332,7 @@ impl FaultKind {
             "no_grpc",
             &[],
             "answered by a node whose gRPC and REST are off: Simulate and the other services of the node are unknown \
-             query paths, those of the modules are there",
+             query paths, those of the modules are there; with `*` its gRPC port refuses connections",
         ),
         (
             "no_index",

@@ -9,6 +9,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use tokio::sync::watch;
 
 use super::{
     fault::{Fault, FaultKind, InvalidFault, Target},
@@ -25,9 +26,17 @@ const HTML: &str = "<!DOCTYPE html>\n<html><head><title>Just a moment...</title>
 /// The beginning of an answer, and bytes that are not text.
 const GARBAGE: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\xff\xfe\x00";
 
-/// Those that are armed, oldest first.
+/// Those that are armed.
 #[derive(Debug, Clone, Default)]
-pub(in crate::devnet) struct Faults(Arc<Mutex<Vec<Fault>>>);
+pub(in crate::devnet) struct Faults(Arc<Armed>);
+
+#[derive(Debug, Default)]
+struct Armed {
+    /// Oldest first.
+    faults: Mutex<Vec<Fault>>,
+    /// Told when there is one more or less.
+    changed: watch::Sender<()>,
+}
 
 /// What hits one call.
 #[derive(Debug, Default, PartialEq)]
@@ -101,19 +110,34 @@ impl Faults {
             return Err(RpcError::InvalidParams(format!("{MAX_ARMED} faults are armed; clear them first")));
         }
         armed.push(fault);
+        drop(armed);
+        self.0.changed.send_replace(());
         Ok(())
     }
 
     /// Disarms all.
     pub fn clear(&self) {
         self.armed().clear();
+        self.0.changed.send_replace(());
+    }
+
+    /// Hears of every change from now on.
+    pub(in crate::devnet::node) fn changes(&self) -> watch::Receiver<()> {
+        self.0.changed.subscribe()
     }
 
     /// What hits a call: all delays and states of the node, and of the others the oldest. That counts as
     /// one hit of each of them.
     pub(in crate::devnet::node) fn strike(&self, target: Target<'_>) -> Strike {
         let mut strike = Strike::default();
-        self.armed().retain_mut(|fault| !(fault.hits(target) && strike.take(&fault.kind) && fault.use_up()));
+        let mut armed = self.armed();
+        let before = armed.len();
+        armed.retain_mut(|fault| !(fault.hits(target) && strike.take(&fault.kind) && fault.use_up()));
+        let spent = armed.len() < before;
+        drop(armed);
+        if spent {
+            self.0.changed.send_replace(());
+        }
         strike
     }
 
@@ -127,7 +151,7 @@ impl Faults {
     }
 
     fn armed(&self) -> MutexGuard<'_, Vec<Fault>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

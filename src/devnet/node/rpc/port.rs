@@ -29,8 +29,13 @@ impl Port {
 
     /// Listens there, on the runtime that is entered.
     pub fn listen(&self) -> std::io::Result<TcpListener> {
-        bound(self.address)?.listen(BACKLOG)
+        listen(self.address)
     }
+}
+
+/// Listens at the address of a port that is ours.
+pub(super) fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    bound(address)?.listen(BACKLOG)
 }
 
 fn bound(address: SocketAddr) -> std::io::Result<TcpSocket> {

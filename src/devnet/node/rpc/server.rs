@@ -24,7 +24,7 @@ use super::{
     READ_WITHIN, Service,
     calls::Calls,
     faults::{Dropped, Faults},
-    port::Port,
+    port::{self, Port},
     router,
 };
 use crate::devnet::node::{Ending, follower::FollowerId, grpc, thread::NodeHandle};
@@ -62,7 +62,7 @@ pub(in crate::devnet) enum Order {
 pub(in crate::devnet) type Done = Sender<std::io::Result<()>>;
 
 /// What is spoken at a port.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::devnet) enum Protocol {
     /// JSON-RPC, over HTTP/1.1 and websocket.
     JsonRpc,
@@ -172,15 +172,8 @@ impl Server {
         stopping: &CancellationToken,
     ) -> std::io::Result<()> {
         if listening.is_none() {
-            let mut listeners = self.ports.listen();
-            for _ in 0..LISTEN_TRIES {
-                if listeners.is_ok() {
-                    break;
-                }
-                sleep(LISTEN_AGAIN).await;
-                listeners = self.ports.listen();
-            }
-            *listening = Some(self.open(listeners?, stopping));
+            let listeners = again(|| self.ports.listen()).await?;
+            *listening = Some(self.open(listeners, stopping));
         }
         Ok(())
     }
@@ -199,7 +192,8 @@ impl Server {
         let websockets = service.websockets.clone();
         for (listener, protocol) in listeners {
             let door = Door { protocol, router: protocol.router(service.clone()) };
-            connections.spawn(accept(listener, door, closing.clone(), connections.clone()));
+            let connections = connections.clone();
+            connections.clone().spawn(serve(listener, door, service.faults.clone(), closing.clone(), connections));
         }
         Listening { closing, connections, websockets }
     }
@@ -230,15 +224,67 @@ async fn close(listening: Option<Listening>) {
     let _ = timeout(GOODBYE, websockets.wait()).await;
 }
 
-async fn accept(listener: TcpListener, door: Door, closing: CancellationToken, connections: TaskTracker) {
+/// Makes listeners where those before may not be quite gone.
+async fn again<T>(listen: impl Fn() -> std::io::Result<T>) -> std::io::Result<T> {
+    for _ in 0..LISTEN_TRIES {
+        if let Ok(listening) = listen() {
+            return Ok(listening);
+        }
+        sleep(LISTEN_AGAIN).await;
+    }
+    listen()
+}
+
+/// Serves a port until it is closed.
+async fn serve(
+    listener: TcpListener,
+    door: Door,
+    faults: Faults,
+    closing: CancellationToken,
+    connections: TaskTracker,
+) {
+    let serving = keep_open(listener, &door, &faults, &closing, &connections);
+    if let Some(Err(error)) = closing.run_until_cancelled(serving).await {
+        tracing::error!(%error, "an endpoint of the local chain cannot listen again");
+    }
+}
+
+/// Takes connections, but where the node's gRPC is off: such a node refuses them, and cuts those that there are.
+async fn keep_open(
+    mut listener: TcpListener,
+    door: &Door,
+    faults: &Faults,
+    closing: &CancellationToken,
+    connections: &TaskTracker,
+) -> std::io::Result<Infallible> {
+    let address = listener.local_addr()?;
+    let mut changes = faults.changes();
+    let is_off = || door.protocol == Protocol::Grpc && faults.outlook().no_grpc;
     loop {
-        let accepted = tokio::select! {
-            () = closing.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
+        let open = closing.child_token();
+        tokio::select! {
+            // The sender lives as long as the faults, so that there is always something to hear.
+            _ = changes.wait_for(|()| is_off()) => {}
+            never = accept(&listener, door, &open, connections) => match never {},
+        }
+        drop(listener);
+        open.cancel();
+        let _ = changes.wait_for(|()| !is_off()).await;
+        listener = again(|| port::listen(address)).await?;
+    }
+}
+
+/// Takes connections, for ever.
+async fn accept(
+    listener: &TcpListener,
+    door: &Door,
+    open: &CancellationToken,
+    connections: &TaskTracker,
+) -> Infallible {
+    loop {
+        match listener.accept().await {
             Ok((stream, _)) => {
-                connections.spawn(connection(stream, door.clone(), closing.clone()));
+                connections.spawn(connection(stream, door.clone(), open.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "the local chain cannot take a connection");

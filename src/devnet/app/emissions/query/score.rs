@@ -1,6 +1,6 @@
 //! Scores of inferers, forecasters and reputers.
 
-use bigdecimal::{BigDecimal, Zero as _};
+use bigdecimal::BigDecimal;
 
 use super::address;
 use crate::{
@@ -40,10 +40,9 @@ impl Emissions {
             }),
             "GetWorkerInferenceScoresAtBlock" => {
                 answer(data, |request: GetWorkerInferenceScoresAtBlockRequest| {
-                    let closed = self.closed(request.topic_id, request.block_height);
-                    let scores = closed.into_iter().flat_map(|closed| scores(request.topic_id, closed));
-                    let scores = messages::Scores { scores: scores.collect() };
-                    Ok(GetWorkerInferenceScoresAtBlockResponse { scores: Some(scores) })
+                    let (id, height) = (request.topic_id, request.block_height);
+                    let scores = Some(self.scores_at(id, height, |closed| &closed.scores));
+                    Ok(GetWorkerInferenceScoresAtBlockResponse { scores })
                 })
             }
             "GetWorkerForecastScoresAtBlock" => answer(data, |_: GetWorkerForecastScoresAtBlockRequest| {
@@ -53,20 +52,25 @@ impl Emissions {
                 let id = request.topic_id;
                 let closed = self.topic(id).into_iter().flat_map(|topic| topic.closed.values());
                 let closed = closed.filter(|closed| signed(closed.nonce) <= request.block_height);
-                let scores = closed.flat_map(|closed| scores(id, closed)).collect();
+                let scores = closed.flat_map(|closed| scores(id, closed.nonce, &closed.scores)).collect();
                 Ok(GetInferenceScoresUntilBlockResponse { scores })
             }),
-            // Reputers have no scores here.
             "GetReputerScoreEma" => answer(data, |request: GetReputerScoreEmaRequest| {
-                let unscored = EmaScore { nonce: 0, value: BigDecimal::zero() };
-                let score = score(request.topic_id, address(&request.reputer)?, &unscored);
+                let score = self.ema(request.topic_id, &request.reputer, |topic| &topic.reputer_scores)?;
                 Ok(GetReputerScoreEmaResponse { score: Some(score) })
             }),
-            "GetReputersScoresAtBlock" => answer(data, |_: GetReputersScoresAtBlockRequest| {
-                Ok(GetReputersScoresAtBlockResponse { scores: Some(Default::default()) })
+            "GetReputersScoresAtBlock" => answer(data, |request: GetReputersScoresAtBlockRequest| {
+                let (id, height) = (request.topic_id, request.block_height);
+                let scores = Some(self.scores_at(id, height, |closed| &closed.reputer_scores));
+                Ok(GetReputersScoresAtBlockResponse { scores })
             }),
             "GetCurrentLowestReputerScore" => answer(data, |request: GetCurrentLowestReputerScoreRequest| {
-                Err::<GetCurrentLowestReputerScoreResponse, _>(no_lowest("reputer", request.topic_id))
+                let id = request.topic_id;
+                let topic = self.get(id)?;
+                let losses = topic.reputer_nonces.values().rev().find(|losses| !losses.is_empty());
+                let lowest = losses.and_then(|losses| topic.reputer_scores.lowest(losses));
+                let (address, ema) = lowest.ok_or_else(|| no_lowest("reputer", id))?;
+                Ok(GetCurrentLowestReputerScoreResponse { score: Some(score(id, address, &ema)) })
             }),
             "GetCurrentLowestForecasterScore" => {
                 answer(data, |request: GetCurrentLowestForecasterScoreRequest| {
@@ -93,6 +97,18 @@ impl Emissions {
         })
     }
 
+    /// The scores of a nonce that has closed; none for one that is not known.
+    fn scores_at(
+        &self,
+        id: u64,
+        nonce: i64,
+        of: impl Fn(&ClosedNonce) -> &[(Address, BigDecimal)],
+    ) -> messages::Scores {
+        let closed = self.closed(id, nonce);
+        let given = closed.map(|closed| scores(id, closed.nonce, of(closed)));
+        messages::Scores { scores: given.into_iter().flatten().collect() }
+    }
+
     fn ema(&self, id: u64, actor: &str, of: impl Fn(&Topic) -> &Scores) -> Result<Score, AbciError> {
         let address = address(actor)?;
         Ok(score(id, address, &of(self.get(id)?).ema(address)))
@@ -108,11 +124,13 @@ fn score(topic_id: u64, address: Address, ema: &EmaScore) -> Score {
     }
 }
 
-/// The scores that were given for a nonce.
-fn scores(topic_id: u64, closed: &ClosedNonce) -> impl Iterator<Item = Score> {
-    let nonce = closed.nonce;
-    closed
-        .scores
+/// Scores that were given for a nonce.
+fn scores(
+    topic_id: u64,
+    nonce: u64,
+    given: &[(Address, BigDecimal)],
+) -> impl Iterator<Item = Score> {
+    given
         .iter()
         .map(move |(address, value)| score(topic_id, *address, &EmaScore { nonce, value: value.clone() }))
 }
