@@ -16,7 +16,9 @@ use bootstrap::{
 use cosmrs::proto::cosmos::{
     auth::v1beta1::{QueryAccountInfoRequest, QueryAccountInfoResponse},
     base::abci::v1beta1::TxResponse,
-    tx::v1beta1::{BroadcastMode, BroadcastTxRequest, BroadcastTxResponse, GetTxRequest, GetTxResponse, SimulateRequest},
+    tx::v1beta1::{
+        BroadcastMode, BroadcastTxRequest, BroadcastTxResponse, GetTxRequest, GetTxResponse, SimulateRequest,
+    },
 };
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},

@@ -177,7 +177,12 @@ impl<'a> Deployment<'a> {
             // A chain forgets the inferences of epochs that it has paid for.
             if *nonce > record.pruned {
                 let is_kept = record::has_inference(self.node, self.topic.id, *nonce, &address);
-                assert_eq!(is_kept, !record.outside.contains(nonce), "inference of window {nonce}: {}", tell());
+                assert_eq!(
+                    is_kept,
+                    !record.outside.contains(nonce),
+                    "inference of window {nonce}: {}",
+                    tell()
+                );
             }
         }
         let is_read = |round: &&RoundRow| round.height.is_some_and(|height| height.cast_signed() <= head);

@@ -163,9 +163,7 @@ impl Node {
                 let signal = if ending == Ending::InOrder { "TERM" } else { "KILL" };
                 let (stop, start) = (stop.as_deref().unwrap(), start.as_deref().unwrap());
                 let mut stopping = shell(stop).env("REALCHAIN_SIGNAL", signal).spawn().unwrap();
-                self.rpc.until("the end of the node", PATIENCE, || {
-                    (!self.rpc.is_whole()).then_some(())
-                });
+                self.rpc.until("the end of the node", PATIENCE, || (!self.rpc.is_whole()).then_some(()));
                 assert!(stopping.wait().unwrap().success(), "REALCHAIN_STOP failed: {stop}");
                 // It may be the node itself, so that nobody waits for its end.
                 assert!(shell(&format!("({start}) &")).status().unwrap().success());

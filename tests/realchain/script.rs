@@ -8,7 +8,8 @@ use bootstrap::chain::messages::query::{
     GetTopicRequest, GetWorkerLatestInputInferenceByTopicIdRequest, GetWorkerSubmissionWindowStatusRequest,
 };
 use bootstrap::chain::messages::{
-    EmissionsVersion, InputWorkerDataBundle, InsertWorkerPayloadRequest, Query, RegisterRequest, feemarket::GasPriceRequest,
+    EmissionsVersion, InputWorkerDataBundle, InsertWorkerPayloadRequest, Query, RegisterRequest,
+    feemarket::GasPriceRequest,
 };
 use bootstrap::chain::payload::{Inference, WorkerPayload};
 use bootstrap::chain::tx::{Fee, SignerData, UnsignedTx};
@@ -55,16 +56,32 @@ fn queries(node: &Node) -> Vec<Exchange> {
         ("abci_query/future_height", "abci_query", with(json!({"height": "99999999"}))),
         ("abci_query/unknown_path", "abci_query", with(json!({"path": "/nope.Query/Nope"}))),
         ("abci_query/unknown_method", "abci_query", with(json!({"path": node.rpc.version().path("Nope")}))),
-        ("abci_query/GetParams.v8", "abci_query", with(json!({"path": "/emissions.v8.QueryService/GetParams"}))),
+        (
+            "abci_query/GetParams.v8",
+            "abci_query",
+            with(json!({"path": "/emissions.v8.QueryService/GetParams"})),
+        ),
         (
             "abci_query/bad_bytes",
             "abci_query",
             with(json!({"path": node.rpc.version().path("GetTopic"), "data": "ffff"})),
         ),
         ("abci_query/GetTopic.missing", "abci_query", query(node, &GetTopicRequest { topic_id: NO_TOPIC })),
-        ("abci_query/AccountInfo.missing", "abci_query", query(node, &QueryAccountInfoRequest { address: NOBODY.into() })),
-        ("abci_query/AccountInfo.bad_address", "abci_query", query(node, &QueryAccountInfoRequest { address: "cosmos1xyz".into() })),
-        ("abci_query/feemarket.GasPrice.bad_denom", "abci_query", query(node, &GasPriceRequest { denom: "foo".into() })),
+        (
+            "abci_query/AccountInfo.missing",
+            "abci_query",
+            query(node, &QueryAccountInfoRequest { address: NOBODY.into() }),
+        ),
+        (
+            "abci_query/AccountInfo.bad_address",
+            "abci_query",
+            query(node, &QueryAccountInfoRequest { address: "cosmos1xyz".into() }),
+        ),
+        (
+            "abci_query/feemarket.GasPrice.bad_denom",
+            "abci_query",
+            query(node, &GasPriceRequest { denom: "foo".into() }),
+        ),
         (
             "abci_query/GetWorkerSubmissionWindowStatus.missing",
             "abci_query",
@@ -123,7 +140,11 @@ fn transactions(node: &Node) -> Vec<Exchange> {
         ("tx/garbage", check, json!({"tx": base64(b"garbage")})),
         ("tx/empty", check, json!({"tx": ""})),
         ("tx/no_messages", check, send(&UnsignedTx { messages: vec![], ..good.clone() }, &signer, fee)),
-        ("tx/memo_too_large", check, send(&UnsignedTx { memo: "m".repeat(300), ..good.clone() }, &signer, fee)),
+        (
+            "tx/memo_too_large",
+            check,
+            send(&UnsignedTx { memo: "m".repeat(300), ..good.clone() }, &signer, fee),
+        ),
         (
             "tx/timeout_height_past",
             check,
@@ -169,9 +190,8 @@ fn payload(node: &Node) -> InsertWorkerPayloadRequest {
 fn comparable(answer: &Value, chain_id: &str) -> Value {
     match answer {
         Value::Object(fields) => {
-            let field = |(key, value): (&String, &Value)| {
-                (key.clone(), comparable_field(key, value, chain_id))
-            };
+            let field =
+                |(key, value): (&String, &Value)| (key.clone(), comparable_field(key, value, chain_id));
             fields.iter().map(field).collect()
         }
         Value::Array(rows) => rows.iter().map(|row| comparable(row, chain_id)).collect(),
@@ -234,7 +254,8 @@ fn tally(node: &Node, with: &str, pairs: impl Iterator<Item = (&'static str, Val
         }
     }
     let (percent, url) = (100 * agree / all, node.rpc.urls().join(", "));
-    let _ = writeln!(std::io::stderr(), "SCRIPT {url}: {agree} of {all} answers ({percent} %) agree with {with}");
+    let _ =
+        writeln!(std::io::stderr(), "SCRIPT {url}: {agree} of {all} answers ({percent} %) agree with {with}");
     differs
 }
 

@@ -27,7 +27,7 @@ pub(super) const SERVICE: &str = "cosmos.staking.v1beta1.Query";
 const PREFIX: Hrp = Hrp::parse_unchecked("allovaloper");
 
 /// uallo that the validator has staked on itself.
-const TOKENS: &str = "1000000000000000000000000";
+const TOKENS: &str = "10000000000000000000000000";
 
 /// The validator's ed25519 key: the same on every local chain.
 pub fn consensus_key() -> [u8; 32] {

@@ -57,8 +57,7 @@ pub fn score(
 ) {
     let Some(closed) = topic.closed.get(&nonce).cloned() else { return };
     let told = Telling { version, topic: topic.spec.id, nonce };
-    let reputers: Vec<_> =
-        losses.keys().map(|reputer| (*reputer, BigDecimal::from(REPUTER_SCORE))).collect();
+    let reputers: Vec<_> = losses.keys().map(|reputer| (*reputer, BigDecimal::from(REPUTER_SCORE))).collect();
     let inferers: Vec<_> =
         closed.window.inferences.keys().map(|inferer| (*inferer, mean_score(*inferer, losses))).collect();
     for (actors, scores, averages) in [

@@ -173,8 +173,8 @@ impl Chain {
     }
 }
 
-/// What the reputer says of a nonce of topic 1: the network is worse off without this worker.
-fn losses(worker: &str, nonce: i64) -> Any {
+/// What the reputer says of a nonce of topic 1 that one worker answered: the network's loss is 1, and this much without it.
+fn losses(worker: &str, nonce: i64, without: Option<&str>) -> Any {
     let loss = |value: &str| vec![WorkerAttributedValue { worker: address(worker), value: value.into() }];
     let nonce = Nonce { block_height: nonce };
     let bundle = ValueBundle {
@@ -184,7 +184,7 @@ fn losses(worker: &str, nonce: i64) -> Any {
         combined_value: "1".into(),
         naive_value: "1".into(),
         inferer_values: loss("1"),
-        one_out_inferer_values: loss("3"),
+        one_out_inferer_values: without.map(loss).unwrap_or_default(),
         ..ValueBundle::default()
     };
     EmissionsVersion::V10.any(&sign_losses(bundle, &wallet("reputer")).unwrap())

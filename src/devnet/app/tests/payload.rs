@@ -40,7 +40,7 @@ fn chain_of_one_place() -> Chain {
     assert_eq!(chain.deliver("w1", payload).code, 0);
     // The reputer says that the network is worse off without w1.
     chain.mine_to(31);
-    assert_eq!(chain.deliver("reputer", losses("w1", 11)).log, "");
+    assert_eq!(chain.deliver("reputer", losses("w1", 11, Some("3"))).log, "");
     let scored = chain.mine_to(51);
     let scores = events(&scored.events, "EventScoresSet");
     let [reputers, inferers] = scores.as_slice() else { panic!("{scores:?}") };
@@ -81,11 +81,8 @@ fn only_the_topics_creator_lets_workers_in() {
     let may = CanSubmitWorkerPayloadRequest { topic_id: 1, address: address("w1") };
     for (sender, code) in [("w1", 88), ("val", 0)] {
         assert!(!chain.query(&may).unwrap().can_submit_worker_payload);
-        let request = AddToTopicWorkerWhitelistRequest {
-            sender: address(sender),
-            address: address("w1"),
-            topic_id: 1,
-        };
+        let request =
+            AddToTopicWorkerWhitelistRequest { sender: address(sender), address: address("w1"), topic_id: 1 };
         assert_eq!(chain.deliver(sender, EmissionsVersion::V10.any(&request)).code, code);
     }
     assert!(chain.query(&may).unwrap().can_submit_worker_payload);

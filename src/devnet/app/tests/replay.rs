@@ -120,7 +120,7 @@ pub fn scene(capture: &Capture) -> App {
         }
         _ if name.contains("evict") => {
             prepare_reputer(&mut chain);
-            score(&mut chain, "w1", 2221, 2281);
+            score(&mut chain, "w1", 2221, Some("3"), 2281);
         }
         _ => {}
     }
@@ -180,11 +180,11 @@ pub fn moment(name: &str, height: u64) -> App {
         799 => answer(&mut chain, "w1", 781),
         // The block after it, or the one after that, is the recorded one.
         1219 | 1220 if name.contains("reputer_closing") => {
-            score(&mut chain, "w5", 1181, height);
+            score(&mut chain, "w5", 1181, None, height);
             answer(&mut chain, "w5", 1201);
         }
         1404 => {
-            score(&mut chain, "w5", 1221, height);
+            score(&mut chain, "w5", 1221, None, height);
             answer(&mut chain, "w5", 1401);
         }
         1600..1700 => answer(&mut chain, "w1", 1621),
@@ -208,12 +208,12 @@ fn deliver(chain: &mut Chain, name: &str, topic: u64, height: u64) {
     }
 }
 
-/// A worker answers a nonce of topic 1, and the reputer says that the network is worse off without it.
-fn score(chain: &mut Chain, worker: &str, nonce: u64, height: u64) {
+/// A worker answers a nonce of topic 1, and the reputer says what the network's loss is without it.
+fn score(chain: &mut Chain, worker: &str, nonce: u64, without: Option<&str>, height: u64) {
     answer(chain, worker, nonce);
     chain.mine_up_to(nonce + 20);
     if chain.app.height() < height {
-        sign_and_deliver(chain, "reputer", losses(worker, nonce as i64));
+        sign_and_deliver(chain, "reputer", losses(worker, nonce as i64, without));
     }
 }
 

@@ -148,13 +148,10 @@ fn the_topics_of_a_block_are_the_active_ones_that_open_there() {
         let answer = chain.query(&GetActiveTopicsAtBlockRequest { block_height }).unwrap();
         answer.topics.iter().map(|topic| topic.id).collect::<Vec<_>>()
     };
-    assert_eq!([11, 12, 13, 14, 31].map(|height| topics(&chain, height)), [
-        vec![1],
-        vec![],
-        vec![3],
-        vec![4],
-        vec![]
-    ]);
+    assert_eq!(
+        [11, 12, 13, 14, 31].map(|height| topics(&chain, height)),
+        [vec![1], vec![], vec![3], vec![4], vec![]]
+    );
     chain.app.set_topic_active(3, false).unwrap();
     assert!(topics(&chain, 13).is_empty());
     chain.mine_to(11);

@@ -128,8 +128,10 @@ fn restart_in_window(log: &Value) -> Value {
     let payload = EmissionsVersion::V10.any(&payload.sign(EmissionsVersion::V10, &wallet("w1")).unwrap());
     let unsigned = UnsignedTx::new(payload, 0);
     let tx = signed(&scene, "w1", unsigned.clone(), FEE);
-    let simulation =
-        SimulateRequest { tx_bytes: unsigned.simulation(*wallet("w1").public_key(), 4, FEE), ..Default::default() };
+    let simulation = SimulateRequest {
+        tx_bytes: unsigned.simulation(*wallet("w1").public_key(), 4, FEE),
+        ..Default::default()
+    };
     scene.node.restart(FollowerId::VALIDATOR, Ending::Killed, None);
     // A block was there a moment before its height was asked for.
     let heights: Vec<(f64, u64)> = rows(log)
@@ -202,7 +204,8 @@ pub fn sync(log: &Value) -> Value {
             "health" => node.call("health", json!({}))["result"].to_string(),
             "GetSyncing" => text(&node.query(&GetSyncingRequest {})["value"]),
             "account" => {
-                let answer = bytes(&node.query(&QueryAccountInfoRequest { address: sender.clone() })["value"]);
+                let answer =
+                    bytes(&node.query(&QueryAccountInfoRequest { address: sender.clone() })["value"]);
                 let info = QueryAccountInfoResponse::decode(answer.as_slice()).unwrap().info;
                 info.map_or(0, |info| info.account_number).to_string()
             }
@@ -250,7 +253,12 @@ fn sent(scene: &mut Scene, tx: &[u8]) -> String {
         }
         None => {
             let result = &answer["result"];
-            format!("code={} cs='{}' log='{}'", result["code"], text(&result["codespace"]), text(&result["log"]))
+            format!(
+                "code={} cs='{}' log='{}'",
+                result["code"],
+                text(&result["codespace"]),
+                text(&result["log"])
+            )
         }
     }
 }

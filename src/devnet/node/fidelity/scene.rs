@@ -97,7 +97,8 @@ impl Scene {
 
     /// What a query of the application answers.
     pub fn query<Q: Query>(&mut self, query: &Q) -> Value {
-        let params = json!({"path": Q::path(EmissionsVersion::V10), "data": hex::encode(query.encode_to_vec())});
+        let params =
+            json!({"path": Q::path(EmissionsVersion::V10), "data": hex::encode(query.encode_to_vec())});
         self.call("abci_query", params)["result"]["response"].take()
     }
 

@@ -37,8 +37,8 @@ pub fn acknowledgements(recording: &Value) -> Value {
         json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string()
     };
     let queries = recording["queries"].as_array().unwrap().iter().enumerate();
-    let subscriptions =
-        queries.map(|(index, query)| request(format!("s{index}").into(), "subscribe", json!({"query": query})));
+    let subscriptions = queries
+        .map(|(index, query)| request(format!("s{index}").into(), "subscribe", json!({"query": query})));
     let requests: Vec<String> = subscriptions
         .chain([
             request("u1".into(), "unsubscribe", json!({"query": newblock})),

@@ -193,7 +193,13 @@ impl Server {
         for (listener, protocol) in listeners {
             let door = Door { protocol, router: protocol.router(service.clone()) };
             let connections = connections.clone();
-            connections.clone().spawn(serve(listener, door, service.faults.clone(), closing.clone(), connections));
+            connections.clone().spawn(serve(
+                listener,
+                door,
+                service.faults.clone(),
+                closing.clone(),
+                connections,
+            ));
         }
         Listening { closing, connections, websockets }
     }

@@ -125,11 +125,7 @@ fn score(topic_id: u64, address: Address, ema: &EmaScore) -> Score {
 }
 
 /// Scores that were given for a nonce.
-fn scores(
-    topic_id: u64,
-    nonce: u64,
-    given: &[(Address, BigDecimal)],
-) -> impl Iterator<Item = Score> {
+fn scores(topic_id: u64, nonce: u64, given: &[(Address, BigDecimal)]) -> impl Iterator<Item = Score> {
     given
         .iter()
         .map(move |(address, value)| score(topic_id, *address, &EmaScore { nonce, value: value.clone() }))
