@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::round::{cut, find};
+use super::round::{find, words};
 use super::store::Durability::Flushed;
 use super::transaction::{self, Purpose};
 use super::{Journal, JournalError, RoundKey, RoundState, Timestamp};
@@ -54,7 +54,7 @@ impl Ending {
     fn reason(&self) -> Option<String> {
         match self {
             Self::Refused { reason } | Self::Expired { reason } | Self::Skipped { reason } => {
-                Some(cut(reason))
+                Some(words(reason))
             }
             _ => None,
         }

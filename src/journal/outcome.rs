@@ -105,7 +105,7 @@ impl Journal {
                     what.height,
                     what.code,
                     what.codespace,
-                    round::cut(&what.log),
+                    round::words(&what.log),
                     what.paid,
                     what.gas_used
                 ],
@@ -142,7 +142,7 @@ impl Journal {
             db.execute(
                 "UPDATE transactions SET state = 'rejected', bytes = NULL, code = ?2, codespace = ?3, log = ?4 \
                  WHERE hash = ?1 AND state IN ('prepared', 'broadcast')",
-                params![tx.hash(), why.code, why.codespace, round::cut(&why.log)],
+                params![tx.hash(), why.code, why.codespace, round::words(&why.log)],
             )?;
             step_back(db)
         })

@@ -13,8 +13,12 @@ use crate::failpoint::Step;
 /// Failures that are kept for each round. A model that fails all through a long window is counted on.
 const FAILURES_KEPT: i64 = 20;
 
-/// Characters of a failure's message, or of a reason, that are kept.
-const TEXT_KEPT: usize = 2_000;
+/// Characters of a model's failure that are kept.
+const FAILURE_KEPT: usize = 2_000;
+
+/// Characters of what the chain said, or of why a round ended, that are kept: more than any node is known to say. It is
+/// kept whole, but for a node that means harm.
+const WORDS_KEPT: usize = 64 * 1024;
 
 /// Names a round: a topic gives each window the number of the block that opened it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -202,7 +206,7 @@ fn note_failure(db: &Connection, round: i64, failure: &Failure, at: Timestamp) -
     db.execute("UPDATE rounds SET attempts = attempts + 1 WHERE id = ?1", [round])?;
     db.execute(
         "INSERT INTO failures (round_id, at, kind, message) VALUES (?1, ?2, ?3, ?4)",
-        params![round, at, failure.kind, cut(&failure.message)],
+        params![round, at, failure.kind, cut(&failure.message, FAILURE_KEPT)],
     )?;
     db.execute(
         "DELETE FROM failures WHERE round_id = ?1 AND id NOT IN \
@@ -239,8 +243,13 @@ fn resume(db: &Connection, row: RoundRow) -> Result<Unfinished, JournalError> {
     Ok(Unfinished { row, window_end, live, delivered: transaction::delivered(db, round)?, last_failure })
 }
 
-pub(super) fn cut(text: &str) -> String {
-    match text.char_indices().nth(TEXT_KEPT) {
+/// The chain's words, or why a round ended.
+pub(super) fn words(text: &str) -> String {
+    cut(text, WORDS_KEPT)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

@@ -128,6 +128,21 @@ fn refused_bytes_free_the_nonce_and_may_be_sent_again() {
 }
 
 #[test]
+fn what_the_chain_says_is_kept_whole_but_for_a_node_that_means_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = predicted(folder.path());
+    let tx = prepare(&mut journal, signed(7, "a")).unwrap();
+    let words = "word ".repeat(10_000);
+    journal.rejected(&tx, &Refusal { log: words.clone(), ..refusal() }).unwrap();
+    let log: String =
+        journal.reader().db().query_row("SELECT log FROM transactions", [], |row| row.get(0)).unwrap();
+    assert_eq!(log, words);
+    journal.finish_round(KEY, &Ending::Refused { reason: words.repeat(100) }, at(5)).unwrap();
+    let reason = journal.reader().round(KEY).unwrap().unwrap().reason.unwrap();
+    assert!(reason.len() > words.len() && reason.len() < 100_000, "{}", reason.len());
+}
+
+#[test]
 fn a_transaction_is_dead_only_past_its_timeout_height_or_sequence() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = predicted(folder.path());
