@@ -10,9 +10,12 @@ use super::query::Client;
 const STALE: Duration = Duration::from_secs(60);
 
 impl Client {
-    /// Heights of all nodes of this chain that answer, are synced, and do not stand still.
+    /// Heights of all nodes of this chain that answer, are synced, do not stand still, and are not contradicted by most
+    /// of the others.
     pub async fn heights(&self) -> Vec<u64> {
-        let asked = self.pool().ranked().into_iter().map(|endpoint| self.status_of(endpoint));
+        // What was said before somebody came to contradict it does not count.
+        self.pool().look_again(self.limit()).await;
+        let asked = self.pool().agreeing().into_iter().map(|endpoint| self.status_of(endpoint));
         let mut heads: Vec<_> = join_all(asked).await.into_iter().flatten().flatten().collect();
         heads.retain(|status| !status.catching_up);
         let newest = heads.iter().map(|status| status.time).max();

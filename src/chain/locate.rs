@@ -1,5 +1,6 @@
 //! Where a transaction is, by everybody who can say.
 
+use std::ptr;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -21,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub enum Located {
     /// It is in a block.
     Found(Box<DeliveredTx>),
-    /// In no block that a node knows which is of our chain and not syncing.
+    /// In no block that a node knows which is of our chain, not syncing, and not wrong about its height.
     Absent {
         /// Height of the highest of them, read before it was asked.
         head: u64,
@@ -67,7 +68,9 @@ impl Client {
                 let after = endpoint.status(limit).await?;
                 let is_same = after.node_id == status.node_id && after.height >= status.height;
                 let is_synced = !status.catching_up && !after.catching_up;
-                Ok((is_same && is_synced).then_some(Located::Absent { head: status.height }))
+                let is_agreed = self.pool().agreeing().into_iter().any(|agreeing| ptr::eq(agreeing, endpoint));
+                let counts = is_same && is_synced && is_agreed;
+                Ok(counts.then_some(Located::Absent { head: status.height }))
             }
             Err(error) => Err(error),
         }

@@ -171,6 +171,15 @@ impl Clock {
         true
     }
 
+    /// Whether an answer of `height` would be believed, and be of the newest block.
+    #[must_use]
+    pub fn is_current(&self, height: u64) -> bool {
+        let head = self.head();
+        i64::try_from(height).is_ok_and(|height| {
+            head.height == 0 || (height >= head.height && head.explains(height, Instant::now()))
+        })
+    }
+
     /// Whether a height is far off what was to be expected, or the head itself may be. All nodes should be asked.
     #[must_use]
     pub fn is_in_doubt(&self) -> bool {
@@ -220,7 +229,7 @@ impl Clock {
 
 /// What most nodes say, of two that contradict each other the lower one; `None` where nobody says anything.
 #[must_use]
-pub fn middle(heights: &[u64]) -> Option<u64> {
+fn middle(heights: &[u64]) -> Option<u64> {
     let mut heights = heights.to_vec();
     heights.sort_unstable();
     heights.get(heights.len().checked_sub(1)? / 2).copied()
@@ -309,7 +318,7 @@ mod tests {
     fn a_height_that_one_of_two_nodes_claims_closes_no_window() {
         let (clock, now) = at_1000();
         assert!(!clock.observe_at(1_000_000_000, now));
-        assert!(clock.is_in_doubt());
+        assert!(clock.is_in_doubt() && !clock.is_current(1_000_000_000));
         clock.judge_at(&[1_000_000_000, 1_001], now);
         assert!(!clock.observe_at(1_000_000_001, now) && !clock.is_in_doubt(), "not asked with every block");
         assert!(clock.observe_at(1_001, now));

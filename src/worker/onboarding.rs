@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::clock::{Clock, middle};
+use super::clock::Clock;
 use super::main_loop::{Pause, UNWRITABLE_PAUSE};
 use super::reporter::Reporter;
 use super::setup::{Goal, Setup, WorkerError};
 use crate::chain::messages::Topic;
-use crate::chain::pool::{Pool, PoolError, Standing};
+use crate::chain::pool::{Pool, PoolError};
 use crate::chain::query::Client;
 use crate::health::Phase;
 use crate::journal::{Journal, JournalHandle};
@@ -25,8 +25,6 @@ const LIMIT: Duration = Duration::from_secs(5);
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
 /// How long `--once` tries, where it was not told.
 const ONCE: Duration = Duration::from_secs(30);
-/// Blocks between two fresh nodes that can be explained: past this one of them is wrong about itself.
-const MOST_LAG: u64 = 100;
 /// Pause between two turns while something takes time.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -96,12 +94,9 @@ async fn try_connect(pool: &Arc<Pool>) -> Result<(Client, Clock), Unconnected> {
         .await
         .map_err(|error| Unconnected::NotYet(error.to_string()))?;
     let clock = Clock::new(head.block_time.filter(|time| !time.is_zero()));
-    // The highest, since a node that lags a little would hide a window; but not of one that is wrong about itself, which
-    // would close them all.
-    let fresh = pool.report().into_iter().filter(|endpoint| endpoint.standing == Standing::Fresh);
-    let heights: Vec<u64> = fresh.filter_map(|endpoint| endpoint.height).collect();
-    let middle = middle(&heights).unwrap_or(head.height);
-    clock.observe(if head.height.abs_diff(middle) > MOST_LAG { middle } else { head.height });
+    // The highest, since a node that lags a little would hide a window. The pool has seen to it that it is not that of one
+    // that is wrong about itself, which would close them all.
+    clock.observe(head.height);
     Ok((client, clock))
 }
 

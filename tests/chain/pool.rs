@@ -8,7 +8,7 @@ use bootstrap::chain::pool::{Broadcast, Durable, Pool, PoolError, Standing};
 use bootstrap::chain::rpc::Endpoint;
 use bootstrap::chain::tx::TxHash;
 
-use crate::server::{Reply, Request, Server, answer, capture, json, status};
+use crate::server::{Reply, Request, Server, answer, capture, claim, json, status};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -139,6 +139,24 @@ async fn a_head_that_stands_still_goes_behind_and_comes_back() {
 }
 
 #[tokio::test]
+async fn a_height_that_the_others_contradict_is_not_followed_and_comes_back_once_it_is_true() {
+    let claimed = Arc::new(AtomicU64::new(5_000));
+    let shown = Arc::clone(&claimed);
+    let liar = Server::start(move |_| claim(1, "chain", shown.load(Ordering::SeqCst), 100)).await;
+    let honest = Server::start(|_| status(2, "chain", 100)).await;
+    let pool = pool(&[&liar, &honest]);
+    for height in [5_000, 101] {
+        claimed.store(height, Ordering::SeqCst);
+        assert_eq!(pool.refresh(LIMIT).await.unwrap().height, 100);
+        assert_eq!(order(&pool), [honest.url(), liar.url()]);
+        assert_eq!(pool.report()[0].standing, Standing::Ahead);
+    }
+    claimed.store(100, Ordering::SeqCst);
+    pool.refresh(LIMIT).await.unwrap();
+    assert_eq!(order(&pool), [liar.url(), honest.url()]);
+}
+
+#[tokio::test]
 async fn one_node_under_several_names_is_said_to_be_one() {
     let node = Server::start(|_| status(1, "chain", 7)).await;
     let other = Server::start(|_| status(2, "chain", 7)).await;
@@ -211,6 +229,23 @@ async fn a_broadcast_asks_those_behind_only_where_nobody_judged() {
         matches!(&answers[..], [lost, taken] if !lost.is_certainly_not_there() && taken.is_accepted()),
         "{answers:?}"
     );
+}
+
+#[tokio::test]
+async fn a_broadcast_to_all_asks_those_that_rest() {
+    let refusing = Server::start(|request| if sent(request) { refused() } else { status(1, "chain", 7) }).await;
+    let down = Server::start(|request| match sent(request) {
+        true => accepted(),
+        false => answer("503 Down", &["retry-after: 60"], ""),
+    })
+    .await;
+    let pool = pool(&[&refusing, &down]);
+    pool.refresh(LIMIT).await.unwrap();
+    assert_eq!(pool.report()[1].standing, Standing::Resting);
+    let answers = pool.broadcast(&Tx, LIMIT).await;
+    assert!(matches!(&answers[..], [refused] if refused.is_refused()), "{answers:?}");
+    let answers = pool.broadcast_to_all(&Tx, LIMIT).await;
+    assert!(answers.iter().any(|sent| sent.is_accepted() && sent.endpoint == down.url()), "{answers:?}");
 }
 
 #[tokio::test]

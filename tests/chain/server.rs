@@ -56,11 +56,16 @@ pub fn capture(name: &str) -> serde_json::Value {
 
 /// What a node says to `status`.
 pub fn status(node_id: u8, chain_id: &str, height: u64) -> Reply {
+    claim(node_id, chain_id, height, height)
+}
+
+/// The same of a node that claims `height` for its newest block, which is block `block`.
+pub fn claim(node_id: u8, chain_id: &str, height: u64, block: u64) -> Reply {
     let mut status = capture("status")["response"].clone();
     status["result"]["node_info"]["id"] = format!("{node_id:040x}").into();
     status["result"]["node_info"]["network"] = chain_id.into();
     status["result"]["sync_info"]["latest_block_height"] = height.to_string().into();
-    let time = time::OffsetDateTime::from_unix_timestamp(i64::try_from(height).unwrap() * 5).unwrap();
+    let time = time::OffsetDateTime::from_unix_timestamp(i64::try_from(block).unwrap() * 5).unwrap();
     let time = time.format(&time::format_description::well_known::Rfc3339).unwrap();
     status["result"]["sync_info"]["latest_block_time"] = time.into();
     json(&status)

@@ -29,6 +29,8 @@ pub enum Standing {
     Fresh,
     /// It answers from an old state: still syncing, lagging, or gone back in time.
     Behind,
+    /// It answers, and claims a height that the other nodes contradict.
+    Ahead,
     /// It failed just now, or asked to be left alone.
     Resting,
     /// It is on another chain, and is never used again.
@@ -40,6 +42,7 @@ impl fmt::Display for Standing {
         f.write_str(match self {
             Self::Fresh => "fresh",
             Self::Behind => "behind",
+            Self::Ahead => "ahead",
             Self::Resting => "resting",
             Self::OtherChain => "other chain",
         })
@@ -62,12 +65,27 @@ pub(super) struct Head {
     pub time: time::OffsetDateTime,
 }
 
+impl Head {
+    pub const fn of(status: &NodeStatus) -> Self {
+        Self { height: status.height, time: status.time }
+    }
+}
+
+/// Where a node is among the others.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Level,
+    Behind,
+    Ahead,
+}
+
 #[derive(Debug, Default)]
 struct Measured {
     head: Option<Head>,
-    /// The highest head so far: a node that goes back in time is behind itself.
-    highest: u64,
-    is_behind: bool,
+    /// The newest head so far: a node that goes back in time is behind itself.
+    newest: Option<Head>,
+    place: Place,
     other_chain: Option<String>,
     /// Faults, less half of them with each answer.
     faults: u32,
@@ -102,11 +120,18 @@ impl Member {
             Standing::OtherChain
         } else if measured.resting_until.is_some_and(|until| until > Instant::now()) {
             Standing::Resting
-        } else if measured.is_behind {
-            Standing::Behind
         } else {
-            Standing::Fresh
+            match measured.place {
+                Place::Level => Standing::Fresh,
+                Place::Behind => Standing::Behind,
+                Place::Ahead => Standing::Ahead,
+            }
         }
+    }
+
+    /// Whether its height was contradicted when it was last measured.
+    pub fn is_ahead(&self) -> bool {
+        self.measured().place == Place::Ahead
     }
 
     /// Whether it rests because it failed, and did not ask to be left alone.
@@ -158,27 +183,45 @@ impl Member {
         measured.resting_until = None;
     }
 
+    /// The other nodes contradict its height. Returns whether that is news.
+    pub fn contradicted(&self, status: &NodeStatus) -> bool {
+        let mut measured = self.measured();
+        measured.show(Head::of(status));
+        std::mem::replace(&mut measured.place, Place::Ahead) != Place::Ahead
+    }
+
     /// Holds its status against the `best` head of the same poll.
     pub fn measure(&self, status: &NodeStatus, best: Option<Head>, lag: Lag) {
         let mut measured = self.measured();
-        let head = Head { height: status.height, time: status.time };
+        let head = Head::of(status);
         let behind_best = best.map_or(0, |best| best.height.saturating_sub(head.height));
-        let behind_itself = measured.highest.saturating_sub(head.height);
+        // A higher one that was older was a mistake of the node.
+        let newest = measured.newest.filter(|newest| newest.time >= head.time);
+        let behind_itself = newest.map_or(0, |newest| newest.height.saturating_sub(head.height));
         let blocks = behind_best.max(behind_itself);
         let seconds = best.map_or(time::Duration::ZERO, |best| best.time - head.time);
-        measured.is_behind = status.catching_up
-            || match (lag, measured.is_behind) {
+        let is_behind = status.catching_up
+            || match (lag, measured.place) {
                 (Lag::Any, _) => blocks > 0,
-                (Lag::Lasting, true) => blocks > CAUGHT_UP_BLOCKS,
-                (Lag::Lasting, false) => {
+                (Lag::Lasting, Place::Behind) => blocks > CAUGHT_UP_BLOCKS,
+                (Lag::Lasting, Place::Level | Place::Ahead) => {
                     blocks > LAG_BLOCKS && (seconds > LAG_TIME || behind_itself > LAG_BLOCKS)
                 }
             };
-        measured.highest = measured.highest.max(head.height);
-        if measured.head.is_none_or(|known| known.height != head.height) {
-            measured.seen = Some(Instant::now());
+        measured.place = if is_behind { Place::Behind } else { Place::Level };
+        if newest.is_none() {
+            measured.newest = Some(head);
         }
-        measured.head = Some(head);
+        measured.show(head);
+    }
+}
+
+impl Measured {
+    fn show(&mut self, head: Head) {
+        if self.head.is_none_or(|known| known.height != head.height) {
+            self.seen = Some(Instant::now());
+        }
+        self.head = Some(head);
     }
 }
 
@@ -243,6 +286,17 @@ mod tests {
         assert_eq!(standing(&member, 99, 99), Standing::Fresh);
         member.measure(&status(100, true), None, Lag::Lasting);
         assert_eq!(member.standing(), Standing::Behind);
+    }
+
+    #[test]
+    fn a_height_that_was_a_mistake_is_forgotten_with_the_next_block() {
+        let member = member();
+        member.contradicted(&status(5_000, false));
+        assert_eq!(member.standing(), Standing::Ahead);
+        assert_eq!(standing(&member, 101, 101), Standing::Fresh, "its lie was never taken for its height");
+        let lonely = NodeStatus { height: 5_000, ..status(102, false) };
+        member.measure(&lonely, Some(Head::of(&lonely)), Lag::Lasting);
+        assert_eq!(standing(&member, 103, 103), Standing::Fresh, "nobody contradicted it, and a newer block is lower");
     }
 
     #[test]

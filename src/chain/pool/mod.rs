@@ -4,6 +4,7 @@
 //! user named them, so nothing flaps. What the application of the chain answers, an error too, never moves
 //! an endpoint: only silence, faults of the connection, lag and a wrong chain do.
 
+mod agreement;
 mod alias;
 mod member;
 
@@ -109,9 +110,15 @@ impl Broadcast {
     #[must_use]
     pub fn is_certainly_not_there(&self) -> bool {
         match &self.answer {
-            Ok(check) => check.code != 0,
+            Ok(_) => self.is_refused(),
             Err(error) => error.is_unsent(),
         }
+    }
+
+    /// Whether CheckTx refused the bytes: then they are not in this node's mempool, however they may have come there.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.answer.as_ref().is_ok_and(|check| check.code != 0)
     }
 }
 
@@ -245,13 +252,15 @@ impl Pool {
             }
         }
         self.aliases.lock().unwrap_or_else(PoisonError::into_inner).learn(&statuses);
-        let best = statuses
-            .iter()
-            .map(|(_, status)| status)
-            .max_by_key(|status| (!status.catching_up, status.height));
-        let best_head = best.map(|best| Head { height: best.height, time: best.time });
+        let (best, contradicted) = agree(&statuses);
         for (member, status) in &statuses {
-            member.measure(status, best_head, lag);
+            if !contradicted.iter().any(|other| Arc::ptr_eq(other, member)) {
+                member.measure(status, best.map(Head::of), lag);
+            } else if member.contradicted(status) {
+                let agreed = best.map(|best| best.height);
+                tracing::warn!(endpoint = %member.endpoint, height = status.height, agreed,
+                    "the other nodes contradict the height of an endpoint");
+            }
         }
         best.cloned().ok_or_else(|| self.unusable(faults))
     }
@@ -286,6 +295,12 @@ impl Pool {
     /// Endpoints of this chain, best first.
     pub fn ranked(&self) -> Vec<&Endpoint> {
         self.order().into_iter().map(|member| &member.endpoint).collect()
+    }
+
+    /// The same without those whose height the others contradict.
+    pub fn agreeing(&self) -> Vec<&Endpoint> {
+        let agreeing = self.order().into_iter().filter(|member| !member.is_ahead());
+        agreeing.map(|member| &member.endpoint).collect()
     }
 
     /// What is known of each endpoint, in the user's order.
@@ -375,11 +390,26 @@ impl Pool {
     /// Returns the answers up to the first that has them in its mempool; the slower ones are left to finish by
     /// themselves. Identical bytes can be in a block only once.
     pub async fn broadcast(&self, tx: &impl Durable, limit: Duration) -> Vec<Broadcast> {
-        let end = Instant::now() + limit;
         let order = self.order();
         let best = order.first().map(|member| member.standing());
-        let (first, mut rest): (Vec<_>, Vec<_>) =
-            order.into_iter().partition(|member| Some(member.standing()) == best);
+        let (first, rest) = order.into_iter().partition(|member| Some(member.standing()) == best);
+        Self::offer(tx, first, rest, limit).await
+    }
+
+    /// Sends the same bytes to every endpoint of this chain at once, also to those that rest. Returns the answers of
+    /// all, unless one has them in its mempool.
+    pub async fn broadcast_to_all(&self, tx: &impl Durable, limit: Duration) -> Vec<Broadcast> {
+        Self::offer(tx, self.order(), Vec::new(), limit).await
+    }
+
+    /// Sends to `first`, and to the `rest` where none of those answers.
+    async fn offer(
+        tx: &impl Durable,
+        first: Vec<&Arc<Member>>,
+        mut rest: Vec<&Arc<Member>>,
+        limit: Duration,
+    ) -> Vec<Broadcast> {
+        let end = Instant::now() + limit;
         let mut sends = JoinSet::new();
         let send = |sends: &mut JoinSet<Broadcast>, members: Vec<&Arc<Member>>| {
             for member in members {
@@ -414,6 +444,22 @@ impl Pool {
             }
         }
     }
+}
+
+/// The best status that counts, and the members that the others contradict.
+fn agree<'a>(statuses: &'a [(&'a Arc<Member>, NodeStatus)]) -> (Option<&'a NodeStatus>, Vec<&'a Arc<Member>>) {
+    // Who was contradicted has no say until it agrees with the others, unless there are none.
+    let trusted = statuses.iter().filter(|(member, _)| !member.is_ahead()).map(|(_, status)| status);
+    let top = agreement::top(trusted).or_else(|| agreement::top(statuses.iter().map(|(_, status)| status)));
+    let is_agreed = |(member, status): &&(&Arc<Member>, NodeStatus)| {
+        top.is_none_or(|top| {
+            status.height <= top.height || (member.is_ahead() && agreement::follows(status, top))
+        })
+    };
+    let agreed = statuses.iter().filter(is_agreed).map(|(_, status)| status);
+    let best = agreed.max_by_key(|status| (!status.catching_up, status.height));
+    let contradicted = statuses.iter().filter(|told| !is_agreed(told)).map(|(member, _)| *member);
+    (best, contradicted.collect())
 }
 
 async fn send(member: Arc<Member>, bytes: Vec<u8>, end: Instant) -> Broadcast {
