@@ -68,7 +68,8 @@ impl Client {
                 let after = endpoint.status(limit).await?;
                 let is_same = after.node_id == status.node_id && after.height >= status.height;
                 let is_synced = !status.catching_up && !after.catching_up;
-                let is_agreed = self.pool().agreeing().into_iter().any(|agreeing| ptr::eq(agreeing, endpoint));
+                let is_agreed =
+                    self.pool().agreeing().into_iter().any(|agreeing| ptr::eq(agreeing, endpoint));
                 let counts = is_same && is_synced && is_agreed;
                 Ok(counts.then_some(Located::Absent { head: status.height }))
             }

@@ -165,6 +165,8 @@ pub struct Client {
     version: EmissionsVersion,
     charges: Charges,
     limit: Duration,
+    /// The height whose state is read; the newest that a node has where there is none.
+    height: Option<u64>,
 }
 
 impl Client {
@@ -175,7 +177,8 @@ impl Client {
     pub async fn probe(pool: Arc<Pool>, limit: Duration) -> Result<Self, QueryError> {
         let mut refused = None;
         for version in EmissionsVersion::ALL {
-            let client = Self { pool: Arc::clone(&pool), version, charges: Charges::default(), limit };
+            let (pool, charges) = (Arc::clone(&pool), Charges::default());
+            let client = Self { pool, version, charges, limit, height: None };
             match client.ask(&GetParamsRequest {}).await {
                 Ok((_, answer)) => {
                     let charges = answer.params.as_ref().map(Charges::from).unwrap_or_default();
@@ -216,6 +219,12 @@ impl Client {
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
         Self { limit, ..self.clone() }
+    }
+
+    /// The same client for queries of the state after block `height`. A node that has not come so far refuses them.
+    #[must_use]
+    pub fn at(&self, height: u64) -> Self {
+        Self { height: Some(height), ..self.clone() }
     }
 
     /// The window of `topic_id` as `worker` sees it.
@@ -265,26 +274,25 @@ impl Client {
         Ok(answer.is_active)
     }
 
-    /// Whether the chain has an inference of `worker` for a window that is over.
+    /// Whether the chain has an inference of `worker` for a window that is over. `None` while the node that answers has
+    /// none, and has not come to the window's last block.
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn has_inference_at(
+    pub async fn has_inference(
         &self,
         topic_id: u64,
         worker: &Address,
-        nonce: i64,
-    ) -> Result<bool, QueryError> {
+        window: Window,
+    ) -> Result<Option<bool>, QueryError> {
         // The inferer has the same field in both versions.
-        let request = GetInferencesAtBlockRequest { topic_id, block_height: nonce };
-        let (_, answer) = self.ask(&request).await?;
+        let request = GetInferencesAtBlockRequest { topic_id, block_height: window.nonce };
+        let (height, answer) = self.ask(&request).await?;
         let worker = worker.to_string();
-        Ok(answer
-            .inferences
-            .unwrap_or_default()
-            .inferences
-            .iter()
-            .any(|inference| inference.inferer == worker))
+        let inferences = answer.inferences.unwrap_or_default().inferences;
+        let has_it = inferences.iter().any(|inference| inference.inferer == worker);
+        let is_over = i64::try_from(height).is_ok_and(|height| height >= window.end);
+        Ok((has_it || is_over).then_some(has_it))
     }
 
     /// The nonce of the open window in which `worker` was admitted; `None` where it was not, or was evicted.
@@ -396,7 +404,9 @@ impl Client {
         request: &Q,
     ) -> Result<(u64, Q::Response), QueryError> {
         let (path, data) = (Q::path(self.version), request.encode_to_vec());
-        let call = async |endpoint: Endpoint, limit| endpoint.abci_query(&path, data.clone(), limit).await;
+        let call = async |endpoint: Endpoint, limit| {
+            endpoint.abci_query(&path, data.clone(), self.height, limit).await
+        };
         let answer = self.pool.first(self.limit, call).await?;
         Ok((answer.height, answer.message::<Q>(self.version, stage)?))
     }

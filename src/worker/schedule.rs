@@ -183,6 +183,15 @@ impl Schedule {
         Some(last + quarter.max((head.block_time / 2).max(MIN_PAUSE)))
     }
 
+    /// When to look again at whether the next window may be answered, so many blocks before it opens: what was
+    /// missing then can still be brought about. `None` where no opening is known, or that was done.
+    #[must_use]
+    pub fn next_look_ahead(&self, head: Head, blocks: u32) -> Option<Instant> {
+        let start = self.next_start.filter(|start| *start > head.height)?;
+        let at = head.eta(start).checked_sub(head.block_time * blocks)?;
+        self.last_look.is_none_or(|last| last < at).then_some(at)
+    }
+
     fn remember(&mut self, nonce: i64) {
         self.waiting.remove(&nonce);
         self.taken.insert(nonce);
@@ -342,6 +351,19 @@ mod tests {
         assert_eq!(schedule.next_look_at_open(head(100, now)), Some(now + BLOCK * 5));
         assert_eq!(schedule.next_look_at_open(head(119, now)), Some(now + BLOCK / 2));
         assert_eq!(schedule.next_look_at_open(head(120, now)), None);
+    }
+
+    #[test]
+    fn before_each_opening_there_is_one_look_at_what_was_missing() {
+        let (mut schedule, now) = (schedule(), Instant::now());
+        schedule.looked(&closed(Some(120)), now);
+        assert_eq!(schedule.next_look_ahead(head(100, now), 3), Some(now + BLOCK * 17));
+        schedule.looked(&closed(Some(120)), now + BLOCK * 17);
+        assert_eq!(schedule.next_look_ahead(head(117, now + BLOCK * 17), 3), None, "it was done");
+        schedule.looked(&closed(Some(140)), now + BLOCK * 21);
+        assert_eq!(schedule.next_look_ahead(head(121, now + BLOCK * 21), 3), Some(now + BLOCK * 37));
+        schedule.looked(&closed(None), now + BLOCK * 22);
+        assert_eq!(schedule.next_look_ahead(head(122, now + BLOCK * 22), 3), None);
     }
 
     #[test]

@@ -233,7 +233,8 @@ async fn a_broadcast_asks_those_behind_only_where_nobody_judged() {
 
 #[tokio::test]
 async fn a_broadcast_to_all_asks_those_that_rest() {
-    let refusing = Server::start(|request| if sent(request) { refused() } else { status(1, "chain", 7) }).await;
+    let refusing =
+        Server::start(|request| if sent(request) { refused() } else { status(1, "chain", 7) }).await;
     let down = Server::start(|request| match sent(request) {
         true => accepted(),
         false => answer("503 Down", &["retry-after: 60"], ""),

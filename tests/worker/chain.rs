@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bootstrap::chain::messages::EmissionsVersion;
-use bootstrap::devnet::{BlockTime, Fault, FaultKind, Options, Whitelist};
+use bootstrap::devnet::{BlockTime, Endpoint, Fault, FaultKind, Options, Whitelist};
 use nix::sys::signal::Signal;
 use time::OffsetDateTime;
 
@@ -18,6 +18,15 @@ fn answers_the_next(bench: &Bench) {
     bench.devnet.mine(1).unwrap();
     bench.until("an answer", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
     assert_eq!(bench.inferences(nonce), 1);
+}
+
+/// A worker that is told of a second endpoint too, after the chain's own.
+fn with_second(options: Options) -> (Bench, Endpoint) {
+    let bench = Bench::registered(options, ONE);
+    let second = bench.devnet.open_endpoint().unwrap();
+    let urls = format!("{},{}", bench.devnet.rpc_url(), second.rpc_url());
+    let chain_id = bench.devnet.chain_id().to_owned();
+    (bench.set("ALLORA_NETWORK", &urls).set("ALLORA_CHAIN_ID", &chain_id), second)
 }
 
 /// Between the first window that was answered and the last, each was.
@@ -221,11 +230,7 @@ fn an_upgrade_while_the_worker_runs() {
 
 #[test]
 fn bytes_that_an_unreachable_node_may_have_are_outlived_by_such_with_the_same_sequence() {
-    let bench = Bench::registered(Options { emissions: EmissionsVersion::V9, ..manual() }, ONE);
-    let second = bench.devnet.open_endpoint().unwrap();
-    let urls = format!("{},{}", bench.devnet.rpc_url(), second.rpc_url());
-    let chain_id = bench.devnet.chain_id().to_owned();
-    let bench = bench.set("ALLORA_NETWORK", &urls).set("ALLORA_CHAIN_ID", &chain_id);
+    let (bench, second) = with_second(Options { emissions: EmissionsVersion::V9, ..manual() });
     let worker = bench.run(&[]);
     bench.until_ready();
     // One never gets them, the other may.
@@ -280,11 +285,7 @@ fn a_window_that_came_and_went_while_the_worker_stood_still_is_in_the_journal() 
 #[test]
 fn heights_that_are_far_too_high_cost_no_window() {
     for is_first in [true, false] {
-        let bench = Bench::registered(manual(), ONE);
-        let second = bench.devnet.open_endpoint().unwrap();
-        let urls = format!("{},{}", bench.devnet.rpc_url(), second.rpc_url());
-        let chain_id = bench.devnet.chain_id().to_owned();
-        let bench = bench.set("ALLORA_NETWORK", &urls).set("ALLORA_CHAIN_ID", &chain_id);
+        let (bench, second) = with_second(manual());
         let liar = if is_first { bench.devnet.endpoint() } else { &second };
         let worker = bench.run(&[]);
         bench.until_ready();
@@ -295,6 +296,76 @@ fn heights_that_are_far_too_high_cost_no_window() {
         assert_eq!((bench.rounds().len(), bench.paid().len()), (3, 3), "{}", bench.log());
         assert_eq!(worker.stop(), Some(0));
     }
+}
+
+#[test]
+fn a_node_that_is_wrong_about_itself_from_the_start_keeps_nobody_from_being_ready() {
+    for blocks in [50, 5_000] {
+        let (bench, _second) = with_second(manual());
+        bench.devnet.fault(Fault::new(FaultKind::Ahead { blocks })).unwrap();
+        let worker = bench.run(&[]);
+        bench.until_ready();
+        answers_the_next(&bench);
+        answers_the_next(&bench);
+        assert_eq!((bench.rounds().len(), bench.paid().len()), (2, 2), "{}", bench.log());
+        assert_eq!(worker.stop(), Some(0));
+    }
+}
+
+/// Of two transactions that no node took for certain, the first is dead, so that the turn of the second does not come. What
+/// was before it, the second life does not know: it may have been somebody else's, which is in no block yet.
+#[test]
+fn what_a_silent_node_may_have_is_not_replaced_by_one_with_another_sequence() {
+    let (bench, second) = with_second(manual());
+    let bench = bench.set("ALLORA_LOG_LEVEL", "bootstrap=debug");
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    answers_the_next(&bench);
+    for endpoint in [bench.devnet.endpoint(), &second] {
+        endpoint.fault(Fault::new(FaultKind::Error)).unwrap();
+    }
+    let signed = |nonce| {
+        bench.until("a signature", |bench| bench.round(nonce).filter(|round| !round["tx_hash"].is_null()))
+    };
+    let never = bench.mine_to_opening();
+    signed(never);
+    let nonce = bench.mine_to_opening();
+    let first = signed(nonce);
+    worker.kill();
+
+    second.close().unwrap();
+    second.clear_faults();
+    bench.devnet.clear_faults();
+    let worker = bench.run(&[]);
+    bench.until("a refusal", |bench| bench.log().contains("no other is signed").then_some(()));
+    assert_eq!((bench.mempool(), &bench.round(nonce).unwrap()["tx_hash"]), (0, &first["tx_hash"]));
+
+    second.open().unwrap();
+    bench.until_sent();
+    bench.devnet.mine(1).unwrap();
+    bench.until("an answer", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
+    assert_eq!((bench.inferences(never), bench.inferences(nonce), bench.paid().len()), (0, 1, 2));
+    assert_eq!(worker.stop(), Some(0));
+}
+
+/// The chain stands still in it: with pauses that only grow there would be some looks in a minute.
+#[test]
+fn a_window_that_may_not_be_answered_is_looked_at_until_its_last_block() {
+    const LOOK: &str = "/emissions.v10.QueryService/GetWorkerSubmissionWindowStatus";
+    let bench = Bench::registered(Options { whitelist: Whitelist::On, ..manual() }, ONE);
+    let worker = bench.run(&[]);
+    bench.until_why("whitelist");
+    let nonce = bench.mine_to_opening();
+    bench.devnet.mine(8).unwrap();
+    let looks = || bench.devnet.endpoint().calls().get(LOOK).copied().unwrap_or(0);
+    let before = looks();
+    bench.until("looks at the window", |_| (looks() >= before + 20).then_some(()));
+    bench.devnet.set_whitelisted(1, &bench.address(), true).unwrap();
+    bench.until_sent();
+    bench.devnet.mine(1).unwrap();
+    bench.until("an answer", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
+    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
+    assert_eq!(worker.stop(), Some(0));
 }
 
 /// So long that people notice. It is waited for, so it is left to `.ci/run`.
@@ -344,6 +415,26 @@ fn an_answer_that_is_not_known_is_counted_once() {
     bench.devnet.mine(1).unwrap();
     bench.until("an end", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
     bench.until("a turn", |bench| (bench.heartbeat()["unknown_answers"] == 1).then_some(()));
+    assert_eq!(worker.stop(), Some(0));
+}
+
+/// It has cost nothing, so it ends no window before its time.
+#[test]
+fn a_refusal_that_is_not_known_is_tried_again_and_final_when_the_window_is_over() {
+    let bench = Bench::registered(manual(), ONE);
+    let refused = FaultKind::CheckCode { code: 1234, codespace: "other".to_owned() };
+    bench.devnet.fault(Fault::new(refused).on("broadcast_tx_sync")).unwrap();
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    let nonce = bench.mine_to_opening();
+    bench.until("a second try", |bench| {
+        (bench.heartbeat()["unknown_answers"].as_u64() > Some(1)).then_some(())
+    });
+    assert_eq!(bench.round(nonce).unwrap()["finished_at"], serde_json::Value::Null);
+    bench.devnet.mine(11).unwrap();
+    let round = bench.until("an end", |bench| bench.round(nonce).filter(|round| round["state"] == "refused"));
+    assert!(round["reason"].as_str().unwrap().ends_with(" (other 1234)"), "{round}");
+    assert_eq!(bench.paid(), Vec::<String>::new());
     assert_eq!(worker.stop(), Some(0));
 }
 

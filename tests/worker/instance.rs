@@ -131,3 +131,22 @@ fn where_no_node_says_anything_nothing_is_sent_behind_the_answer_of_another_mach
     assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
     assert_eq!(worker.stop(), Some(0));
 }
+
+#[test]
+fn where_nothing_can_be_simulated_a_node_that_is_behind_does_not_hide_the_answer_of_another_machine() {
+    const LATEST: &str = "/emissions.v10.QueryService/GetWorkerLatestInputInferenceByTopicId";
+    let bench = Bench::registered(manual(), ONE).set("ALLORA_LOG_LEVEL", "bootstrap=debug");
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    bench.devnet.fault(Fault::new(FaultKind::Error).on("/cosmos.tx.v1beta1.Service/Simulate")).unwrap();
+    bench.devnet.fault(Fault::new(FaultKind::Lag { blocks: 5 }).on(LATEST)).unwrap();
+    let nonce = answered_elsewhere(&bench, &worker);
+    bench.until("a try", |bench| bench.log().contains("account sequence mismatch").then_some(()));
+    bench.devnet.mine(1).unwrap();
+    bench.until("another try", |bench| bench.log().contains("no node can say which").then_some(()));
+    assert_eq!(bench.mempool(), 0, "{}", bench.log());
+    bench.devnet.clear_faults();
+    bench.until("an end", |bench| bench.round(nonce).filter(|round| round["state"] == "answered_elsewhere"));
+    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
+    assert_eq!(worker.stop(), Some(0));
+}

@@ -83,3 +83,29 @@ fn where_nothing_is_told_at_all_the_next_window_is_answered_all_the_same() {
     });
     assert_eq!(worker.stop(), Some(0));
 }
+
+#[test]
+fn a_node_that_is_behind_does_not_tell_what_came_of_a_window() {
+    let bench = Bench::registered(manual(), ONE);
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    let nonce = bench.mine_to_opening();
+    bench.until_sent();
+    bench.devnet.mine(1).unwrap();
+    bench.until_a_round_is("admitted");
+    assert_eq!(worker.stop(), Some(0));
+    // As of a worker that was killed before it had written the end down.
+    bench.journal().execute("UPDATE rounds SET state = 'broadcast', finished_at = NULL", []).unwrap();
+    bench.devnet.mine(10).unwrap();
+    silent(&bench);
+    bench.devnet.fault(Fault::new(FaultKind::Lag { blocks: 12 }).on(INFERENCES)).unwrap();
+    let worker = bench.run(&[]);
+    let asked = || bench.devnet.endpoint().calls().get(INFERENCES).copied().unwrap_or(0);
+    bench.until("questions", |_| (asked() >= 3).then_some(()));
+    assert_eq!(bench.round(nonce).unwrap()["state"], "broadcast");
+    bench.devnet.clear_faults();
+    silent(&bench);
+    bench.until_a_round_is("admitted");
+    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
+    assert_eq!(worker.stop(), Some(0));
+}

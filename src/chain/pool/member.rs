@@ -296,7 +296,11 @@ mod tests {
         assert_eq!(standing(&member, 101, 101), Standing::Fresh, "its lie was never taken for its height");
         let lonely = NodeStatus { height: 5_000, ..status(102, false) };
         member.measure(&lonely, Some(Head::of(&lonely)), Lag::Lasting);
-        assert_eq!(standing(&member, 103, 103), Standing::Fresh, "nobody contradicted it, and a newer block is lower");
+        assert_eq!(
+            standing(&member, 103, 103),
+            Standing::Fresh,
+            "nobody contradicted it, and a newer block is lower"
+        );
     }
 
     #[test]

@@ -447,7 +447,9 @@ impl Pool {
 }
 
 /// The best status that counts, and the members that the others contradict.
-fn agree<'a>(statuses: &'a [(&'a Arc<Member>, NodeStatus)]) -> (Option<&'a NodeStatus>, Vec<&'a Arc<Member>>) {
+fn agree<'a>(
+    statuses: &'a [(&'a Arc<Member>, NodeStatus)],
+) -> (Option<&'a NodeStatus>, Vec<&'a Arc<Member>>) {
     // Who was contradicted has no say until it agrees with the others, unless there are none.
     let trusted = statuses.iter().filter(|(member, _)| !member.is_ahead()).map(|(_, status)| status);
     let top = agreement::top(trusted).or_else(|| agreement::top(statuses.iter().map(|(_, status)| status)));

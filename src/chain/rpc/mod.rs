@@ -156,7 +156,7 @@ impl Endpoint {
         Ok(NodeStatus { peer, date, ..answer.into() })
     }
 
-    /// `abci_query` of the latest state.
+    /// `abci_query` of the state after block `height`, or of the latest.
     ///
     /// # Errors
     /// See [`RpcError`]; a query that the application refuses is an answer, not an error.
@@ -164,9 +164,11 @@ impl Endpoint {
         &self,
         path: &str,
         data: Vec<u8>,
+        height: Option<u64>,
         limit: Duration,
     ) -> Result<AbciAnswer, RpcError> {
-        let request = abci_query::Request::new(Some(path.to_owned()), data, None, false);
+        let height = height.map(tendermint_height);
+        let request = abci_query::Request::new(Some(path.to_owned()), data, height, false);
         self.call(request, limit).await.map(AbciAnswer::from)
     }
 

@@ -142,7 +142,7 @@ enum Done {
     Consensus(Result<(), QueryError>),
     Funded(Result<u128, FaucetError>),
     Round(Result<round::Ended, JournalError>),
-    Witnessed { nonce: i64, answered: Result<bool, QueryError> },
+    Witnessed { nonce: i64, answered: Option<bool> },
     JournalChecked(Result<(), JournalError>),
     Heights(Vec<u64>),
 }
@@ -219,7 +219,6 @@ struct MainLoop {
     tasks: JoinSet<Done>,
     /// What the running tasks are for.
     works: HashMap<tokio::task::Id, Task>,
-    register_after: Instant,
     /// Between questions for the topic, until it is known.
     topic_pause: Pause,
     /// Between questions for the means, until they are known for the first time.
@@ -326,7 +325,6 @@ impl MainLoop {
             unseen: None,
             tasks: JoinSet::new(),
             works: HashMap::new(),
-            register_after: Instant::now(),
             topic_pause: Pause::new(TOPIC_PAUSE),
             means_unknown: Some(Pause::new(POOR_PAUSE)),
             means_for: None,

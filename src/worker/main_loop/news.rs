@@ -120,7 +120,7 @@ impl MainLoop {
             Done::Round(Ok(round::Ended::Finished(finished))) => self.finished(*finished, work, reporter),
             Done::Round(Ok(round::Ended::Interrupted)) => {}
             Done::Round(Err(error)) => self.not_written(error, work)?,
-            Done::Witnessed { nonce, answered: Ok(false) } => {
+            Done::Witnessed { nonce, answered: Some(false) } => {
                 tracing::warn!(nonce, "nobody answered for this wallet: taking over");
                 self.standby = false;
             }
@@ -177,6 +177,10 @@ impl MainLoop {
         let Err(why) = means.next_cost else {
             if self.unaffordable.take().is_some() {
                 tracing::info!("the next transaction can be paid");
+                if matches!(self.standing, Standing::Blocked(_)) {
+                    // That may have been all that was missing.
+                    self.schedule.look_now();
+                }
             }
             return;
         };
@@ -270,10 +274,7 @@ impl MainLoop {
         if !status.is_registered && self.context.options.broadcasting == Broadcasting::DryRun {
             self.rehearse();
         } else if !status.is_registered {
-            // After a refusal not at once again.
-            if self.register_after <= Instant::now() {
-                self.standing = Standing::Unregistered;
-            }
+            self.standing = Standing::Unregistered;
         } else if !status.is_whitelisted {
             self.block(format!(
                 "the whitelist of topic {topic_id} does not have {address}: ask the topic's owner"
@@ -313,8 +314,8 @@ impl MainLoop {
             Err(RegistrationError::Interrupted) => {}
             Err(error) => {
                 tracing::warn!(%error, "not registered");
+                // The next look tries again.
                 self.block(error.to_string());
-                self.register_after = self.blocked.end();
             }
         }
     }

@@ -22,6 +22,8 @@ const QUERY_LIMIT: Duration = Duration::from_secs(10);
 const RANK_LIMIT: Duration = Duration::from_secs(1);
 /// Blocks before an opening at which it is asked for what a window needs.
 const AHEAD: u32 = 2;
+/// The same for a look at whether we may answer it: a registration takes a block, and a node may be a block late.
+const REGISTER_AHEAD: u32 = 3;
 /// How often the chain is asked whether somebody else answered.
 const WITNESS_TRIES: u32 = 5;
 /// Rounds at a time: one that has the model, and those whose window is over and whose transaction is not.
@@ -169,7 +171,7 @@ impl MainLoop {
         let context = Arc::clone(&self.context);
         if self.standby {
             self.spawn(Work::Witness, async move {
-                let answered = witness(&context, window.nonce).await;
+                let answered = witness(&context, window).await;
                 Done::Witnessed { nonce: window.nonce, answered }
             });
             return;
@@ -262,9 +264,13 @@ impl MainLoop {
         let look = self.schedule.next_look(head, self.subscribed, is_answering);
         match self.standing {
             Standing::Blocked(_) => {
-                // However long we were let wait: a window that is open may be answered yet.
-                let at_open = self.schedule.next_look_at_open(head);
-                at_open.into_iter().fold(look.min(self.blocked.end()), Instant::min)
+                // However long we were let wait: a window that is open may be answered yet, and the next one may be
+                // if we register before it opens.
+                let of_topic = [
+                    self.schedule.next_look_at_open(head),
+                    self.schedule.next_look_ahead(head, REGISTER_AHEAD),
+                ];
+                of_topic.into_iter().flatten().fold(look.min(self.blocked.end()), Instant::min)
             }
             Standing::Unknown | Standing::Unregistered | Standing::Good => look,
         }
@@ -277,7 +283,8 @@ impl MainLoop {
             return None;
         }
         if let Some(trouble) = &self.unaffordable {
-            return Some(trouble.pause.end());
+            let pause = trouble.pause.end();
+            return Some(self.ahead_of_opening(self.means_for).map_or(pause, |ahead| ahead.min(pause)));
         }
         if let Some(pause) = &self.means_unknown {
             return Some(pause.end());
@@ -322,20 +329,18 @@ impl MainLoop {
     }
 }
 
-/// Whether the chain has an inference of this wallet for a window that is over. Asked again while no node
-/// answers: until it is known, nobody may be answering.
-async fn witness(context: &Context, nonce: i64) -> Result<bool, QueryError> {
+/// Whether the chain has an inference of this wallet for a window that is over; `None` where no node that has seen its end
+/// can say. Asked again while none does: until it is known, nobody may be answering.
+async fn witness(context: &Context, window: Window) -> Option<bool> {
     let client = context.client().within(QUERY_LIMIT);
-    let mut tries = 1;
-    loop {
-        match client.has_inference_at(context.options.topic_id, context.address(), nonce).await {
-            Err(_) if tries < WITNESS_TRIES => {
-                tries += 1;
-                context.clock.next_block().await;
-            }
-            answered => return answered,
+    for _ in 0..WITNESS_TRIES {
+        let told = client.has_inference(context.options.topic_id, context.address(), window).await;
+        if let Ok(Some(answered)) = told {
+            return Some(answered);
         }
+        context.clock.next_block().await;
     }
+    None
 }
 
 /// The window that block `nonce` opened. Asked again while no node answers.
@@ -354,13 +359,11 @@ async fn opened(context: &Context, nonce: i64) -> Result<Option<Window>, QueryEr
     }
 }
 
-/// One look. Where the node that answers is behind what is known, as one that lags, the best of the others is
-/// asked too: it would hide a window as long as it is taken for fresh.
+/// One look. Where the node that answers is behind what is known, as one that lags, or far ahead, as one that is wrong
+/// about itself, the best of the others is asked too: it would hide a window as long as it is taken for fresh.
 async fn look(context: &Context) -> Result<WindowStatus, QueryError> {
-    let known = context.clock.head().height;
     let status = look_once(context).await?;
-    let is_behind = i64::try_from(status.height).is_ok_and(|height| height < known);
-    if is_behind && context.client().pool().look_again(RANK_LIMIT).await {
+    if !context.clock.is_current(status.height) && context.client().pool().look_again(RANK_LIMIT).await {
         look_once(context).await
     } else {
         Ok(status)

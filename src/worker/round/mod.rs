@@ -174,14 +174,15 @@ impl Round {
             if let Ok(Located::Found(tx)) = client.locate(hash).await {
                 return Some(judged(tx.admission(self.context.address())));
             }
-            // Nodes forget transactions sooner than inferences.
-            let is_over = self.context.clock.head().height > self.window.end;
-            if is_over
-                && let Ok(is_in) =
-                    client.has_inference_at(key.topic_id, self.context.address(), key.nonce).await
-            {
-                let admission = if is_in { Admission::Admitted } else { Admission::NotAdmitted };
-                return Some(judged(admission));
+            // Nodes forget transactions sooner than inferences. What one says that is behind is not yet true.
+            if self.context.clock.head().height > self.window.end {
+                match client.has_inference(key.topic_id, self.context.address(), self.window).await {
+                    Ok(Some(true)) => return Some(judged(Admission::Admitted)),
+                    Ok(Some(false)) => return Some(judged(Admission::NotAdmitted)),
+                    // There may be another that is not.
+                    Ok(None) => drop(client.pool().look_again(RESERVE.1).await),
+                    Err(_) => {}
+                }
             }
             tokio::select! {
                 _ = self.context.clock.next_block() => {}

@@ -96,6 +96,7 @@ impl Transaction<'_> {
                 })));
             }
         };
+        self.may_follow_others = sequence.is_behind_others();
         sequence.sent(account.sequence, TxHash::of(prepared.bytes()));
         let fate = match self.broadcast(&prepared, &mut sequence, account).await? {
             Ok(fate) => fate,
@@ -160,7 +161,9 @@ impl Transaction<'_> {
     /// since the window opened.
     async fn answered(&self, sequence: &Sequence) -> Option<Step> {
         let Purpose::Payload(key) = self.intent.purpose else { return None };
-        let client = self.context.client().within(self.call_limit());
+        // A node that has not come so far may not have heard of it.
+        let head = u64::try_from(self.context.clock.head().height).unwrap_or_default();
+        let client = self.context.client().within(self.call_limit()).at(head);
         match client.admitted_nonce(key.topic_id, self.context.address()).await {
             Ok(admitted) if admitted == Some(key.nonce) => Some(Step::Done(Transacted::Refused(Refusal {
                 obstacle: Obstacle::Chain(Verdict::AlreadySubmitted),

@@ -197,6 +197,9 @@ struct Transaction<'a> {
     gas_floor: u64,
     /// Fee that the chain named, in uallo.
     fee_floor: u128,
+    /// Somebody else's transaction may have been before ours in a mempool, as far as is known of one that an earlier life
+    /// has signed.
+    may_follow_others: bool,
     /// It was said that no node can tell where the transaction is.
     has_warned: bool,
     /// The sequence of what was sent is used, and not by what was sent as far as one can see.
@@ -216,7 +219,15 @@ struct SequenceUsed {
 
 impl<'a> Transaction<'a> {
     const fn new(context: &'a Arc<Context>, intent: &'a Intent) -> Self {
-        Self { context, intent, gas_floor: 0, fee_floor: 0, has_warned: false, sequence_used: None }
+        Self {
+            context,
+            intent,
+            gas_floor: 0,
+            fee_floor: 0,
+            may_follow_others: true,
+            has_warned: false,
+            sequence_used: None,
+        }
     }
 
     async fn run(mut self, sent: Option<Prepared>) -> Result<Transacted, JournalError> {

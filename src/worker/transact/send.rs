@@ -20,7 +20,12 @@ impl Transaction<'_> {
         sequence: &mut Sequence,
         account: Account,
     ) -> Result<Result<Fate, Refusal>, JournalError> {
-        let answers = self.send(tx).await?;
+        let is_new = tx.broadcast_at().is_none();
+        let mut answers = self.send(tx).await?;
+        if !is_new && answers.iter().any(Broadcast::is_refused) {
+            // Who was not asked may have them from before.
+            answers = self.send_to_all(tx).await;
+        }
         if answers.iter().any(Broadcast::is_accepted) {
             return Ok(Ok(Fate::Accepted));
         }
@@ -37,7 +42,8 @@ impl Transaction<'_> {
             // These very bytes are good: they are sent again after the next block.
             return Ok(Ok(Fate::Unknown));
         }
-        if answers.iter().all(Broadcast::is_certainly_not_there) {
+        let is_not_there = if is_new { Broadcast::is_certainly_not_there } else { Broadcast::is_refused };
+        if answers.iter().all(is_not_there) {
             // No node has it. Where one said nothing, it stays live, and only one with the same sequence can
             // be signed beside it: the chain takes one of the two.
             self.rejected(tx, check).await?;
@@ -45,6 +51,13 @@ impl Transaction<'_> {
         // The sequence is free in either case: the next transaction of this purpose takes it again.
         sequence.freed(&TxHash::of(tx.bytes()));
         Ok(Err(Refusal::of_check(verdict, check)))
+    }
+
+    /// Asks every node about bytes that were sent before, also those that rest. One that says nothing may have them, and
+    /// bring them into a block until their last one.
+    pub(super) async fn send_to_all(&self, tx: &Prepared) -> Vec<Broadcast> {
+        let pool = Arc::clone(self.context.client().pool());
+        pool.broadcast_to_all(tx, self.call_limit()).await
     }
 
     /// Notes that no node has it.

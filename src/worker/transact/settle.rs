@@ -150,8 +150,8 @@ impl Transaction<'_> {
         });
         if let Some((_, check)) = too_high
             && absent_at > 0
-            && answers.iter().all(Broadcast::is_certainly_not_there)
             && self.context.sequence.lock().await.next().is_some_and(|next| next.sequence < tx.sequence())
+            && self.is_with_nobody(tx, answers).await
         {
             // What was to come before it is dead, so its turn never comes, and no node has it.
             self.rejected(tx, check).await?;
@@ -164,6 +164,27 @@ impl Transaction<'_> {
             self.context.sequence.lock().await.freed(&hash);
         }
         Ok(step)
+    }
+
+    /// Whether no node has a transaction whose turn does not come: what is signed in its stead has a lower sequence, so
+    /// that both could land.
+    async fn is_with_nobody(&self, tx: &Prepared, answers: &[Broadcast]) -> bool {
+        if !self.may_follow_others {
+            // A mempool checks again with each block what it holds: with the last block of ours that were to come before
+            // it, it has dropped them, and this one with them.
+            return answers.iter().all(Broadcast::is_certainly_not_there);
+        }
+        // Somebody else's has no last block: who has both may bring both into a block.
+        let answers = self.send_to_all(tx).await;
+        let is_refused = answers.iter().all(Broadcast::is_refused);
+        if !is_refused {
+            let hash = tx.hash();
+            tracing::debug!(
+                hash,
+                "a node that does not refuse it may bring it into a block: no other is signed"
+            );
+        }
+        is_refused
     }
 
     /// Its sequence is used: by this very transaction in a block that came meanwhile, or by another program's.

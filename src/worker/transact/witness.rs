@@ -3,6 +3,7 @@
 
 use super::{Step, Transacted, Transaction};
 use crate::chain::locate::Located;
+use crate::chain::query::Window;
 use crate::chain::tx::TxHash;
 use crate::journal::{Death, Inclusion, JournalError, Prepared, Purpose, Timestamp};
 
@@ -31,10 +32,11 @@ impl Transaction<'_> {
                 tracing::debug!(%error, %hash, "no node has the blocks that may hold a transaction")
             }
         }
-        if let Purpose::Payload(key) = self.intent.purpose
-            && let Ok(true) = client.has_inference_at(key.topic_id, address, key.nonce).await
-        {
-            return self.admitted(tx).await.map(Some);
+        if let Purpose::Payload(key) = self.intent.purpose {
+            let window = Window { nonce: key.nonce, end: self.intent.timeout_height };
+            if let Ok(Some(true)) = client.has_inference(key.topic_id, address, window).await {
+                return self.admitted(tx).await.map(Some);
+            }
         }
         Ok(None)
     }
