@@ -49,7 +49,7 @@ fn metrics_page() {
 
 /// A link to a file that was moved or never written helps nobody.
 #[test]
-fn links() {
+fn every_link_leads_somewhere() {
     let broken: Vec<_> = pages()
         .iter()
         .flat_map(|page| {

@@ -41,10 +41,6 @@ impl From<ScaffoldError> for Report {
             ScaffoldError::Unwritable { .. } => None,
         };
         let exit = if hint.is_some() { Exit::Usage } else { Exit::Config };
-        let report = Self::new(exit, error);
-        match hint {
-            Some(hint) => report.hint(hint),
-            None => report,
-        }
+        Self::new(exit, error).maybe_hint(hint)
     }
 }

@@ -22,7 +22,7 @@ pub struct Args {
 enum Command {
     /// Shows every round as a table
     List {
-        /// As one JSON document
+        /// Print one JSON document
         #[arg(long)]
         json: bool,
         #[command(flatten)]

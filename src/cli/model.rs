@@ -76,10 +76,6 @@ impl From<InterpreterError> for Report {
 impl From<StartError> for Report {
     fn from(error: StartError) -> Self {
         let hint = error.hint();
-        let report = Self::new(Exit::Config, error);
-        match hint {
-            Some(hint) => report.hint(hint),
-            None => report,
-        }
+        Self::new(Exit::Config, error).maybe_hint(hint)
     }
 }

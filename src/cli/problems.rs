@@ -10,11 +10,7 @@ impl From<settings::Problems> for Report {
             [only] => only.fix.clone(),
             _ => None,
         };
-        let report = Self::new(Exit::Config, problems);
-        match hint {
-            Some(hint) => report.hint(hint),
-            None => report,
-        }
+        Self::new(Exit::Config, problems).maybe_hint(hint)
     }
 }
 

@@ -31,6 +31,15 @@ impl Report {
         self
     }
 
+    /// The same, where there is such a thing.
+    #[must_use]
+    pub fn maybe_hint(self, hint: Option<impl Into<String>>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+
     /// The code that the process ends with.
     #[must_use]
     pub const fn exit(&self) -> Exit {

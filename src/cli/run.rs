@@ -113,11 +113,7 @@ impl From<WorkerError> for Report {
             WorkerError::Journal(error) => Some(error.hint().to_owned()),
             WorkerError::Thread(_) => return Self::new(Exit::Internal, error),
         };
-        let report = Self::new(Exit::Config, error);
-        match hint {
-            Some(hint) => report.hint(hint),
-            None => report,
-        }
+        Self::new(Exit::Config, error).maybe_hint(hint)
     }
 }
 

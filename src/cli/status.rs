@@ -12,7 +12,7 @@ use crate::settings::{self, Flags};
 /// What the worker does and why
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// As one JSON document
+    /// Print one JSON document
     #[arg(long)]
     json: bool,
     #[command(flatten)]
