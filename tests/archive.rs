@@ -31,7 +31,7 @@ fn bundle() -> TempDir {
         ("model.yaml", MANIFEST),
         (
             "requirements.txt",
-            "NumPy==1.26.4 --hash=sha256:ab\nrequests @ https://me:hidden@example.com/r.whl\n-c limits.txt\nscipy\n",
+            "NumPy==1.26.4 --hash=sha256:abababababababababababababababababababababababababababababababab\nrequests @ https://me:hidden@example.com/r.whl\n-c limits.txt\nscipy\n",
         ),
         ("limits.txt", "scipy==1.13.1\n"),
         ("src/runner.py", "def predict():\n    return 0.5\n"),
@@ -208,6 +208,27 @@ fn the_list_of_components_names_what_is_required() {
     let document: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     assert!(!document.to_string().contains("hidden"));
     insta::assert_json_snapshot!(document);
+}
+
+/// Wheels, repositories and URLs: a name where one shows, a version, where it is from, and what it is known by.
+#[test]
+fn what_comes_from_no_index_is_listed_with_its_source() {
+    let folder = bundle();
+    write(&folder.path().join("b/wheels/parcel-1.0+cpu-py3-none-any.whl"), "a wheel");
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let requirements = format!(
+        "./wheels/parcel-1.0+cpu-py3-none-any.whl\n\
+         -e git+https://me:hidden@example.com/part@{commit}#egg=part\n\
+         whole @ git+ssh://git@example.com/whole@{commit}\n\
+         https://me:hidden@example.com/files/Model_A-2.0-py3-none-any.whl#sha256={}\n\
+         https://example.com/download?id=1\n",
+        "cd".repeat(32)
+    );
+    write(&folder.path().join("b/requirements.txt"), &requirements);
+    let path = pack(folder.path(), &["-o", "out"]).with_file_name("b-1.0.cdx.json");
+    let document: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    assert!(!document.to_string().contains("hidden"));
+    insta::assert_json_snapshot!(document["components"]);
 }
 
 #[test]

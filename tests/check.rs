@@ -195,6 +195,18 @@ fn requirements_without_a_version() {
 }
 
 #[test]
+fn requirements_that_no_other_machine_has() {
+    let text = "./wheels/here-1.0-py3-none-any.whl\n./wheels/gone-1.0-py3-none-any.whl\n-e ../beside\n\
+                dist/left_out-1.0-py3-none-any.whl\n/opt/absolute.whl\nother.whl; sys_platform == 'win32'\n-e .\n";
+    let wheels = ["wheels/here-1.0-py3-none-any.whl", "dist/left_out-1.0-py3-none-any.whl"];
+    insta::assert_snapshot!(told_without_python(&bundle(&[
+        ("requirements.txt", text),
+        (wheels[0], "x"),
+        (wheels[1], "x"),
+    ])));
+}
+
+#[test]
 fn secrets_are_found_and_not_shown() {
     let phrase =
         "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";

@@ -149,7 +149,10 @@ fn life(bench: &Bench, installer: &str) {
     bench.require("tool==9.0\n");
     let output = bench.install();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
-    assert!(text(&output.stderr).contains("hint: "), "{}", text(&output.stderr));
+    let told = text(&output.stderr);
+    let version = report["python"]["version"].as_str().unwrap();
+    let headline = format!("error: installing the requirements for Python {version} failed\n");
+    assert!(told.contains(&headline) && told.contains("hint: "), "{told}");
     assert_eq!((bench.tool(), bench.report()), ("tool 1.0\n".into(), report));
 
     bench.require("tool==2.0\n");
@@ -223,9 +226,18 @@ fn what_the_user_has_made_is_kept_or_named() {
 #[test]
 fn what_no_project_is_named_of_and_indexes_with_a_variable() {
     let bench = Bench::new(None);
+    let wheel = bench.folder.path().join("wheels/tool-1.0-py3-none-any.whl");
     bench.require("../wheels/tool-1.0-py3-none-any.whl\n");
+    let told = text(&bench.bootstrap(&["predict", "b"]).output().unwrap().stderr);
+    assert!(told.contains("not installed: tool==1.0; run"), "{told}");
     succeeds(&bench.install());
     assert_eq!(bench.tool(), "tool 1.0\n");
+    assert!(succeeds(&bench.install()).contains("nothing to do"));
+    // Another one of the same name and version.
+    let add = "import sys, zipfile; zipfile.ZipFile(sys.argv[1], 'a').writestr('more.py', '')";
+    assert!(Command::new("python3").args(["-c", add]).arg(wheel).status().unwrap().success());
+    succeeds(&bench.install());
+    assert!(bench.packages().join("more.py").exists());
 
     let index = bench.folder.path().join("index");
     fs::create_dir_all(index.join("tool")).unwrap();

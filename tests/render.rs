@@ -263,6 +263,32 @@ fn no_value_breaks_out_of_yaml() {
     assert_eq!(compose["secrets"]["key"]["file"], settings[0].1.replace('$', "$$"));
 }
 
+/// Whatever the bundle and its settings are: one pod at a time, by the deployment and by the volume of its journal.
+#[test]
+fn no_two_workers_of_kubernetes_have_one_wallet() {
+    for (manifest, settings) in
+        [("", &[][..]), (MANIFEST, &SETTINGS), ("runtime: {spare: true}\n", &SETTINGS)]
+    {
+        let deployed = Deployed::new("model", manifest);
+        let objects = objects(&printed(&deployed, "kubernetes", settings));
+        // None that starts further pods, as an autoscaler would.
+        let kinds: Vec<_> = objects.keys().map(String::as_str).collect();
+        assert_eq!(kinds, ["Deployment", "NetworkPolicy", "PersistentVolumeClaim", "PodDisruptionBudget"]);
+        let spec = &objects["Deployment"]["spec"];
+        assert_eq!((&spec["replicas"], &spec["strategy"]), (&json!(1), &json!({"type": "Recreate"})));
+        let pod = &spec["template"]["spec"];
+        assert_eq!(pod["containers"].as_array().unwrap().len(), 1);
+        let of = |list: &Value| {
+            let state = list.as_array().unwrap().iter().find(|item| item["name"] == "state");
+            state.unwrap().clone()
+        };
+        assert_eq!(of(&pod["containers"][0]["volumeMounts"])["mountPath"], "/var/lib/bootstrap");
+        let claim = &objects["PersistentVolumeClaim"];
+        assert_eq!(of(&pod["volumes"])["persistentVolumeClaim"]["claimName"], claim["metadata"]["name"]);
+        assert_eq!(claim["spec"]["accessModes"], json!(["ReadWriteOncePod"]));
+    }
+}
+
 #[test]
 fn a_bundle_that_changed_rolls_and_another_place_does_not() {
     let checksum = |deployed: &Deployed| {

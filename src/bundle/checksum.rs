@@ -1,4 +1,4 @@
-//! A checksum of a bundle, by which a changed one is known.
+//! Checksums of bundles and files, by which changed ones are known.
 
 use std::fs::File;
 use std::io;
@@ -35,6 +35,16 @@ pub fn checksum(root: &Path) -> Result<String, (PathBuf, io::Error)> {
             }
         }
     }
+    Ok(hex::encode(hash.finalize()))
+}
+
+/// SHA-256 of a file's content, in hexadecimal.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn of_file(path: &Path) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    io::copy(&mut File::open(path)?, &mut hash)?;
     Ok(hex::encode(hash.finalize()))
 }
 

@@ -6,9 +6,10 @@ use super::limits::Limits;
 use super::manifest::{FILE_NAME, LoadError, Manifest};
 use super::problem::{Code, Place, Problem};
 use super::reader::Reader;
+use super::requirements::{self, Requirements};
 use super::tree::Tree;
 use super::value::{inner_path, quoted};
-use super::{entrypoint, files, requirements, secrets};
+use super::{entrypoint, files, secrets};
 
 /// A bundle without errors, as far as that shows without Python.
 #[derive(Debug)]
@@ -30,11 +31,11 @@ pub fn inspect(root: &Path, limits: Limits) -> Result<Inspected, LoadError> {
     let (manifest, warnings) = Manifest::load(root, |root, reader| {
         files::look(root, reader);
         entrypoint::look(root, reader);
-        requirements::look(root, reader);
+        let requirements = requirements::look(root, reader);
         tree = Tree::read(root, limits);
         reader.problems.append(&mut tree.problems);
         secrets::look(root, &tree, reader);
-        look_for_left_out(root, &tree, reader);
+        look_for_left_out(root, &tree, &requirements, reader);
     })?;
     Ok(Inspected { manifest, warnings, tree })
 }
@@ -52,7 +53,7 @@ pub fn check(root: &Path) -> Result<Vec<Problem>, LoadError> {
 }
 
 /// Notes the files that a bundle cannot be without and that its archive would not hold.
-fn look_for_left_out(root: &Path, tree: &Tree, reader: &mut Reader<'_>) {
+fn look_for_left_out(root: &Path, tree: &Tree, requirements: &Requirements, reader: &mut Reader<'_>) {
     // What is not there was noted already.
     let real = |path: &Path| Some(root.join(path).canonicalize().ok()?.strip_prefix(root).ok()?.to_owned());
     let named = ["environment.pip_requirements", "environment.constraints"].into_iter().filter_map(|key| {
@@ -60,8 +61,14 @@ fn look_for_left_out(root: &Path, tree: &Tree, reader: &mut Reader<'_>) {
         Some((inner_path(text).ok()?, place))
     });
     let manifest = (FILE_NAME.into(), Place::file(FILE_NAME));
+    let installed = requirements.lines().filter_map(|line| {
+        let path = inner_path(&line.path()?.to_string_lossy()).ok()?;
+        // The root itself is no entry of the archive.
+        (!path.as_os_str().is_empty()).then(|| (path, line.place.clone()))
+    });
     let missing: Vec<Problem> = std::iter::once(manifest)
         .chain(named)
+        .chain(installed)
         .filter(|(path, _)| {
             real(path).is_some_and(|real| !tree.entries.iter().any(|entry| Path::new(&entry.path) == real))
         })

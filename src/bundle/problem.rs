@@ -109,7 +109,7 @@ impl Code {
         (
             Self::MissingFile,
             Severity::Error,
-            "something that the manifest names is not there, or left out of archives; a warning for a module that an installed package may hold",
+            "something that the manifest or the requirements name is not there, or left out of archives; a warning for a module that an installed package may hold",
         ),
         (Self::NoFunction, Severity::Error, "the module's file does not name the function"),
         (Self::OutsideBundle, Severity::Error, "a path or a link that leaves the bundle"),

@@ -1,9 +1,19 @@
 //! What a bundle needs installed, as its requirements file says it.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `line` | the lines of a requirements file |
+//! | `requirement` | one that names what is to be installed |
+
+mod line;
+mod requirement;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use url::Url;
+use line::{Line, lines};
+use requirement::path;
+pub use requirement::{Requirement, Wheel, file_name, is_repository, project};
 
 use super::problem::{Code, Place, Problem};
 use super::reader::Reader;
@@ -14,10 +24,6 @@ use super::value::{inner_path, quoted};
 const MAX_FILES: usize = 32;
 /// Longest of them, in bytes. One with the hashes of every wheel of some hundred projects has a few hundred kilobytes.
 pub const MAX_BYTES: u64 = 8 * 1024 * 1024;
-/// What pip takes for a path if it ends so.
-const ARCHIVES: [&str; 3] = [".whl", ".tar.gz", ".zip"];
-/// Where a URL of a repository begins. What it names changes with the branch, unless it names a commit.
-const REPOSITORIES: [&str; 4] = ["git+", "hg+", "svn+", "bzr+"];
 
 /// A requirements file and what it includes, with its constraints.
 #[derive(Debug, Default)]
@@ -34,19 +40,8 @@ pub struct Requirements {
     pub is_empty: bool,
     /// Exact versions of the constraints, by project.
     constrained: HashMap<String, String>,
-}
-
-/// A line that names what is to be installed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Requirement {
-    /// The file that it stands in, below the bundle's root.
-    file: PathBuf,
-    line: usize,
-    column: usize,
-    /// Without comment, options and blanks around it.
-    text: String,
-    /// `sha256:...`: what its file may be.
-    pub hashes: Vec<String>,
+    /// Folders of archives to choose from, as [`Requirement::path`].
+    links: Vec<PathBuf>,
 }
 
 /// What a file and those that it includes say.
@@ -56,6 +51,7 @@ struct Said {
     references: Vec<Requirement>,
     /// The lines of constraints.
     limits: Vec<Requirement>,
+    links: Vec<PathBuf>,
     too_long: Option<PathBuf>,
     /// Is there more than comments?
     asks: bool,
@@ -79,7 +75,28 @@ impl Requirements {
             files,
             too_long: said.too_long,
             is_empty: !said.asks,
+            links: said.links,
         }
+    }
+
+    /// Every line that names what is to be installed.
+    pub fn lines(&self) -> impl Iterator<Item = &Requirement> {
+        self.listed.iter().chain(&self.references)
+    }
+
+    /// What an interpreter can be asked for: projects, and those of wheels, by their file names.
+    pub fn projects(&self) -> Vec<String> {
+        let wheels = self.references.iter().filter_map(|reference| {
+            let Wheel { project, version } = reference.wheel()?;
+            let marker = reference.marker().map(|marker| format!("; {marker}"));
+            Some(format!("{project}=={version}{}", marker.unwrap_or_default()))
+        });
+        self.listed.iter().map(|requirement| requirement.text().to_owned()).chain(wheels).collect()
+    }
+
+    /// The files and folders that are installed from: relative to the bundle's root, or absolute.
+    pub fn paths(&self) -> impl Iterator<Item = PathBuf> {
+        self.lines().filter_map(Requirement::path).chain(self.links.iter().cloned())
     }
 
     /// The one version of a requirement that will do, by its own line or by the constraints.
@@ -88,10 +105,11 @@ impl Requirements {
     }
 }
 
-/// Notes every requirement that neither its own line nor the constraints pin.
-pub fn look(root: &Path, reader: &mut Reader<'_>) {
+/// Notes every requirement that neither its own line nor the constraints pin, and those that are no files of the bundle and
+/// should be. Gives all of them.
+pub fn look(root: &Path, reader: &mut Reader<'_>) -> Requirements {
     let path = |reader: &Reader<'_>, key| inner_path(reader.text(key)?.0).ok();
-    let Some(file) = path(reader, "environment.pip_requirements") else { return };
+    let Some(file) = path(reader, "environment.pip_requirements") else { return Requirements::default() };
     let constraints = path(reader, "environment.constraints");
     let requirements = Requirements::read(root, &file, constraints.as_deref());
     if let Some(file) = &requirements.too_long {
@@ -99,29 +117,50 @@ pub fn look(root: &Path, reader: &mut Reader<'_>) {
         let problem = Problem::error(Code::TooLarge, Place::file(file.to_string_lossy()), message);
         reader.problems.push(problem.fix("keep in it what the model needs installed"));
     }
-    for line in requirements.listed.iter().chain(&requirements.references) {
-        let (what, fix) = match line.url() {
-            Some(url) if is_fixed(url) || !line.hashes.is_empty() => continue,
-            Some(url) if is_repository(url) => {
-                (line.public(), "write `@` and the 40 digits of the commit behind it".into())
-            }
-            Some(_) => (line.public(), "write `#sha256=` and the hash of the file behind it".into()),
-            None if requirements.version_of(line).is_some() => continue,
-            None => {
-                let fix = format!("write `{}==` and the version that the model was made with", line.name());
-                (Some(line.text.clone()), fix)
-            }
-        };
-        let place = Place {
-            file: line.file.to_string_lossy().into_owned(),
-            line: Some(line.line),
-            column: Some(line.column),
-            width: line.text.chars().count(),
-        };
-        let what = quoted(what.as_deref().unwrap_or("a URL"));
-        let message = format!("the version of {what} is not pinned");
-        reader.problems.push(Problem::warning(Code::Unpinned, place, message).fix(fix));
-    }
+    let problems =
+        requirements.lines().filter_map(|line| loose(&requirements, line).or_else(|| absent(root, line)));
+    reader.problems.extend(problems);
+    requirements
+}
+
+/// A requirement that is not pinned.
+fn loose(requirements: &Requirements, line: &Requirement) -> Option<Problem> {
+    let (what, fix) = match line.url() {
+        Some(_) if line.is_fixed() || !line.hashes.is_empty() => return None,
+        Some(url) if is_repository(url) => {
+            (line.public(), "write `@` and the 40 digits of the commit behind it".into())
+        }
+        Some(_) => (line.public(), "write `#sha256=` and the hash of the file behind it".into()),
+        None if requirements.version_of(line).is_some() => return None,
+        None => {
+            let fix = format!("write `{}==` and the version that the model was made with", line.name());
+            (Some(line.text.clone()), fix)
+        }
+    };
+    let what = quoted(what.as_deref().unwrap_or("a URL"));
+    let message = format!("the version of {what} is not pinned");
+    Some(Problem::warning(Code::Unpinned, line.place.clone(), message).fix(fix))
+}
+
+/// A file or folder to install from that no other machine will have.
+fn absent(root: &Path, line: &Requirement) -> Option<Problem> {
+    // Where its marker does not hold, pip does not look for it.
+    let path = line.path().filter(|_| line.marker().is_none())?;
+    let shown = quoted(&path.to_string_lossy());
+    let (code, message, fix) = match inner_path(&path.to_string_lossy()) {
+        Ok(inner) if root.join(&inner).exists() => return None,
+        Ok(_) => (
+            Code::MissingFile,
+            format!("{shown} is not there"),
+            "correct the path; it is relative to the bundle's root",
+        ),
+        Err(_) => {
+            let message =
+                format!("{shown} is outside of the bundle, where an archive or image of it has nothing");
+            (Code::OutsideBundle, message, "copy it into the bundle, and name it there")
+        }
+    };
+    Some(Problem::error(code, line.place.clone(), message).fix(fix))
 }
 
 impl Said {
@@ -129,6 +168,7 @@ impl Said {
         self.listed.append(&mut other.listed);
         self.references.append(&mut other.references);
         self.limits.append(&mut other.limits);
+        self.links.append(&mut other.links);
         self.too_long = self.too_long.take().or(other.too_long);
         self.asks |= other.asks;
     }
@@ -147,12 +187,12 @@ fn collect(root: &Path, file: &Path, seen: &mut HashSet<PathBuf>) -> Said {
     if seen.len() >= MAX_FILES || !seen.insert(file.to_owned()) {
         return said;
     }
-    let path = root.join(file);
-    if path.metadata().is_ok_and(|kind| kind.len() > MAX_BYTES) {
+    let whole = root.join(file);
+    if whole.metadata().is_ok_and(|kind| kind.len() > MAX_BYTES) {
         said.too_long = Some(file.to_owned());
         return said;
     }
-    let Some(text) = text_file::read(&path, MAX_BYTES) else {
+    let Some(text) = text_file::read(&whole, MAX_BYTES) else {
         said.asks = true;
         return said;
     };
@@ -163,150 +203,14 @@ fn collect(root: &Path, file: &Path, seen: &mut HashSet<PathBuf>) -> Said {
             Line::Reference(requirement) => said.references.push(requirement),
             Line::Include { path, is_constraint } => {
                 let below = file.parent().unwrap_or(Path::new("")).join(path);
-                let Ok(path) = inner_path(&below.to_string_lossy()) else { continue };
-                let other = collect(root, &path, seen);
+                let Ok(inner) = inner_path(&below.to_string_lossy()) else { continue };
+                let other = collect(root, &inner, seen);
                 if is_constraint { said.constrain(other) } else { said.include(other) }
             }
+            Line::FindLinks(text) => said.links.extend(path(text)),
         }
     }
     said
-}
-
-/// What a line of a requirements file says.
-enum Line<'t> {
-    Project(Requirement),
-    /// A URL, file or folder alone.
-    Reference(Requirement),
-    Include {
-        path: &'t str,
-        is_constraint: bool,
-    },
-}
-
-/// The lines that count. Pip's other options install nothing.
-fn lines<'t>(file: &Path, text: &'t str) -> Vec<Line<'t>> {
-    let mut found: Vec<Line<'t>> = Vec::new();
-    let mut continues = false;
-    for (index, whole) in text.lines().enumerate() {
-        let code = whole.split(" #").next().unwrap_or(whole);
-        let was_continued = std::mem::replace(&mut continues, code.trim_end().ends_with('\\'));
-        let code = code.trim_end().trim_end_matches('\\').trim();
-        let hashes =
-            code.split_whitespace().filter_map(|word| word.strip_prefix("--hash=")).map(str::to_owned);
-        if was_continued {
-            if let Some(Line::Project(last) | Line::Reference(last)) = found.last_mut() {
-                last.hashes.extend(hashes);
-            }
-            continue;
-        }
-        let option = ["-r", "--requirement", "-c", "--constraint"].into_iter().find_map(|option| {
-            let path = code.strip_prefix(option)?.trim_start_matches('=');
-            (option.len() == 2 || !path.starts_with('s')).then_some((option, path.trim()))
-        });
-        if let Some((option, path)) = option {
-            found.push(Line::Include { path, is_constraint: option.contains("-c") });
-            continue;
-        }
-        let editable = ["--editable", "-e"].into_iter().find_map(|option| code.strip_prefix(option));
-        let text = editable.map_or(code, |path| path.trim_start_matches(['=', ' ']));
-        let text = text.split(" --").next().unwrap_or(text).trim();
-        if text.is_empty() || text.starts_with(['#', '-']) {
-            continue;
-        }
-        let column = whole.chars().take_while(|c| c.is_whitespace()).count() + 1;
-        let (file, text, hashes) = (file.to_owned(), text.to_owned(), hashes.collect());
-        let requirement = Requirement { file, line: index + 1, column, text, hashes };
-        let is_project = editable.is_none() && requirement.names_project();
-        found.push(if is_project { Line::Project(requirement) } else { Line::Reference(requirement) });
-    }
-    found
-}
-
-impl Requirement {
-    /// As it is written, without options and comment.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// The only version that it takes.
-    pub fn pin(&self) -> Option<&str> {
-        let (_, version) = self.unconditional().split_once("==")?;
-        let version = version.trim_start_matches('=').trim();
-        (!version.contains(['*', ','])).then_some(version)
-    }
-
-    /// Where it comes from, when it says so: the URL of `name @ URL`, or a URL or path alone.
-    pub fn url(&self) -> Option<&str> {
-        if !self.names_project() {
-            return Some(self.unconditional().trim());
-        }
-        self.unconditional().split_once('@').map(|(_, url)| url.trim())
-    }
-
-    /// Where it comes from, without user and password; nothing when that cannot be told apart.
-    pub fn public(&self) -> Option<String> {
-        let text = self.url()?;
-        if !text.contains("://") {
-            return Some(text.to_owned());
-        }
-        let mut url = Url::parse(text).ok()?;
-        // A URL that cannot have them has none.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        Some(url.into())
-    }
-
-    /// Does it begin with a project's name? A URL or path may begin with a word as well.
-    fn names_project(&self) -> bool {
-        let (text, name) = (self.unconditional().trim(), self.name());
-        let is_archive = ARCHIVES.iter().any(|end| text.ends_with(end)) && !text.contains('@');
-        let is_word = name.starts_with(|c: char| c.is_ascii_alphanumeric());
-        is_word && !is_archive && !text[name.len()..].starts_with(['/', ':', '+'])
-    }
-
-    /// Without the marker that says where it holds.
-    fn unconditional(&self) -> &str {
-        self.text.split(';').next().unwrap_or(&self.text)
-    }
-
-    /// When it holds.
-    pub fn marker(&self) -> Option<&str> {
-        self.text.split_once(';').map(|(_, marker)| marker.trim())
-    }
-
-    /// The project as it is written.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        let end = self.text.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'));
-        &self.text[..end.unwrap_or(self.text.len())]
-    }
-
-    /// The project in the form that indexes compare.
-    pub fn project(&self) -> String {
-        project(self.name())
-    }
-}
-
-/// Whether it is the URL of a repository.
-pub fn is_repository(url: &str) -> bool {
-    REPOSITORIES.iter().any(|start| url.starts_with(start))
-}
-
-/// Does it name the same thing for ever: a commit, a file, or something of the bundle itself?
-fn is_fixed(url: &str) -> bool {
-    let (address, fragment) = url.split_once('#').unwrap_or((url, ""));
-    if is_repository(url) {
-        let commit = address.rsplit_once('@').map(|(_, commit)| commit).unwrap_or_default();
-        return commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
-    }
-    let path = address.split('?').next().unwrap_or(address);
-    !url.contains("://") || fragment.contains("sha256=") || ARCHIVES.iter().any(|end| path.ends_with(end))
-}
-
-/// The form of a project's name that indexes compare: lower case, each run of `-`, `_`, `.` one `-`.
-pub fn project(name: &str) -> String {
-    let words = name.split(['-', '_', '.']).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -346,7 +250,8 @@ a==1,<2
             loose.iter().map(|line| line.text.as_str()).collect::<Vec<_>>(),
             ["Pandas>=2", "requests", "scipy==1.*", "a==1,<2"]
         );
-        assert_eq!((loose[0].line, loose[0].column, loose[0].name()), (13, 3, "Pandas"));
+        let place = &loose[0].place;
+        assert_eq!((place.line, place.column, loose[0].name()), (Some(13), Some(3), "Pandas"));
         assert_eq!(projects[1].pin(), Some("1.4"));
         assert_eq!(projects[1].marker(), Some("python_version < '3.13'"));
         assert_eq!(projects[3].hashes, ["sha256:abc", "sha256:def"]);
@@ -377,7 +282,7 @@ a==1,<2
                 Some(Line::Reference(requirement)) => (false, requirement),
                 _ => panic!("{line}"),
             };
-            assert_eq!((named, is_fixed(requirement.url().unwrap())), (is_project, is_pinned), "{line}");
+            assert_eq!((named, requirement.is_fixed()), (is_project, is_pinned), "{line}");
         }
         let hidden = lines(Path::new("r.txt"), "git+https://me:hidden@example.com/a@main").pop();
         let Some(Line::Reference(hidden)) = hidden else { panic!() };

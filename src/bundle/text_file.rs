@@ -14,7 +14,8 @@ pub fn read(path: &Path, most: u64) -> Option<String> {
     if !kind.is_file() || kind.len() > most {
         return None;
     }
-    let mut bytes = Vec::new();
+    // In one piece: a bundle may have thousands.
+    let mut bytes = Vec::with_capacity(usize::try_from(kind.len()).ok()? + 1);
     File::open(path).ok()?.take(most).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8(bytes).ok()?;
     (!text.contains('\0')).then_some(text)

@@ -199,6 +199,7 @@ pub fn file_name(text: &str) -> Result<String, BadValue> {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if text.chars().all(good)
         && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && text.contains(|c: char| c.is_ascii_alphanumeric())
         && text.len() <= 128
     {
         return Ok(text.to_owned());

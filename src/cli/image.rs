@@ -1,11 +1,12 @@
 //! `bootstrap image`.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use super::{Exit, Outcome, Report, output, pack, render};
+use super::{Exit, Outcome, Report, environment, output, pack, render};
 use crate::image::{self, Build, Context, ContextError, Engine, EngineError, Host, UnpackError};
-use crate::render::image_tag;
-use crate::settings::{self, Flags};
+use crate::render::{base_image, image_tag};
+use crate::settings::{self, Flags, Source as _};
 use crate::stop_signals::StopSignals;
 
 /// The container image of a bundle
@@ -29,6 +30,9 @@ struct BuildArgs {
     /// Name of the image; by default that of the bundle, with its version
     #[arg(short, long)]
     tag: Option<String>,
+    /// A further label of the image, such as org.opencontainers.image.revision=...; may be given several times
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    labels: Vec<String>,
 }
 
 /// What the Dockerfile does first: unpack an archive, and apart from it what pip reads of it
@@ -62,19 +66,20 @@ impl BuildArgs {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
         let path = std::env::var_os("PATH").unwrap_or_default();
         let engine = runtime.block_on(Engine::find(&path))?;
-        let host = Host::of(|name| std::env::var_os(name));
+        let mut host = Host::of(|name| std::env::var_os(name));
+        let base = runtime.block_on(engine.digest_of(&base_image(&python)));
+        // What the label says is what it is built on, whatever a registry has by that name.
+        host.arguments.extend(base.iter().map(|digest| format!("BASE_DIGEST={digest}")));
+        let epoch = environment().get("SOURCE_DATE_EPOCH").and_then(OsStr::to_str);
+        let mut labels = image::labels(&manifest.version, base.as_deref(), epoch);
+        labels.extend(self.labels);
         let program = std::env::current_exe().map_err(internal)?;
         // A context, with the model in it, is not to be left behind.
         let mut signals = runtime.block_on(async { StopSignals::listen() }).map_err(internal)?;
         let context = Context::new(&bundle, &python, &program, &host)?;
         let tag = self.tag.unwrap_or_else(|| image_tag(&manifest.name, &manifest.version));
         output::note(format_args!("{tag}, by {}, on Python {python}", engine.name()));
-        let build = Build {
-            context: context.path(),
-            tag: &tag,
-            version: &manifest.version,
-            arguments: &host.arguments,
-        };
+        let build = Build { context: context.path(), tag: &tag, labels: &labels, arguments: &host.arguments };
         runtime.block_on(engine.build(&build, &mut signals))?;
         output::line(tag)?;
         Ok(Exit::Done)

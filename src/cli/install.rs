@@ -59,7 +59,7 @@ impl Args {
 /// Whether the environment has what the bundle requires, as `check` judges it: packages may have been removed since
 /// it was made. Says what it lacks. Starts no Python where nothing is required.
 fn still_fits(manifest: &Manifest, private: &Private) -> Result<bool, Report> {
-    if manifest.requirements().listed.is_empty() {
+    if manifest.requirements().projects().is_empty() {
         return Ok(true);
     }
     let stopping = CancellationToken::new();
@@ -75,8 +75,10 @@ fn still_fits(manifest: &Manifest, private: &Private) -> Result<bool, Report> {
 impl From<InstallError> for Report {
     fn from(error: InstallError) -> Self {
         match &error {
-            InstallError::Failed { .. } => Self::new(Exit::No, error)
-                .hint("what it said stands above; an environment that was there before is as it was"),
+            InstallError::Failed { .. } => Self::new(Exit::No, error).hint(
+                "what it said stands above; where a package has nothing for this Python, name another one with --python; an \
+                 environment that was there before is as it was",
+            ),
             InstallError::Unwritable { .. } | InstallError::TooLong(_) => Self::new(Exit::No, error),
             InstallError::Occupied(_) => {
                 Self::new(Exit::No, error).hint("move it away; nothing was installed")

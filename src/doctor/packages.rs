@@ -18,7 +18,7 @@ pub fn look(case: &Case, manifest: &Manifest, python: &Interpreter, private: &Pr
         }
     };
     let lacking: Vec<String> = unmet.iter().map(Unmet::to_string).collect();
-    match (lacking.is_empty(), manifest.requirements().listed.len()) {
+    match (lacking.is_empty(), manifest.requirements().projects().len()) {
         (false, _) => {
             let fix = manifest.install_hint(case.settings.python.as_deref());
             subject.failed(format_args!("not installed: {}", lacking.join(", ")), fix)

@@ -35,8 +35,8 @@ pub struct Build<'b> {
     pub context: &'b Path,
     /// `NAME:VERSION`.
     pub tag: &'b str,
-    /// Version of the bundle, for the image's label.
-    pub version: &'b str,
+    /// Labels of the image, `NAME=value`, of which later ones win.
+    pub labels: &'b [String],
     /// Build arguments: `NAME=value`, or `NAME` for one of the environment.
     pub arguments: &'b [String],
 }
@@ -94,6 +94,21 @@ impl Engine {
         self.name
     }
 
+    /// The digest by which an image that it has, such as `docker.io/library/python:3.12-slim`, is known to its registry:
+    /// `sha256:...`. Nothing, where it does not have the image, or not from there.
+    pub async fn digest_of(&self, image: &str) -> Option<String> {
+        let mut command = Command::new(&self.program);
+        command.args(["image", "inspect", "--format={{json .RepoDigests}}", image]);
+        let digests: Vec<String> = serde_json::from_slice(&said(&mut command).await.ok()?).ok()?;
+        let (repository, _) = image.rsplit_once(':')?;
+        // docker leaves out what stands for itself.
+        let short = repository.trim_start_matches("docker.io/").trim_start_matches("library/");
+        digests.iter().find_map(|known| {
+            let (from, digest) = known.split_once('@')?;
+            [repository, short].contains(&from).then(|| digest.to_owned())
+        })
+    }
+
     /// Builds an image. What the engine prints is progress. Ended with this process, and in order by a signal, also by one
     /// that came before.
     ///
@@ -119,10 +134,8 @@ impl Engine {
         let mut command = Command::new(&self.program);
         // Indexes and proxies of the host may be on its loopback.
         command.args(["build", "--network=host", "--tag", build.tag]);
-        command.arg(format!("--label=org.opencontainers.image.version={}", build.version));
-        for argument in build.arguments {
-            command.arg(format!("--build-arg={argument}"));
-        }
+        command.args(build.labels.iter().map(|label| format!("--label={label}")));
+        command.args(build.arguments.iter().map(|argument| format!("--build-arg={argument}")));
         if self.name == "podman" {
             // The other format has no health check.
             command.arg("--format=docker");
@@ -134,14 +147,18 @@ impl Engine {
 
 /// Whether an engine is there, its daemon included.
 async fn answer(program: &Path) -> io::Result<()> {
-    let mut command = Command::new(program);
-    command.arg("version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let output = timeout(LOOK_LIMIT, spawn(&mut command)?.wait_with_output()).await??;
+    said(Command::new(program).arg("version")).await.map(|_| ())
+}
+
+/// What a program prints; when it fails, the last line of its own words.
+async fn said(command: &mut Command) -> io::Result<Vec<u8>> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = timeout(LOOK_LIMIT, spawn(command)?.wait_with_output()).await??;
     if output.status.success() {
-        return Ok(());
+        return Ok(output.stdout);
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().map(str::trim).rfind(|line| !line.is_empty());
+    let words = String::from_utf8_lossy(&output.stderr);
+    let last = words.lines().map(str::trim).rfind(|line| !line.is_empty());
     Err(io::Error::other(last.map_or_else(|| format!("it ended with {}", output.status), str::to_owned)))
 }
 

@@ -5,6 +5,7 @@
 //! | `context` | the folder that an engine builds from |
 //! | `host` | what pip goes by on this machine, for the stage that installs |
 //! | `engine` | docker or podman |
+//! | `labels` | what the image says about itself |
 //! | `unpack` | what the first stage of the build does: the bundle, and apart from it what pip reads of it |
 //!
 //! The stages themselves are in `docker/Dockerfile`.
@@ -12,9 +13,11 @@
 mod context;
 mod engine;
 mod host;
+mod labels;
 mod unpack;
 
 pub use context::{Context, ContextError};
 pub use engine::{Build, Engine, EngineError};
 pub use host::Host;
+pub use labels::labels;
 pub use unpack::{UnpackError, unpack};

@@ -11,9 +11,6 @@ use crate::bundle::{Limits, LoadError, Manifest};
 /// The file that pip is to install from. `docker/Dockerfile` names it.
 const FILE: &str = "bootstrap-requirements.txt";
 
-/// What pip takes for a path if it holds a folder's separator or ends so.
-const ARCHIVES: [&str; 3] = [".whl", ".tar.gz", ".zip"];
-
 /// Why an archive cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
@@ -44,8 +41,9 @@ pub fn unpack(archive: &Path, into: &Path, requirements: &Path) -> Result<PathBu
     make(into)?;
     let root = archive.unpack(into)?;
     let (manifest, _) = Manifest::read(&root)?;
-    let files = manifest.requirements().files;
-    if files.iter().any(|file| names_files_of(&manifest.root, file)) {
+    let required = manifest.requirements();
+    // `./wheels/a.whl`, `-e .`, `--find-links wheels/`.
+    if required.paths().any(|path| manifest.root.join(path).exists()) {
         // Whatever of the bundle pip may build or install from.
         make(requirements)?;
         let whole = archive.unpack(requirements)?;
@@ -55,7 +53,7 @@ pub fn unpack(archive: &Path, into: &Path, requirements: &Path) -> Result<PathBu
             .and_then(|()| fs::rename(&aside, requirements));
         moved.map_err(unwritable(requirements))?;
     } else {
-        for file in &files {
+        for file in &required.files {
             copy(&manifest.root.join(file), &requirements.join(file))?;
         }
     }
@@ -77,25 +75,6 @@ fn copy(from: &Path, to: &Path) -> Result<(), UnpackError> {
     }
     let copied = fs::create_dir_all(to.parent().unwrap_or(to)).and_then(|()| fs::copy(from, to));
     copied.map(|_| ()).map_err(unwritable(to))
-}
-
-/// Whether a requirements file installs something of the bundle itself: `./wheels/a.whl`, `-e .`, `--find-links wheels/`.
-fn names_files_of(root: &Path, file: &Path) -> bool {
-    let text = fs::read_to_string(root.join(file)).unwrap_or_default();
-    // A comment begins a line or stands behind a blank.
-    let lines = text.lines().filter_map(|line| line.trim().split(" #").next()).filter(|line| {
-        // These were read, and are copied by name.
-        !["#", "-r", "--requirement", "-c", "--constraint"].iter().any(|start| line.starts_with(start))
-    });
-    let mut words = lines.flat_map(|line| line.split(|c: char| c.is_whitespace() || c == '='));
-    words.any(|word| {
-        let word = word.trim_start_matches("file:");
-        let is_path =
-            word.contains('/') || word.starts_with('.') || ARCHIVES.iter().any(|end| word.ends_with(end));
-        // What is behind it are extras.
-        let path = word.split('[').next().unwrap_or(word);
-        is_path && root.join(path).exists()
-    })
 }
 
 #[cfg(test)]

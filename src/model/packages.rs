@@ -102,11 +102,10 @@ impl Interpreter {
         private: &Private,
         stopping: &CancellationToken,
     ) -> io::Result<Vec<Unmet>> {
-        let wanted = manifest.requirements().listed;
+        let wanted = manifest.requirements().projects();
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        let wanted: Vec<_> = wanted.iter().map(|requirement| requirement.text()).collect();
         let judge = || self.run(JUDGE, &serde_json::to_string(&wanted)?, private, stopping);
         Ok(serde_json::from_slice(&Sandbox::default().protecting(&private.paths).run(judge)??)?)
     }

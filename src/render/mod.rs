@@ -26,7 +26,7 @@ pub mod systemd;
 mod template;
 
 pub use deployment::{Deployment, Endpoint, Key, RenderError, heartbeat_file, marker};
-pub use dockerfile::{dockerfile, image_tag};
+pub use dockerfile::{base_image, dockerfile, image_tag};
 pub use file::{File, WriteError, Written};
 
 /// What can be rendered.

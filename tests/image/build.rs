@@ -1,6 +1,8 @@
 //! What is in an image, and what building it again costs.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::engine::base;
@@ -12,7 +14,7 @@ const CODE: &str = "import parcel\n\ndef predict(nonce):\n    return nonce / par
 #[test]
 #[ignore = "needs root and Docker"]
 fn an_image_has_the_bundle_and_its_packages_and_nothing_of_the_host() {
-    let Some(project) = Project::new("content", CODE) else { return };
+    let project = Project::new("content", CODE);
     let seconds = project.build().as_secs_f64();
     assert!(project.index.served() > 0, "settings of the host's pip reach the build");
 
@@ -22,11 +24,24 @@ fn an_image_has_the_bundle_and_its_packages_and_nothing_of_the_host() {
         ("json .Config.Cmd", r#"["run"]"#),
         ("json .Config.Volumes", r#"{"/tmp":{},"/var/lib/bootstrap":{}}"#),
         ("json .Config.Healthcheck.Test", r#"["CMD","/usr/local/bin/bootstrap","probe","live"]"#),
-        (r#"index .Config.Labels "org.opencontainers.image.title""#, "content"),
-        (r#"index .Config.Labels "org.opencontainers.image.version""#, "1.0"),
     ] {
         assert_eq!(project.inspect(project.tag(), what), value, "{what}");
     }
+    let labels: BTreeMap<String, String> =
+        serde_json::from_str(&project.inspect(project.tag(), "json .Config.Labels")).unwrap();
+    // The base of tests is of no registry, so it has no digest.
+    let expected = [
+        ("base.name", "docker.io/library/python:3.11-slim"),
+        ("created", "2023-11-14T22:13:20Z"),
+        ("description", "An Allora worker with the model content"),
+        ("licenses", "MIT"),
+        ("revision", "0123abc"),
+        ("title", "content"),
+        ("version", "1.0"),
+    ];
+    let expected =
+        expected.map(|(name, value)| (format!("org.opencontainers.image.{name}"), value.to_owned()));
+    assert_eq!(labels, BTreeMap::from(expected));
     assert_eq!(project.shell("id -u; id -g; stat -c %u:%a /var/lib/bootstrap"), "1000\n1000\n1000:700");
     assert_eq!(
         project.shell("python3 -c 'import parcel, sys; print(parcel.WEIGHT, sys.prefix)'"),
@@ -64,7 +79,7 @@ fn an_image_has_the_bundle_and_its_packages_and_nothing_of_the_host() {
 #[test]
 #[ignore = "needs root and Docker"]
 fn a_change_of_code_installs_nothing_again() {
-    let Some(project) = Project::new("rebuilt", CODE) else { return };
+    let project = Project::new("Re..built-", CODE);
     project.build();
     let layers = || project.inspect(project.tag(), "json .RootFS.Layers");
     let (served, before) = (project.index.served(), layers());
@@ -83,41 +98,25 @@ fn a_change_of_code_installs_nothing_again() {
     assert!(project.index.served() > served, "pip was run");
 }
 
-/// How builds of the engine are asked for, classic and by BuildKit, where a client has it.
-fn builders() -> Vec<(String, &'static str)> {
+/// The first client of the engine that has BuildKit.
+fn client_of_buildkit() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap();
-    let clients: Vec<_> = std::env::split_paths(&path)
-        .map(|folder| folder.join("docker"))
-        .filter(|path| path.is_file())
-        .collect();
-    let is_buildkit = |client: &std::path::PathBuf| {
+    let mut clients =
+        std::env::split_paths(&path).map(|folder| folder.join("docker")).filter(|path| path.is_file());
+    let has_buildkit = |client: &PathBuf| {
         let version = Command::new(client).arg("--version").output().unwrap().stdout;
         let version = String::from_utf8_lossy(&version).into_owned();
         let major = version.split([' ', '.']).find_map(|word| word.parse::<u32>().ok());
         // Later ones leave it to a plugin.
-        major.is_some_and(|major| major < 23)
-            || Command::new(client)
-                .args(["buildx", "version"])
-                .output()
-                .is_ok_and(|output| output.status.success())
+        let plugin = || Command::new(client).args(["buildx", "version"]).output().unwrap().status.success();
+        major.is_some_and(|major| major < 23) || plugin()
     };
-    let with_buildkit = clients.iter().find(|client| is_buildkit(client));
-    if with_buildkit.is_none() {
-        eprintln!("SKIPPED: no client here has BuildKit");
-    }
-    let classic = ("docker".to_owned(), "0");
-    [classic]
-        .into_iter()
-        .chain(with_buildkit.map(|client| (client.to_str().unwrap().to_owned(), "1")))
-        .collect()
+    clients.find(has_buildkit).expect("a client with BuildKit: docker 20.10, or a later one with buildx")
 }
 
-#[test]
-#[ignore = "needs root and Docker"]
-fn the_template_is_a_dockerfile_as_it_is_and_filled_in() {
-    let Some(project) = Project::new("template", "def predict(nonce):\n    return nonce / 2\n") else {
-        return;
-    };
+/// Builds the template, as it is and filled in, by this client.
+fn build_template(name: &str, client: &Path, buildkit: &str) {
+    let project = Project::new(name, "def predict(nonce):\n    return nonce / 2\n");
     project.edit("requirements.txt", |_| String::new());
     let context = project.folder.path().join("context");
     let context = context.to_str().unwrap();
@@ -127,44 +126,44 @@ fn the_template_is_a_dockerfile_as_it_is_and_filled_in() {
     }
     fs::copy(program(), format!("{context}/bootstrap")).unwrap();
     let as_it_is = concat!(env!("CARGO_MANIFEST_DIR"), "/docker/Dockerfile");
-    let python = format!("PYTHON_VERSION={PYTHON}");
-    let arguments = [
-        "--build-arg",
-        &python,
-        "--build-arg",
-        "BUNDLE_ARCHIVE=template-1.0.tar.gz",
-        "--build-arg",
-        "BUNDLE_NAME=template",
+    let values = [
+        format!("PYTHON_VERSION={PYTHON}"),
+        format!("BUNDLE_ARCHIVE={name}-1.0.tar.gz"),
+        format!("BUNDLE_NAME={name}"),
     ];
-    let ways = [("filled", vec![]), ("as-it-is", [["-f", as_it_is].as_slice(), &arguments].concat())];
-    for (client, buildkit) in builders() {
-        for (name, arguments) in &ways {
-            let mut command = project.engine.command(&client);
-            command.env("DOCKER_BUILDKIT", buildkit).args(["build", "--network=host", "--tag", name]);
-            let turn = turn();
-            let output = command.args(arguments).arg(context).output().unwrap();
-            drop(turn);
-            assert!(
-                output.status.success(),
-                "{name}, BuildKit {buildkit}: {}",
-                String::from_utf8_lossy(&output.stderr)
-            );
-            let predicted =
-                project.engine.must(&["run", "--rm", "--network=none", name, "predict", "--nonce=3"]);
-            assert_eq!(predicted, "1.5");
-        }
+    let mut arguments = vec!["-f", as_it_is];
+    arguments.extend(values.iter().flat_map(|value| ["--build-arg", value]));
+    for (way, arguments) in [("filled", vec![]), ("as-it-is", arguments)] {
+        let tag = format!("{name}:{way}");
+        let mut command = project.engine.command(client);
+        command.env("DOCKER_BUILDKIT", buildkit).args(["build", "--network=host", "--tag", &tag]);
+        let turn = turn();
+        let output = command.args(arguments).arg(context).output().unwrap();
+        drop(turn);
+        assert!(output.status.success(), "{tag}: {}", String::from_utf8_lossy(&output.stderr));
+        let predicted = project.engine.must(&["run", "--rm", "--network=none", &tag, "predict", "--nonce=3"]);
+        assert_eq!(predicted, "1.5", "{tag}");
+        assert_eq!(project.inspect(&tag, r#"index .Config.Labels "org.opencontainers.image.title""#), name);
     }
+}
+
+#[test]
+#[ignore = "needs root and Docker"]
+fn the_template_is_a_dockerfile_for_the_classic_builder() {
+    build_template("classic", Path::new("docker"), "0");
+}
+
+#[test]
+#[ignore = "needs root and Docker with BuildKit"]
+fn the_template_is_a_dockerfile_for_buildkit() {
+    build_template("buildkit", &client_of_buildkit(), "1");
 }
 
 /// Its engine is another one, with files of its own.
 #[test]
 #[ignore = "needs root, Docker and podman"]
 fn podman_builds_it_too() {
-    if Command::new("podman").arg("version").output().is_err() {
-        eprintln!("SKIPPED: there is no podman");
-        return;
-    }
-    let Some(project) = Project::new("by-podman", CODE) else { return };
+    let project = Project::new("by-podman", CODE);
     let folder = project.folder.path();
     let at = |name: &str| folder.join(name).display().to_string();
     let storage = format!(

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use bootstrap::render::image_tag;
 use tempfile::TempDir;
 
 use crate::engine::{Engine, IMAGE};
@@ -26,15 +27,15 @@ pub struct Project {
 }
 
 impl Project {
-    /// A bundle of this code, whose image is called `name`. `None`, said aloud, where no image can be built.
-    pub fn new(name: &str, code: &str) -> Option<Self> {
-        let engine = Engine::get()?;
+    /// A bundle of this code and name.
+    pub fn new(name: &str, code: &str) -> Self {
+        let engine = Engine::get();
         engine.must(&["tag", IMAGE, BASE]);
         let project = Self {
             engine,
             folder: TempDir::new().unwrap(),
             index: Index::start(),
-            tag: format!("{name}:1.0"),
+            tag: image_tag(name, "1.0"),
         };
         write_bundle(&project.bundle(), code, "");
         project.edit("model.yaml", |text| {
@@ -45,7 +46,7 @@ impl Project {
         fs::create_dir_all(&settings).unwrap();
         fs::write(settings.join("pip.conf"), format!("[global]\nindex-url = {}\n", project.index.url()))
             .unwrap();
-        Some(project)
+        project
     }
 
     pub fn bundle(&self) -> PathBuf {
@@ -68,6 +69,7 @@ impl Project {
         let mut command = Command::new(program());
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
         command.env("DOCKER_HOST", self.engine.host()).env("HOME", self.folder.path().join("home"));
+        command.env("SOURCE_DATE_EPOCH", "1700000000");
         command.args(arguments).arg(self.bundle());
         command
     }
@@ -76,7 +78,9 @@ impl Project {
     pub fn build(&self) -> Duration {
         let _turn = turn();
         let start = Instant::now();
-        let output = self.bootstrap(&["image", "build"]);
+        let labels = ["licenses=MIT", "revision=0123abc"]
+            .map(|label| format!("--label=org.opencontainers.image.{label}"));
+        let output = self.bootstrap(&["image", "build", &labels[0], &labels[1]]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");
         assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{}\n", self.tag));

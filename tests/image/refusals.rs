@@ -12,7 +12,7 @@ use crate::engine::until;
 use crate::support::{bare, write_bundle};
 
 /// Answers, and when it builds, notes what it is given.
-const WORKS: &str = "[ $1 = version ] && exit 0\necho step one; echo \"$*\" >arguments\n\
+const WORKS: &str = "[ $1 = version ] && exit 0\n[ $1 = image ] && { echo \"$4\" >base; cat digests; exit; }\necho step one; echo \"$*\" >arguments\n\
                      for context; do :; done; echo \"$context\" >context; (cd \"$context\" && find . -type f) >files\n";
 
 /// A machine with these engines.
@@ -27,7 +27,7 @@ impl Machine {
         write_bundle(&machine.at("bundle"), "def predict():\n    return 1\n", "");
         fs::write(machine.at("home/.config/pip/pip.conf"), "[global]\nindex-url = http://u:p@index/\n")
             .unwrap();
-        for program in ["sh", "find"] {
+        for program in ["sh", "find", "cat"] {
             let path =
                 Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap().stdout;
             let path = PathBuf::from(String::from_utf8(path).unwrap().trim());
@@ -108,7 +108,21 @@ fn an_engine_gets_what_it_needs_and_its_failures_are_told() {
     let machine = Machine::new(&[("docker", stopped), ("podman", WORKS)]);
     let (code, stdout, stderr) = machine.build(&["-t", "mine:2"]);
     assert_eq!((code, &*stdout), (Some(0), "mine:2\n"), "{stderr}");
-    assert!(machine.read("arguments").contains("--format=docker"));
+    let arguments = machine.read("arguments");
+    assert!(arguments.contains("--format=docker") && !arguments.contains("DIGEST"), "{arguments}");
+
+    // What a base is known by elsewhere is not the one that the Dockerfile asks for.
+    let base = machine.read("base").trim().to_owned();
+    assert!(base.starts_with("docker.io/library/python:3.") && base.ends_with("-slim"), "{base}");
+    let digests = r#"["localhost:5000/python@sha256:11", "python@sha256:22"]"#;
+    fs::write(machine.at("digests"), digests).unwrap();
+    assert_eq!(machine.build(&[]).0, Some(0));
+    let arguments = machine.read("arguments");
+    for argument in
+        ["--build-arg=BASE_DIGEST=sha256:22 ", "--label=org.opencontainers.image.base.digest=sha256:22 "]
+    {
+        assert!(arguments.contains(argument), "{arguments}");
+    }
 
     let machine = Machine::new(&[("docker", &format!("{WORKS}exec 2>&-; read forever <fifo"))]);
     nix::unistd::mkfifo(&machine.at("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();

@@ -62,13 +62,11 @@ impl Drop for Project<'_> {
 }
 
 #[test]
-#[ignore = "needs root and Docker"]
+#[ignore = "needs root, Docker and docker-compose"]
 fn a_worker_has_its_limits_its_health_and_its_volume() {
-    let Some(engine) = Engine::get() else { return };
-    if Command::new("docker-compose").arg("version").output().is_err() {
-        eprintln!("SKIPPED: there is no docker-compose");
-        return;
-    }
+    let engine = Engine::get();
+    let is_there = Command::new("docker-compose").arg("version").output().is_ok();
+    assert!(is_there, "there is no docker-compose");
     let devnet = Devnet::start(machine::chain()).unwrap();
     let project = Project { engine: &engine, folder: TempDir::new().unwrap() };
     let inner = |name: &str| project.folder.path().join(name);

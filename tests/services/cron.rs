@@ -15,7 +15,7 @@ const HOSTILE: &str = "it's 100%n \"my\" $HOME ${x} #1; model";
 #[test]
 #[ignore = "needs root and Docker"]
 fn two_runs_at_once_answer_a_window_once() {
-    let Some(engine) = Engine::get() else { return };
+    let engine = Engine::get();
     // Windows of 15 s each 16 s: of the runs that begin at each full minute, one of four may come too late in a window.
     let chain =
         Options { epoch_length: 32, worker_submission_window: 30, ground_truth_lag: 32, ..machine::chain() };

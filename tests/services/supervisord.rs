@@ -14,7 +14,7 @@ fn pid(machine: &Machine) -> String {
 #[test]
 #[ignore = "needs root and Docker"]
 fn a_worker_is_kept_alive_and_stopped_in_order() {
-    let Some(engine) = Engine::get() else { return };
+    let engine = Engine::get();
     let init = "exec supervisord -n -c /etc/supervisor/supervisord.conf";
     let machine = Machine::start(engine, init, machine::chain());
     until("supervisord", || machine.exec("supervisorctl version").status.success().then_some(()));

@@ -29,7 +29,7 @@ fn until_replaced(machine: &Machine, former: &str) -> String {
 #[test]
 #[ignore = "needs root and Docker"]
 fn a_worker_is_kept_alive_and_stopped_in_order() {
-    let Some(engine) = Engine::get() else { return };
+    let engine = Engine::get();
     let machine = Machine::with_systemd(engine);
     let bundle = machine.bundle(HOSTILE, ONE, "", 0);
     let unit = "/etc/systemd/system/bootstrap-test.service";
@@ -94,7 +94,7 @@ fn a_worker_is_kept_alive_and_stopped_in_order() {
 #[test]
 #[ignore = "needs root and Docker"]
 fn a_model_that_takes_all_memory_ends_and_the_worker_does_not() {
-    let Some(engine) = Engine::get() else { return };
+    let engine = Engine::get();
     let machine = Machine::with_systemd(engine);
     let runtime = |mib: u64| format!("runtime: {{memory_mb: {mib}, writable: [cache]}}\n");
     let bundle = machine.bundle("glutton", GLUTTON, &runtime(64), 1);
@@ -137,7 +137,7 @@ fn recovers(machine: &Machine, limit: &str) {
 #[test]
 #[ignore = "needs root and Docker"]
 fn no_line_is_lost_when_logrotate_takes_the_log() {
-    let Some(engine) = Engine::get() else { return };
+    let engine = Engine::get();
     let machine = Machine::with_systemd(engine);
     let bundle = machine.bundle("model", ONE, "", 0);
     machine.must("install -d -m 1777 /srv/metrics");
@@ -174,7 +174,7 @@ fn no_line_is_lost_when_logrotate_takes_the_log() {
 #[test]
 #[ignore = "needs root and Docker"]
 fn a_user_has_services_of_their_own() {
-    let Some(engine) = Engine::get() else { return };
+    let engine = Engine::get();
     let machine = Machine::with_systemd(engine);
     let bundle = machine.bundle("model", ONE, "", 1000);
     machine.must("useradd --create-home --uid 1000 alice && chown alice /world/key");

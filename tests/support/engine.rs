@@ -5,11 +5,12 @@
 #[path = "wait.rs"]
 mod wait;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -35,18 +36,20 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// The engine that all tests share; `None`, said aloud, where there can be none.
-    pub fn get() -> Option<Arc<Self>> {
+    /// The engine that all tests share. They fail where there can be none: who asks for them by `--ignored` wants them run.
+    pub fn get() -> Arc<Self> {
         static SHARED: Mutex<Weak<Engine>> = Mutex::new(Weak::new());
-        let missing = NEEDED.iter().find(|program| Command::new(program).arg("--version").output().is_err());
-        if missing.is_some() || !nix::unistd::geteuid().is_root() {
-            eprintln!("SKIPPED: machines need root, {}", NEEDED.join(", "));
-            return None;
-        }
-        let mut shared = SHARED.lock().unwrap();
+        let is_there = |program: &&str| Command::new(program).arg("--version").output().is_ok();
+        assert!(
+            nix::unistd::geteuid().is_root() && NEEDED.iter().all(is_there),
+            "machines need root, {}",
+            NEEDED.join(", ")
+        );
+        // A test that failed may have held it.
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         let engine = shared.upgrade().unwrap_or_else(|| Arc::new(Self::start()));
         *shared = Arc::downgrade(&engine);
-        Some(engine)
+        engine
     }
 
     fn start() -> Self {
@@ -74,7 +77,7 @@ impl Engine {
         engine
     }
 
-    pub fn command(&self, program: &str) -> Command {
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env("DOCKER_HOST", self.host());
         command

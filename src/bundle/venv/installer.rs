@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
-use super::InstallError;
+use super::{Base, InstallError};
 use crate::bundle::manifest::Environment;
 use crate::subprocess;
 
@@ -42,25 +42,26 @@ impl Installer {
     }
 
     /// Makes an empty environment in `folder`, which a shell shows as `name`.
-    pub(super) fn make(&self, base: &Path, folder: &Path, name: &str) -> Result<(), InstallError> {
+    pub(super) fn make(&self, base: Base<'_>, folder: &Path, name: &str) -> Result<(), InstallError> {
         let mut command = match self {
             Self::Uv(uv) => {
                 let mut command = Command::new(uv);
-                command.args(["venv", "--no-project", "--python"]).arg(base);
+                command.args(["venv", "--no-project", "--python"]).arg(base.executable);
                 command
             }
             Self::Pip => {
-                let mut command = Command::new(base);
+                let mut command = Command::new(base.executable);
                 command.args(["-m", "venv"]);
                 command
             }
         };
-        run(command.args(["--prompt", name]).arg(folder), "making the virtual environment")
+        run(command.args(["--prompt", name]).arg(folder), "making the virtual environment", base.version)
     }
 
     /// Installs what the manifest of the bundle in `root` names into the environment in `folder`.
     pub(super) fn install(
         &self,
+        base: Base<'_>,
         folder: &Path,
         root: &Path,
         environment: &Environment,
@@ -81,7 +82,8 @@ impl Installer {
         let list = options(folder, environment)
             .map_err(|source| InstallError::Unwritable { path: folder.to_owned(), source })?;
         // Paths in a requirements file are relative to where pip runs.
-        run(command.arg("--requirement").arg(list.path()).current_dir(root), "installing the requirements")
+        command.arg("--requirement").arg(list.path()).current_dir(root);
+        run(&mut command, "installing the requirements", base.version)
     }
 }
 
@@ -94,8 +96,8 @@ fn options(folder: &Path, environment: &Environment) -> io::Result<NamedTempFile
 }
 
 /// Runs a program whose output is progress, and which ends when this process does.
-fn run(command: &mut Command, what: &'static str) -> Result<(), InstallError> {
-    let failed = |source| InstallError::Failed { what, source };
+fn run(command: &mut Command, what: &'static str, python: &str) -> Result<(), InstallError> {
+    let failed = |source| InstallError::Failed { what, python: python.to_owned(), source };
     let progress = io::stderr().as_fd().try_clone_to_owned().map_err(failed)?;
     command.env_remove("PYTHONHOME").stdin(Stdio::null()).stdout(progress);
     subprocess::tie_to_this_thread(command);

@@ -58,10 +58,12 @@ pub struct Plan<'m> {
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
     /// A program that installs did not do its work.
-    #[error("{what} failed")]
+    #[error("{what} for Python {python} failed")]
     Failed {
         /// What it was to do.
         what: &'static str,
+        /// The version of Python that it was for. Packages may have no wheels for one.
+        python: String,
         /// How it ended.
         #[source]
         source: io::Error,
@@ -116,7 +118,7 @@ impl<'m> Plan<'m> {
     /// How many requirements there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.requirements.listed.len() + self.requirements.references.len()
+        self.requirements.lines().count()
     }
 
     /// Whether the bundle requires nothing.
@@ -164,10 +166,10 @@ impl<'m> Plan<'m> {
     }
 
     fn make(&self, new: &Path, base: Base<'_>, installer: &Installer) -> Result<Report, InstallError> {
-        installer.make(base.executable, new, &self.manifest.name)?;
+        installer.make(base, new, &self.manifest.name)?;
         let environment = &self.manifest.environment;
         if !self.is_empty() {
-            installer.install(new, &self.manifest.root, environment)?;
+            installer.install(base, new, &self.manifest.root, environment)?;
         }
         let report = Report::new(&self.stamp, base, installer, new);
         report

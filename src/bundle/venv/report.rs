@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Base, Installer};
 use crate::atomic_file::{AtomicFile, Durability};
+use crate::bundle::checksum::{checksum, of_file};
 use crate::bundle::installed;
 use crate::bundle::manifest::Manifest;
 use crate::bundle::requirements::Requirements;
@@ -45,7 +46,8 @@ pub struct Package {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// Over the paths and hashes of its files: the same for the same package, whoever installed it and where.
+    /// Over the lines of its `RECORD`, which hold path, SHA-256 and size of each file: the same for the same package, whoever
+    /// installed it and where. Nothing, where the installer left no `RECORD`.
     pub sha256: Option<String>,
 }
 
@@ -118,6 +120,13 @@ pub fn stamp(manifest: &Manifest, requirements: &Requirements, named: Option<&Pa
     for file in &requirements.files {
         add(file.as_os_str().as_encoded_bytes());
         add(&fs::read(manifest.root.join(file)).unwrap_or_default());
+    }
+    // A wheel or a folder may be another one under the same name.
+    for path in requirements.paths() {
+        let whole = manifest.root.join(&path);
+        let content = if whole.is_dir() { checksum(&whole).ok() } else { of_file(&whole).ok() };
+        add(path.as_os_str().as_encoded_bytes());
+        add(content.unwrap_or_default().as_bytes());
     }
     hex::encode(hash.finalize())
 }
