@@ -164,6 +164,13 @@ pub async fn agree(
                 if seen > last {
                     return Ok(Some(()));
                 }
+                // Another node may not be behind.
+                let again = client.pool().look_again(LIMIT);
+                match turning(again, &setup.stopping, reporter).await {
+                    None => return Ok(None),
+                    Some(true) => continue,
+                    Some(false) => {}
+                }
                 let file = reporter.beat().journal.clone().unwrap_or_default();
                 format!(
                     "the chain has {seen} transactions of this account, the journal knows of {}: the node is \

@@ -84,6 +84,8 @@ impl Round {
         match verdict {
             Verdict::AlreadySubmitted => Submitted::Ended((Ending::AnsweredElsewhere, Some(text), None)),
             Verdict::OutOfGas | Verdict::NotRegistered => Submitted::SendAgain(text, Some(obstacle)),
+            // It was let in when it was simulated, and may be again.
+            Verdict::NotPermitted => Submitted::TryAgain(text, obstacle),
             // It cost nothing: what stood in its way was there before its message was looked at.
             _ if tx.spent_by(self.context.address()).is_none() => Submitted::SendAgain(text, Some(obstacle)),
             _ => Submitted::Ended((Ending::Refused { reason: text }, None, Some(obstacle))),
