@@ -118,6 +118,27 @@ const SEEDS: &[(u64, &str)] = &[
         416_966_752,
         "a node forgot the answer in a window's last block, and the others were not given it again",
     ),
+    (
+        2_964_169_475,
+        "off the whitelist for some blocks, a fee was lost in one of them, and the round ended for good",
+    ),
+    (
+        2_420_105_332,
+        "a height that was too high, and was contradicted a little later, was believed for ten seconds more",
+    ),
+    (
+        2_349_322_051,
+        "a window that opened before such a height was contradicted was taken for one that was over",
+    ),
+    (
+        2_406_541_420,
+        "a worker that was started asked only the one node that was behind whether the chain is its own",
+    ),
+    (2_039_888_274, "a node that was wrong about its height had two names, and so two votes"),
+    (
+        2_921_976_177,
+        "a worker that was started while the first node was wrong about its height was never ready",
+    ),
 ];
 
 /// Workers and chains at a time: they wait more than they compute.

@@ -14,6 +14,8 @@ use crate::trouble::{ALWAYS, Trouble};
 /// rightly waits for a block.
 const LAST_BUT_ONE: Duration = Duration::from_secs(2);
 const LAST: Duration = Duration::from_secs(8);
+/// How long a process may take until it works, beside that.
+const START: Duration = Duration::from_secs(30);
 /// How often it is looked whether the answer is there.
 const GLANCE: Duration = Duration::from_millis(4);
 /// How long the worker may take to settle everything when all is well again.
@@ -205,12 +207,18 @@ impl Play<'_> {
                 _ => None,
             })
             .collect();
-        let is_held = |stage: &Stage, (nonce, limit): &(i64, Duration)| {
-            begun.elapsed() < *limit && !stage.is_answered(*nonce)
+        // A busy machine may take long to start a process: that is not the worker's time.
+        let start_limit = begun + START;
+        let mut since = begun;
+        let is_held = |stage: &Stage, since: Instant, (nonce, limit): &(i64, Duration)| {
+            since.elapsed() < *limit && !stage.is_answered(*nonce)
         };
-        while held.iter().any(|window| is_held(&self.stage, window)) {
+        while held.iter().any(|window| is_held(&self.stage, since, window)) {
             std::thread::sleep(GLANCE);
             self.stage.tend();
+            if self.stage.is_starting() && Instant::now() < start_limit {
+                since = Instant::now();
+            }
         }
     }
 

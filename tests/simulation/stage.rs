@@ -365,6 +365,11 @@ impl Stage {
         self.is_turning() && self.bench.heartbeat()["journal"].is_string()
     }
 
+    /// Whether the worker's process runs, and its model was not loaded yet.
+    pub fn is_starting(&self) -> bool {
+        self.is_running() && !(self.has_journal() && self.bench.heartbeat()["started"] == true)
+    }
+
     pub fn is_running(&self) -> bool {
         matches!(self.process, Process::Running(_))
     }
