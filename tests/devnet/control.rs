@@ -1,6 +1,6 @@
 //! The methods that steer the chain, in this process and over JSON-RPC.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bootstrap::{
     chain::payload::Inference,
@@ -8,7 +8,7 @@ use bootstrap::{
 };
 use serde_json::json;
 
-use crate::support::{base64, call, manual, result, start, transfer};
+use crate::support::{base64, call, manual, result, start, transfer, until};
 
 #[test]
 fn works_without_a_runtime_and_frees_its_port() {
@@ -45,11 +45,7 @@ async fn blocks_by_hand_and_by_the_clock() {
     assert!(matches!(devnet.mine(10_001), Err(CallError::Invalid(_))));
 
     result(&devnet, "devnet_setBlockTime", json!({"seconds": 0.01})).await;
-    let patience = Instant::now() + Duration::from_secs(10);
-    while devnet.height().unwrap() < 10 {
-        assert!(Instant::now() < patience, "the clock does not tick");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("block 10", async || (devnet.height().unwrap() >= 10).then_some(())).await;
     result(&devnet, "devnet_setBlockTime", json!({"seconds": 0})).await;
     let height = devnet.height().unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;

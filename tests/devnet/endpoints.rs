@@ -15,11 +15,10 @@ use cosmrs::proto::cosmos::{
 };
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-use tokio::time::{Instant, sleep};
 
 use crate::support::{
-    PATIENCE, Socket, base64, capture, manual, query, request, result, result_at, send, sign, start,
-    transfer, transfer_of,
+    Socket, base64, capture, manual, query, request, result, result_at, send, sign, start,
+    transfer, transfer_of, until,
 };
 
 const V10: EmissionsVersion = EmissionsVersion::V10;
@@ -56,11 +55,7 @@ async fn told(socket: &mut Socket) -> u64 {
 
 /// Waits until an endpoint takes connections again.
 async fn is_back(endpoint: &Endpoint) {
-    let patience = Instant::now() + PATIENCE;
-    while send(endpoint, request("health", json!({}))).await.is_err() {
-        assert!(Instant::now() < patience, "the endpoint does not come back");
-        sleep(Duration::from_millis(10)).await;
-    }
+    until("the endpoint", async || send(endpoint, request("health", json!({}))).await.ok()).await;
 }
 
 #[tokio::test]

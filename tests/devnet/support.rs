@@ -18,7 +18,7 @@ use cosmrs::{
 use futures::{SinkExt as _, StreamExt as _};
 use prost::{Message as _, Name as _};
 use serde_json::{Value, json};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{net::TcpStream, time::{sleep, timeout}};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Error, Message},
@@ -153,8 +153,21 @@ pub fn assert_same_shape(ours: &Value, theirs: &Value, at: &str) {
     }
 }
 
-/// Longer than any answer takes, shorter than a person waits.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+/// Longer than anything here takes on a machine that is not stuck.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again until there is something.
+pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let again = async {
+        loop {
+            if let Some(found) = ask().await {
+                return found;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, again).await.unwrap_or_else(|_| panic!("{what} did not come"))
+}
 
 /// A websocket, frame by frame.
 pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>);

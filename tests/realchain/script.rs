@@ -137,7 +137,7 @@ fn transactions(node: &Node) -> Vec<Exchange> {
     let SignerData { sequence, account_number, .. } = signer.clone();
     let check = "broadcast_tx_sync";
     vec![
-        ("tx/garbage", check, json!({"tx": base64(b"garbage")})),
+        ("tx/garbage", check, json!({"tx": base64(&[1, 2, 3])})),
         ("tx/empty", check, json!({"tx": ""})),
         ("tx/no_messages", check, send(&UnsignedTx { messages: vec![], ..good.clone() }, &signer, fee)),
         (
