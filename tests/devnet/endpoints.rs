@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::support::{
-    Socket, base64, capture, manual, query, request, result, result_at, send, sign, start,
-    transfer, transfer_of, until,
+    Socket, base64, capture, manual, query, request, result, result_at, send, sign, start, transfer,
+    transfer_of, until,
 };
 
 const V10: EmissionsVersion = EmissionsVersion::V10;

@@ -18,7 +18,10 @@ use cosmrs::{
 use futures::{SinkExt as _, StreamExt as _};
 use prost::{Message as _, Name as _};
 use serde_json::{Value, json};
-use tokio::{net::TcpStream, time::{sleep, timeout}};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Error, Message},
