@@ -22,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub enum Located {
     /// It is in a block.
     Found(Box<DeliveredTx>),
-    /// In no block that a node knows which is of our chain, not syncing, and not wrong about its height.
+    /// In no block that a node knows which is of our chain, not syncing, not wrong about its height, and has all blocks
+    /// that could hold it.
     Absent {
         /// Height of the highest of them, read before it was asked.
         head: u64,
@@ -30,14 +31,14 @@ pub enum Located {
 }
 
 impl Client {
-    /// Asks every endpoint for the transaction with this hash: one that finds it is right, whatever the
-    /// others say.
+    /// Asks every endpoint for the transaction with this hash, which no block before `first` can hold: one that finds it
+    /// is right, whatever the others say.
     ///
     /// # Errors
     /// [`PoolError::Unusable`] when nobody can say.
-    pub async fn locate(&self, hash: TxHash) -> Result<Located, QueryError> {
+    pub async fn locate(&self, hash: TxHash, first: u64) -> Result<Located, QueryError> {
         let mut asked: FuturesUnordered<_> =
-            self.pool().ranked().into_iter().map(|endpoint| self.ask_one(endpoint, hash)).collect();
+            self.pool().ranked().into_iter().map(|endpoint| self.ask_one(endpoint, hash, first)).collect();
         let (mut absent, mut faults) = (None, Vec::new());
         let mut end = Instant::now() + self.limit();
         // Each keeps the limit by itself. Past `end` only silence is left.
@@ -56,7 +57,12 @@ impl Client {
     }
 
     /// `None` for a node whose word does not count.
-    async fn ask_one(&self, endpoint: &Endpoint, hash: TxHash) -> Result<Option<Located>, RpcError> {
+    async fn ask_one(
+        &self,
+        endpoint: &Endpoint,
+        hash: TxHash,
+        first: u64,
+    ) -> Result<Option<Located>, RpcError> {
         let limit: Duration = self.limit();
         // The height first: a block that comes between the two calls must not count.
         let Some(status) = self.status_of(endpoint).await? else { return Ok(None) };
@@ -70,7 +76,8 @@ impl Client {
                 let is_synced = !status.catching_up && !after.catching_up;
                 let is_agreed =
                     self.pool().agreeing().into_iter().any(|agreeing| ptr::eq(agreeing, endpoint));
-                let counts = is_same && is_synced && is_agreed;
+                // One that began with a snapshot has not read what was before it.
+                let counts = is_same && is_synced && is_agreed && after.earliest <= first;
                 Ok(counts.then_some(Located::Absent { head: status.height }))
             }
             Err(error) => Err(error),

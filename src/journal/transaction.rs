@@ -169,6 +169,8 @@ pub struct FailedInBlock {
     pub fee: Uallo,
     /// What it took from the wallet all the same.
     pub paid: Uallo,
+    /// When it was signed.
+    pub prepared_at: Timestamp,
 }
 
 impl Reader {
@@ -201,7 +203,7 @@ impl Reader {
     /// Its round was never begun, or those of the disk.
     pub fn failed_in_block(&self, purpose: Purpose) -> Result<Vec<FailedInBlock>, JournalError> {
         let mut query = self.db().prepare_cached(
-            "SELECT codespace, code, log, gas_limit, gas_used, fee, fee_paid FROM transactions \
+            "SELECT codespace, code, log, gas_limit, gas_used, fee, fee_paid, prepared_at FROM transactions \
              WHERE kind = ?1 AND topic_id = ?2 AND round_id IS ?3 AND state = 'included' AND code != 0 ORDER BY id",
         )?;
         let round = purpose.round(self.db())?;
@@ -214,6 +216,7 @@ impl Reader {
                 gas_used: row.get(4)?,
                 fee: row.get(5)?,
                 paid: row.get(6)?,
+                prepared_at: row.get(7)?,
             })
         })?;
         Ok(found.collect::<Result<_, _>>()?)

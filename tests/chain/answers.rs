@@ -84,20 +84,25 @@ async fn an_account_that_is_there_is_new_or_is_not_there() {
 #[tokio::test]
 async fn a_transaction_is_in_a_block_or_in_none() {
     let found =
-        client(&[("\"tx\"", "tx/payload_ok.delivered")]).await.1.locate(TxHash::of(b"tx")).await.unwrap();
+        client(&[("\"tx\"", "tx/payload_ok.delivered")]).await.1.locate(TxHash::of(b"tx"), 1).await.unwrap();
     assert!(matches!(&found, Located::Found(tx) if tx.height == 482 && tx.gas_used == 145_537), "{found:?}");
-    let absent = client(&[("\"tx\"", "tx.missing")]).await.1.locate(TxHash::of(b"tx")).await.unwrap();
+    let absent = client(&[("\"tx\"", "tx.missing")]).await.1.locate(TxHash::of(b"tx"), 1).await.unwrap();
     assert!(matches!(absent, Located::Absent { head } if head > 0), "{absent:?}");
     // A node that syncs knows nothing of what is new.
     let syncing = client(&[("\"tx\"", "tx.missing"), ("\"status\"", "status.catching_up")]).await.1;
-    assert!(syncing.locate(TxHash::of(b"tx")).await.is_err());
+    assert!(syncing.locate(TxHash::of(b"tx"), 1).await.is_err());
 }
 
 #[tokio::test]
-async fn that_a_transaction_is_in_no_block_counts_of_a_node_that_is_the_same_before_and_after() {
-    for ((node_id, height), counts) in
-        [((1, 100), true), ((1, 101), true), ((1, 99), false), ((2, 100), false)]
-    {
+async fn that_a_transaction_is_in_no_block_counts_of_a_node_that_has_them_all_before_and_after() {
+    // The recording is of a node that keeps all blocks from the first.
+    for ((node_id, height), first, counts) in [
+        ((1, 100), 1, true),
+        ((1, 101), 1, true),
+        ((1, 99), 1, false),
+        ((2, 100), 1, false),
+        ((1, 100), 0, false),
+    ] {
         let was_asked = AtomicBool::new(false);
         let server = Server::start(move |request| match &request.body {
             body if body.contains("\"status\"") => match was_asked.load(Ordering::Relaxed) {
@@ -112,7 +117,7 @@ async fn that_a_transaction_is_in_no_block_counts_of_a_node_that_is_the_same_bef
         })
         .await;
         let pool = Arc::new(Pool::new(&[server.url().parse().unwrap()], None).unwrap());
-        let located = Client::probe(pool, LIMIT).await.unwrap().locate(TxHash::of(b"tx")).await;
+        let located = Client::probe(pool, LIMIT).await.unwrap().locate(TxHash::of(b"tx"), first).await;
         assert_eq!(matches!(located, Ok(Located::Absent { head: 100 })), counts, "{located:?}");
     }
 }

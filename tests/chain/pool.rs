@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bootstrap::chain::outcome::Verdict;
 use bootstrap::chain::pool::{Broadcast, Durable, Pool, PoolError, Standing};
 use bootstrap::chain::rpc::Endpoint;
 use bootstrap::chain::tx::TxHash;
@@ -247,6 +248,24 @@ async fn a_broadcast_to_all_asks_those_that_rest() {
     assert!(matches!(&answers[..], [refused] if refused.is_refused()), "{answers:?}");
     let answers = pool.broadcast_to_all(&Tx, LIMIT).await;
     assert!(answers.iter().any(|sent| sent.is_accepted() && sent.endpoint == down.url()), "{answers:?}");
+}
+
+#[tokio::test]
+async fn what_a_full_mempool_did_not_take_goes_to_the_others_and_may_be_sent_again() {
+    let full = Server::start(|_| {
+        let text = "mempool is full: number of txs 5000 (max: 5000)";
+        let mut error = capture("tx/same_tx_in_mempool")["response"].clone();
+        error["error"]["data"] = text.into();
+        answer("500 Internal Server Error", &["content-type: application/json"], &error.to_string())
+    })
+    .await;
+    let answers = pool(&[&full]).broadcast(&Tx, LIMIT).await;
+    let [told] = &answers[..] else { panic!("{answers:?}") };
+    assert_eq!(told.answer.as_ref().unwrap_err().verdict(), Some(Verdict::MempoolFull));
+    assert!(!told.is_accepted() && !told.is_refused() && !told.is_certainly_not_there());
+    let taker = Server::start(|_| accepted()).await;
+    let answers = pool(&[&full, &taker]).broadcast(&Tx, LIMIT).await;
+    assert!(answers.iter().any(|sent| sent.is_accepted() && sent.endpoint == taker.url()), "{answers:?}");
 }
 
 #[tokio::test]

@@ -137,6 +137,31 @@ fn a_faucet_that_hangs_or_has_had_enough_requests_costs_no_window() {
     }
 }
 
+/// Nothing can be simulated, so that each try costs its fee. What was missing comes on another day.
+#[test]
+fn a_registration_that_failed_in_blocks_is_tried_again_on_another_day() {
+    let bench = Bench::new(manual(), ONE);
+    bench.devnet.mine(2).unwrap();
+    // Enough for the fee, and not for what a registration costs beside it.
+    let poor = || bench.devnet.set_balance(&bench.address(), 210_100).unwrap();
+    poor();
+    bench.devnet.fault(Fault::new(FaultKind::Error).on("/cosmos.tx.v1beta1.Service/Simulate")).unwrap();
+    let worker = bench.run(&[]);
+    for _ in 0..2 {
+        bench.until_sent();
+        bench.devnet.mine(1).unwrap();
+        poor();
+    }
+    bench.until_why("2 fees were lost for it");
+    bench.devnet.set_balance(&bench.address(), 1_000_000_000_000).unwrap();
+    bench.journal().execute("UPDATE transactions SET prepared_at = '2020-01-01T00:00:00.000Z'", []).unwrap();
+    bench.until_sent();
+    bench.devnet.mine(1).unwrap();
+    bench.until("a registration", |bench| bench.log().contains("\"registered\"").then_some(()));
+    assert_eq!(bench.paid().len(), 3);
+    assert_eq!(worker.stop(), Some(0));
+}
+
 #[test]
 fn what_runs_out_of_gas_in_a_block_is_sent_again_with_more() {
     let bench = Bench::registered(manual(), ONE);

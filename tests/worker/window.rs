@@ -52,18 +52,28 @@ fn the_journal_says_what_the_chain_took() {
     }
 }
 
+/// A run answers one window and ends well.
+fn answers_one(bench: &Bench) {
+    let worker = bench.run(&["--once", "--wait", "600"]);
+    bench.until_ready();
+    bench.mine_to_opening();
+    bench.until_sent();
+    bench.devnet.mine(1).unwrap();
+    assert_eq!(worker.exit().code(), Some(0), "{}", bench.log());
+}
+
 #[test]
 fn emissions_v9_is_spoken_too() {
-    let bench = Bench::new(Options { emissions: EmissionsVersion::V9, ..quick() }, ONE);
-    assert_eq!(bench.run(&["--once"]).exit().code(), Some(0));
+    let bench = Bench::registered(Options { emissions: EmissionsVersion::V9, ..manual() }, ONE);
+    answers_one(&bench);
     assert_eq!(bench.devnet.submissions(1).unwrap()[0].value.as_deref(), Some("1.5"));
 }
 
 #[test]
 fn several_outputs_are_labelled() {
     let code = "def predict():\n    return {'up': '0.25', 'down': 0.75}\n";
-    let bench = Bench::new(Options { labels: vec!["up".into(), "down".into()], ..quick() }, code);
-    assert_eq!(bench.run(&["--once"]).exit().code(), Some(0));
+    let bench = Bench::registered(Options { labels: vec!["up".into(), "down".into()], ..manual() }, code);
+    answers_one(&bench);
     let stored = &bench.devnet.submissions(1).unwrap()[0];
     assert_eq!(stored.values, [("up".into(), "0.25".into()), ("down".into(), "0.75".into())]);
     let values: serde_json::Value =

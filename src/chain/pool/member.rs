@@ -246,6 +246,7 @@ mod tests {
             peer: None,
             height,
             time: head(height).time,
+            earliest: 1,
             block_time: None,
             catching_up,
             date: None,

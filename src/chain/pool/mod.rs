@@ -446,22 +446,16 @@ impl Pool {
     }
 }
 
-/// The best status that counts, and the members that the others contradict.
+/// The best status that counts, and the members whose height the others contradict.
 fn agree<'a>(
     statuses: &'a [(&'a Arc<Member>, NodeStatus)],
 ) -> (Option<&'a NodeStatus>, Vec<&'a Arc<Member>>) {
-    // Who was contradicted has no say until it agrees with the others, unless there are none.
-    let trusted = statuses.iter().filter(|(member, _)| !member.is_ahead()).map(|(_, status)| status);
-    let top = agreement::top(trusted).or_else(|| agreement::top(statuses.iter().map(|(_, status)| status)));
-    let is_agreed = |(member, status): &&(&Arc<Member>, NodeStatus)| {
-        top.is_none_or(|top| {
-            status.height <= top.height || (member.is_ahead() && agreement::follows(status, top))
-        })
-    };
-    let agreed = statuses.iter().filter(is_agreed).map(|(_, status)| status);
-    let best = agreed.max_by_key(|status| (!status.catching_up, status.height));
-    let contradicted = statuses.iter().filter(|told| !is_agreed(told)).map(|(member, _)| *member);
-    (best, contradicted.collect())
+    let top = agreement::top(statuses.iter().map(|(_, status)| status));
+    let (agreed, contradicted): (Vec<_>, Vec<_>) =
+        statuses.iter().partition(|(_, status)| top.is_none_or(|top| status.height <= top.height));
+    let best = agreed.into_iter().map(|(_, status)| status);
+    let best = best.max_by_key(|status| (!status.catching_up, status.height));
+    (best, contradicted.into_iter().map(|(member, _)| *member).collect())
 }
 
 async fn send(member: Arc<Member>, bytes: Vec<u8>, end: Instant) -> Broadcast {

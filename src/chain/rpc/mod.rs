@@ -77,6 +77,8 @@ pub struct NodeStatus {
     pub height: u64,
     /// Time of the latest block.
     pub time: time::OffsetDateTime,
+    /// The first block that it keeps: higher than 1 where it has dropped some, or has begun with a snapshot.
+    pub earliest: u64,
     /// Mean time between blocks, over those that the node keeps.
     pub block_time: Option<Duration>,
     /// Still syncing: it answers everything, from old state.
@@ -325,6 +327,7 @@ impl From<status::Response> for NodeStatus {
             peer: None,
             height: sync.latest_block_height.value(),
             time: offset_date_time(sync.latest_block_time),
+            earliest: sync.earliest_block_height.value(),
             block_time: mean_block_time(&sync),
             catching_up: sync.catching_up,
             date: None,

@@ -168,10 +168,10 @@ impl Round {
 
     /// What became of a transaction that an earlier life knew to be in a block; `None` when the worker stops.
     async fn recall(&self, hash: TxHash) -> Option<Answered> {
-        let key = self.key();
+        let (key, first) = (self.key(), self.window.nonce.unsigned_abs());
         loop {
             let client = self.context.client();
-            if let Ok(Located::Found(tx)) = client.locate(hash).await {
+            if let Ok(Located::Found(tx)) = client.locate(hash, first).await {
                 return Some(judged(tx.admission(self.context.address())));
             }
             // Nodes forget transactions sooner than inferences. What one says that is behind is not yet true.

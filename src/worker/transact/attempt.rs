@@ -15,7 +15,8 @@ use crate::journal::{
 };
 use crate::worker::context::Broadcasting;
 
-/// Fees that may be lost for one purpose: the first failure in a block teaches what the second try needs.
+/// Fees that may be lost for one window, or for a registration in one day (UTC): the first failure in a block teaches
+/// what the second try needs.
 const LOST_FEES: usize = 2;
 
 /// Blocks in which the transaction of another program is waited for.
@@ -196,7 +197,13 @@ impl Transaction<'_> {
             })
             .await?;
         let refused = |obstacle, text| Ok(Err(Refusal { obstacle, code: None, text }));
-        let lost: Vec<_> = failed.iter().filter(|failed| failed.paid > Uallo(0)).collect();
+        // A window comes once; a registration is wanted as long as there is none.
+        let counts = |failed: &&FailedInBlock| match purpose {
+            Purpose::Payload(_) => true,
+            Purpose::Registration { .. } => failed.prepared_at.day() == now.day(),
+        };
+        let lost = failed.iter().filter(|failed| failed.paid > Uallo(0));
+        let lost: Vec<_> = lost.filter(counts).collect();
         if let Some(last) = lost.last().filter(|_| lost.len() >= LOST_FEES) {
             return refused(Obstacle::LostFees, format!("{LOST_FEES} fees were lost for it: {}", last.log));
         }

@@ -77,7 +77,7 @@ impl Transaction<'_> {
     async fn look_up(&mut self, tx: &Prepared, hash: TxHash) -> Result<Option<Step>, JournalError> {
         let client = self.context.client().within(self.call_limit());
         failpoint::reach(failpoint::Step::Locate, Moment::Before);
-        let located = client.locate(hash).await;
+        let located = client.locate(hash, self.first_block(tx.timeout_height())).await;
         failpoint::reach(failpoint::Step::Locate, Moment::After);
         let absent_at = match located {
             Ok(Located::Found(found)) => return self.delivered(tx.hash(), tx.cost(), *found).await.map(Some),
@@ -209,7 +209,7 @@ impl Transaction<'_> {
     /// window of many blocks there is time for that.
     async fn look_for_user(&self, tx: &Prepared, hash: TxHash) -> Result<Option<Step>, JournalError> {
         let Some(SequenceUsed { committed, height, .. }) = self.sequence_used else { return Ok(None) };
-        let first = self.first_block(tx);
+        let first = self.first_block(tx.timeout_height());
         if height.saturating_sub(first) >= FEW_BLOCKS {
             return Ok(None);
         }
@@ -224,9 +224,9 @@ impl Transaction<'_> {
         }
     }
 
-    /// The first block that could hold it.
-    pub(super) fn first_block(&self, tx: &Prepared) -> u64 {
-        tx.timeout_height().saturating_sub(self.intent.blocks.saturating_sub(1)).max(1)
+    /// The first block that could hold a transaction with this timeout height.
+    pub(super) fn first_block(&self, timeout_height: u64) -> u64 {
+        timeout_height.saturating_sub(self.intent.blocks.saturating_sub(1)).max(1)
     }
 
     /// What would be taken in the place of bytes that are refused as they are; `None` when no more than
@@ -250,9 +250,10 @@ impl Transaction<'_> {
         let purpose = self.intent.purpose;
         let given_up = self.context.journal.call(move |journal| journal.reader().given_up(purpose)).await?;
         let client = self.context.client().within(self.call_limit());
+        let first = self.first_block(self.intent.timeout());
         for hash in given_up {
             let Ok(parsed) = hash.parse() else { continue };
-            if let Ok(Located::Found(found)) = client.locate(parsed).await
+            if let Ok(Located::Found(found)) = client.locate(parsed, first).await
                 && (found.code == 0 || found.spent_by(self.context.address()).is_some())
             {
                 tracing::warn!(hash, "a transaction that was given up is in a block");

@@ -22,7 +22,7 @@ impl Transaction<'_> {
             return self.dead(tx, Death::TimedOut { head: height }).await.map(Some);
         }
         let last = tx.timeout_height();
-        match client.locate_in_blocks(hash, self.first_block(tx)..=last).await {
+        match client.locate_in_blocks(hash, self.first_block(last)..=last).await {
             Ok(Located::Found(found)) => return self.delivered(tx.hash(), tx.cost(), *found).await.map(Some),
             Ok(Located::Absent { head }) if head > last => {
                 return self.dead(tx, Death::TimedOut { head }).await.map(Some);
