@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::chain::Chain;
-use super::support::bundle;
+use super::support::{bundle, folder};
 use super::support::process::{BINARY, Process};
 
 const MODEL: &str = "def predict(nonce):\n    return 1\n";
@@ -29,7 +29,7 @@ pub struct Worker {
 impl Worker {
     /// Starts the one with this number.
     pub fn start(chain: &Chain, python: &Path, index: u64, topic: u64) -> Result<Self> {
-        let folder = TempDir::new()?;
+        let folder = folder::new()?;
         let inner = |name: &str| folder.path().join(name);
         bundle::write(&inner("bundle"), MODEL)?;
         let mut command = Command::new(BINARY);

@@ -19,6 +19,7 @@ use tokio::time::sleep;
 use super::support::devnet::Devnet;
 use super::support::openings::{Opening, Openings};
 use super::table::Score;
+use super::worker::Client;
 
 /// An answer that has not come by then is none.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
@@ -122,23 +123,21 @@ impl Chain {
         Openings::subscribe(&Self::websocket(&self.rpc), self.topic_id).await
     }
 
-    /// For each worker, its transaction in the mempool after this opening.
-    pub async fn answers_to(&self, opening: Opening) -> Result<[Option<Seen>; 2]> {
-        let mut seen = [None, None];
-        while opening.at.elapsed() < ANSWER_WITHIN && seen.iter().any(Option::is_none) {
+    /// The transaction of this worker in the mempool after this opening. Asks without a pause: what is seen is late
+    /// by half a question.
+    pub async fn answer_to(&self, opening: Opening, client: Client) -> Result<Option<Seen>> {
+        let address = &self.addresses[client.column()];
+        while opening.at.elapsed() < ANSWER_WITHIN {
             let waiting = self.call("unconfirmed_txs", json!({})).await?;
             let after = opening.at.elapsed();
             for tx in waiting["txs"].as_array().into_iter().flatten().filter_map(Value::as_str) {
                 let tx = STANDARD.decode(tx)?;
-                for (seen, address) in seen.iter_mut().zip(&self.addresses) {
-                    if seen.is_none() && contains(&tx, address) {
-                        *seen = Some(Seen { after, tx: tx.clone() });
-                    }
+                if contains(&tx, address) {
+                    return Ok(Some(Seen { after, tx }));
                 }
             }
-            sleep(Duration::from_millis(1)).await;
         }
-        Ok(seen)
+        Ok(None)
     }
 
     /// What a transaction paid, as a multiple of the price of the gas that it used.
@@ -168,7 +167,7 @@ impl Chain {
     }
 
     /// For each worker, whether the chain took its inference for this nonce. Waits for the end of the window.
-    async fn answered(&self, nonce: u64) -> Result<[bool; 2]> {
+    pub async fn answered(&self, nonce: u64) -> Result<[bool; 2]> {
         let end = nonce + u64::try_from(self.topic.worker_submission_window)?;
         self.until_height(end + 1).await?;
         let mut answered = [false; 2];

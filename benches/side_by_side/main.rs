@@ -8,33 +8,29 @@
 //! some 20 minutes, or 4 with `--quick`, whose figures are good for nothing but to see that it works.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the result, and how far it is
 
+mod alone;
 mod chain;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;
 mod worker;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
+use alone::Alone;
 use chain::{Chain, Seen};
 use support::figures::percentile;
 use support::process;
-use support::proxy::Proxy;
+use support::proxy::{Proxy, Traffic};
 use table::{Score, Table};
 use worker::{Addresses, Client, Pythons, Worker};
 
 /// A round trip to a node far away.
 const FAR: Duration = Duration::from_millis(100);
-
-/// Price of gas, in uallo: that of a local chain and of a localnet.
-const PRICE: f64 = 1.0;
-
-/// Windows after which the worker knows what gas is really used.
-const GAS_IS_KNOWN: usize = 2;
 
 /// Of so many windows, the model hangs in one.
 const HANGS_IN: usize = 10;
@@ -49,6 +45,7 @@ const RESTARTS: [(i64, &str); 3] =
 /// How much is measured.
 struct Plan {
     windows: usize,
+    far: usize,
     counted: usize,
     hanging: usize,
     dead: usize,
@@ -60,7 +57,8 @@ struct Plan {
 
 impl Plan {
     const FULL: Self = Self {
-        windows: 50,
+        windows: 40,
+        far: 20,
         counted: 10,
         hanging: 2 * HANGS_IN,
         dead: 10,
@@ -69,7 +67,8 @@ impl Plan {
         watched: Duration::from_secs(60),
     };
     const QUICK: Self = Self {
-        windows: 3,
+        windows: 4,
+        far: 2,
         counted: 2,
         hanging: 2,
         dead: 2,
@@ -87,8 +86,8 @@ async fn main() -> Result<()> {
     let pythons = Pythons { model: process::python()?, sdk: sdk.into() };
     let mut table = Table::default();
     let chain = Chain::start("6", "5").await?;
-    near(&plan, &chain, &pythons, &mut table).await?;
-    far(&plan, &chain, &pythons, &mut table).await?;
+    let delays = near(&plan, &chain, &pythons, &mut table).await?;
+    far(&plan, &chain, &pythons, &delays, &mut table).await?;
     counted(&plan, &chain, &pythons, &mut table).await?;
     one_is_dead(&plan, &chain, &pythons, &mut table).await?;
     hanging(&plan, &chain, &pythons, &mut table).await?;
@@ -99,87 +98,74 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
+/// One worker, ready.
+async fn start_one(
+    client: Client,
+    chain: &Chain,
+    addresses: &Addresses,
+    pythons: &Pythons,
+) -> Result<Worker> {
+    let worker = Worker::start(client, chain, addresses, pythons)?;
+    worker.until_ready().await?;
+    Ok(worker)
+}
+
 /// Both workers, ready.
-async fn start(chain: &Chain, addresses: &[Addresses; 2], pythons: &Pythons) -> Result<[Worker; 2]> {
-    let start = |index: usize| Worker::start(Client::BOTH[index], chain, &addresses[index], pythons);
-    let workers = [start(0)?, start(1)?];
+async fn start_both(chain: &Chain, pythons: &Pythons) -> Result<[Worker; 2]> {
+    let start = |client| Worker::start(client, chain, &Addresses::of(chain), pythons);
+    let workers = [start(Client::Bootstrap)?, start(Client::Sdk)?];
     for worker in &workers {
         worker.until_ready().await?;
     }
     Ok(workers)
 }
 
-/// Some windows, and what both sent in them.
-struct Watched {
-    nonces: Vec<u64>,
-    seen: [Vec<Seen>; 2],
+/// Measures one worker after the other, so that each has chain and machine to itself.
+async fn in_turn<T>(measure: impl AsyncFn(Client) -> Result<T>) -> Result<[T; 2]> {
+    Ok([measure(Client::Bootstrap).await?, measure(Client::Sdk).await?])
 }
 
-/// What both send in the next windows.
-async fn watch(chain: &Chain, windows: usize, what: &str) -> Result<Watched> {
+/// Nonces of the next windows, and what this worker sent in them.
+async fn watch(chain: &Chain, client: Client, windows: usize, what: &str) -> Result<(Vec<u64>, Vec<Seen>)> {
     let mut openings = chain.openings().await?;
-    let (mut nonces, mut all) = (vec![], [vec![], vec![]]);
+    let (mut nonces, mut all) = (vec![], vec![]);
     for window in 1..=windows {
         let opening = openings.next().await?;
         nonces.push(opening.nonce);
-        for (all, seen) in all.iter_mut().zip(chain.answers_to(opening).await?) {
-            all.extend(seen);
-        }
-        eprintln!("{what}: window {window} of {windows}");
+        all.extend(chain.answer_to(opening, client).await?);
+        eprintln!("{client:?}, {what}: window {window} of {windows}");
     }
-    Ok(Watched { nonces, seen: all })
+    Ok((nonces, all))
 }
 
-/// How late the transactions of both were.
-fn lateness(table: &mut Table, name: &str, seen: &[Vec<Seen>; 2]) -> [Duration; 2] {
-    let delays = seen.each_ref().map(|seen| seen.iter().map(|seen| seen.after).collect::<Vec<_>>());
-    let at = |percent: f64| delays.each_ref().map(|delays| percentile(delays, percent));
-    table.times(format!("{name}, p50"), at(50.0));
-    table.times(format!("{name}, p99"), at(99.0));
-    at(50.0)
+/// How late transactions were.
+fn delays(seen: &[Seen]) -> Vec<Duration> {
+    seen.iter().map(|seen| seen.after).collect()
 }
 
-/// The node is near: times, memory, CPU, fees.
-async fn near(plan: &Plan, chain: &Chain, pythons: &Pythons, table: &mut Table) -> Result<()> {
-    let addresses = [Addresses::of(chain), Addresses::of(chain)];
-    // The first start registers, which is not counted.
-    let mut workers = start(chain, &addresses, pythons).await?;
-    let (mut ready, mut begun) = ([vec![], vec![]], [vec![], vec![]]);
-    for _ in 0..plan.starts {
-        let mut again = vec![];
-        for (index, worker) in workers.into_iter().enumerate() {
-            let worker = worker.restarted(chain, &addresses[index], pythons)?;
-            ready[index].push(worker.until_ready().await?);
-            begun[index].push(worker.cpu()?);
-            again.push(worker);
-        }
-        workers = again.try_into().map_err(|_| anyhow::anyhow!("two workers"))?;
-    }
-    let Watched { nonces, seen } = watch(chain, plan.windows, "near").await?;
-    lateness(table, "opening to mempool", &seen);
-    table.times("process start to first readiness, p50", ready.each_ref().map(|all| percentile(all, 50.0)));
-    let memory = [workers[0].memory()?, workers[1].memory()?];
-    table.figures("resident, all processes", "MiB", memory.map(|bytes| bytes as f64 / f64::from(1 << 20)));
-    table.times("CPU until ready, p50", begun.each_ref().map(|all| percentile(all, 50.0)));
-
-    let (before, from) = ([workers[0].cpu()?, workers[1].cpu()?], Instant::now());
-    sleep(plan.watched).await;
-    let minutes = from.elapsed().as_secs_f64() / 60.0;
-    let used = [workers[0].cpu()? - before[0], workers[1].cpu()? - before[1]];
-    table.times("CPU a minute, a window every six blocks", used.map(|used| used.div_f64(minutes)));
-
-    let mut overpaid = [0.0; 2];
-    for (overpaid, seen) in overpaid.iter_mut().zip(&seen) {
-        let last = seen.get(GAS_IS_KNOWN..).and_then(<[_]>::last).context("too few answers for a fee")?;
-        *overpaid = chain.overpaid(last, PRICE).await?;
-    }
-    table.figures("fee paid, of the price of the gas used", "x", overpaid);
-    let mut scores = [Score::default(); 2];
-    for nonce in nonces {
-        chain.count(nonce, &mut scores).await?;
-    }
-    table.scores("plain", scores.map(Some));
-    Ok(())
+/// The node is near: times, memory, CPU, fees. Gives how late both were.
+async fn near(
+    plan: &Plan,
+    chain: &Chain,
+    pythons: &Pythons,
+    table: &mut Table,
+) -> Result<[Vec<Duration>; 2]> {
+    let alone = in_turn(async |client| Alone::measure(plan, chain, pythons, client).await).await?;
+    let delays = alone.each_ref().map(|alone| alone.delays.clone());
+    table.times("opening to mempool", delays.clone());
+    table.times("process start to first readiness", alone.each_ref().map(|alone| alone.ready.clone()));
+    let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    table.figures("resident, all processes", "MiB", alone.each_ref().map(|alone| mebibytes(alone.memory)));
+    table.times("CPU until ready", alone.each_ref().map(|alone| alone.cpu_until_ready.clone()));
+    let a_minute = alone.each_ref().map(|alone| alone.cpu_a_minute.as_secs_f64() * 1e3);
+    table.figures("CPU a minute, a window every six blocks", "ms", a_minute);
+    table.figures(
+        "fee paid, of the price of the gas used",
+        "x",
+        alone.each_ref().map(|alone| alone.overpaid),
+    );
+    table.scores("plain", alone.map(|alone| Some(alone.score)));
+    Ok(delays)
 }
 
 /// Proxies before both doors of the node.
@@ -200,47 +186,59 @@ impl Proxies {
         Addresses { rpc: vec![self.rpc.url()], grpc: self.grpc.address().to_string() }
     }
 
-    fn requests(&self) -> u64 {
-        self.rpc.traffic().requests + self.grpc.traffic().requests
-    }
-
-    fn bytes(&self) -> u64 {
-        self.rpc.traffic().bytes + self.grpc.traffic().bytes
+    fn traffic(&self) -> Traffic {
+        self.rpc.traffic() + self.grpc.traffic()
     }
 }
 
 /// The node is far away. The time that this adds tells how many round trips follow on each other.
-async fn far(plan: &Plan, chain: &Chain, pythons: &Pythons, table: &mut Table) -> Result<()> {
-    let proxies = Proxies::start(chain, FAR).await?;
-    let _workers = start(chain, &[proxies.addresses(), proxies.addresses()], pythons).await?;
-    let Watched { seen, .. } = watch(chain, plan.windows, "far").await?;
-    let p50 = lateness(table, "the same with 100 ms on each round trip", &seen);
+async fn far(
+    plan: &Plan,
+    chain: &Chain,
+    pythons: &Pythons,
+    near: &[Vec<Duration>; 2],
+    table: &mut Table,
+) -> Result<()> {
+    let far = in_turn(async |client| {
+        let proxies = Proxies::start(chain, FAR).await?;
+        let _worker = start_one(client, chain, &proxies.addresses(), pythons).await?;
+        let (_, seen) = watch(chain, client, plan.far, "far").await?;
+        Ok(delays(&seen))
+    });
+    let far = far.await?;
+    let median = |column: usize, times: &[Vec<Duration>; 2]| percentile(&times[column], 50.0).as_secs_f64();
+    let added = Client::BOTH.map(Client::column).map(|column| median(column, &far) - median(column, near));
     // Half of one brings the news, and half of one the transaction.
-    let trips = p50.map(|time| (time.as_secs_f64() / FAR.as_secs_f64()).floor() - 1.0);
+    let trips = added.map(|seconds| (seconds / FAR.as_secs_f64()).round() - 1.0);
+    table.times("the same with 100 ms on each round trip", far);
     table.figures("round trips one after the other before the broadcast", "", trips);
     Ok(())
 }
 
 /// What a window costs the node.
 async fn counted(plan: &Plan, chain: &Chain, pythons: &Pythons, table: &mut Table) -> Result<()> {
-    let proxies =
-        [Proxies::start(chain, Duration::ZERO).await?, Proxies::start(chain, Duration::ZERO).await?];
-    let _workers = start(chain, &proxies.each_ref().map(Proxies::addresses), pythons).await?;
-    // From one opening to another, after a first window with all that is new in it.
-    let mut openings = chain.openings().await?;
-    openings.next().await?;
-    openings.next().await?;
-    let before = proxies.each_ref().map(|proxies| (proxies.requests(), proxies.bytes()));
-    for window in 1..=plan.counted {
+    let counted = in_turn(async |client| {
+        let proxies = Proxies::start(chain, Duration::ZERO).await?;
+        let _worker = start_one(client, chain, &proxies.addresses(), pythons).await?;
+        // From one opening to another, after a first window with all that is new in it.
+        let mut openings = chain.openings().await?;
         openings.next().await?;
-        eprintln!("counted: window {window} of {}", plan.counted);
-    }
-    let after = proxies.each_ref().map(|proxies| (proxies.requests(), proxies.bytes()));
-    let a_window = |total: u64| total as f64 / plan.counted as f64;
-    let requests = [after[0].0 - before[0].0, after[1].0 - before[1].0];
-    let bytes = [after[0].1 - before[0].1, after[1].1 - before[1].1];
-    table.figures("requests a window", "", requests.map(a_window));
-    table.figures("bytes a window, both ways", "kB", bytes.map(|bytes| a_window(bytes) / 1e3));
+        openings.next().await?;
+        let before = proxies.traffic();
+        for window in 1..=plan.counted {
+            openings.next().await?;
+            eprintln!("{client:?}, counted: window {window} of {}", plan.counted);
+        }
+        Ok(proxies.traffic() - before)
+    });
+    let counted = counted.await?;
+    let a_window = |count: fn(&Traffic) -> u64| {
+        counted.each_ref().map(|traffic| count(traffic) as f64 / plan.counted as f64)
+    };
+    let kilobytes = |bytes: f64| bytes / 1e3;
+    table.figures("requests a window", "", a_window(|traffic| traffic.requests));
+    table.figures("bytes a window, both ways", "kB", a_window(|traffic| traffic.bytes).map(kilobytes));
+    table.figures("of these, events", "kB", a_window(|traffic| traffic.events).map(kilobytes));
     Ok(())
 }
 
@@ -251,8 +249,7 @@ async fn one_is_dead(plan: &Plan, chain: &Chain, pythons: &Pythons, table: &mut 
     let others = [Proxies::start(chain, Duration::ZERO).await?, Proxies::start(chain, Duration::ZERO).await?];
     let rpc = vec![format!("http://{dead}"), others[0].rpc.url(), others[1].rpc.url()];
     let addresses = Addresses { rpc, grpc: chain.grpc.clone() };
-    let worker = Worker::start(Client::Bootstrap, chain, &addresses, pythons)?;
-    worker.until_ready().await?;
+    let _worker = start_one(Client::Bootstrap, chain, &addresses, pythons).await?;
     let [score, _] = score(chain, plan.dead, "one of three endpoints dead", async |_, _| Ok(())).await?;
     table.scores("one of three endpoints dead", [Some(score), None]);
     Ok(())
@@ -260,7 +257,7 @@ async fn one_is_dead(plan: &Plan, chain: &Chain, pythons: &Pythons, table: &mut 
 
 /// The model hangs in one window of ten.
 async fn hanging(plan: &Plan, chain: &Chain, pythons: &Pythons, table: &mut Table) -> Result<()> {
-    let workers = start(chain, &[Addresses::of(chain), Addresses::of(chain)], pythons).await?;
+    let workers = start_both(chain, pythons).await?;
     let scores = score(chain, plan.hanging, "a model that hangs", async |window, nonce| {
         // The second of each ten, so that a short run has one too.
         if window % HANGS_IN != 1 {
@@ -296,7 +293,7 @@ async fn score(
 
 /// The node restarts about an opening.
 async fn restarted(plan: &Plan, chain: &Chain, pythons: &Pythons, table: &mut Table) -> Result<()> {
-    let _workers = start(chain, &[Addresses::of(chain), Addresses::of(chain)], pythons).await?;
+    let _workers = start_both(chain, pythons).await?;
     let cases = chain.restarts().iter().flat_map(|kind| RESTARTS.map(|(offset, when)| (*kind, offset, when)));
     for (kind, offset, when) in cases {
         let mut scores = [Score::default(); 2];

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use super::chain::Chain;
-use super::support::bundle;
+use super::support::{bundle, folder};
 use super::support::process::{self, BINARY, Process};
 
 /// Until a worker is ready.
@@ -32,6 +32,14 @@ pub enum Client {
 impl Client {
     /// Both, in the order of the table's columns.
     pub const BOTH: [Self; 2] = [Self::Bootstrap, Self::Sdk];
+
+    /// Its column in the table, and its account on the chain.
+    pub const fn column(self) -> usize {
+        match self {
+            Self::Bootstrap => 0,
+            Self::Sdk => 1,
+        }
+    }
 }
 
 /// Where a worker finds the chain.
@@ -71,7 +79,7 @@ pub struct Worker {
 impl Worker {
     /// Starts one with a folder of its own.
     pub fn start(client: Client, chain: &Chain, addresses: &Addresses, pythons: &Pythons) -> Result<Self> {
-        Self::start_in(TempDir::new()?, client, chain, addresses, pythons)
+        Self::start_in(folder::new()?, client, chain, addresses, pythons)
     }
 
     /// Ends it and starts it again in its folder.

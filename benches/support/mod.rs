@@ -4,6 +4,7 @@
 pub mod bundle;
 pub mod devnet;
 pub mod figures;
+pub mod folder;
 pub mod openings;
 pub mod process;
 pub mod proxy;

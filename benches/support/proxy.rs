@@ -1,8 +1,9 @@
 //! A proxy before a chain: counts what goes through, and can be as far away as a node on another continent.
 
 use std::net::SocketAddr;
+use std::ops::{Add, Sub};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -14,6 +15,9 @@ use tokio::time::{Instant, sleep_until};
 
 /// How a request of JSON-RPC begins; a websocket does not.
 const POST: &[u8] = b"POST / HTTP/1.1\r\n";
+
+/// How a websocket begins.
+const UPGRADE: &[u8] = b"GET ";
 
 /// How a connection of HTTP/2 begins.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -29,6 +33,26 @@ pub struct Traffic {
     pub requests: u64,
     /// Both ways, below HTTP and above TCP.
     pub bytes: u64,
+    /// Of these, the bytes on websockets.
+    pub events: u64,
+}
+
+impl Add for Traffic {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let Self { requests, bytes, events } = other;
+        Self { requests: self.requests + requests, bytes: self.bytes + bytes, events: self.events + events }
+    }
+}
+
+impl Sub for Traffic {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        let Self { requests, bytes, events } = other;
+        Self { requests: self.requests - requests, bytes: self.bytes - bytes, events: self.events - events }
+    }
 }
 
 /// Stands before a chain. Ends with the bench.
@@ -42,6 +66,15 @@ pub struct Proxy {
 struct Counters {
     requests: AtomicU64,
     bytes: AtomicU64,
+    events: AtomicU64,
+}
+
+impl Counters {
+    fn pass(&self, bytes: &[u8], is_websocket: bool) {
+        let length = bytes.len() as u64;
+        self.bytes.fetch_add(length, Ordering::Relaxed);
+        self.events.fetch_add(if is_websocket { length } else { 0 }, Ordering::Relaxed);
+    }
 }
 
 impl Proxy {
@@ -71,8 +104,10 @@ impl Proxy {
 
     /// What went through so far.
     pub fn traffic(&self) -> Traffic {
-        let Counters { requests, bytes } = &*self.counters;
-        Traffic { requests: requests.load(Ordering::Relaxed), bytes: bytes.load(Ordering::Relaxed) }
+        let Counters { requests, bytes, events } = &*self.counters;
+        let [requests, bytes, events] =
+            [requests, bytes, events].map(|counter| counter.load(Ordering::Relaxed));
+        Traffic { requests, bytes, events }
     }
 }
 
@@ -82,13 +117,15 @@ async fn forward(client: TcpStream, target: String, delay: Duration, counters: A
     server.set_nodelay(true)?;
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let mut requests = Requests::default();
+    let (mut requests, is_websocket) = (Requests::default(), AtomicBool::new(false));
     let there = carry(from_client, to_server, delay, |bytes| {
         counters.requests.fetch_add(requests.begun_in(bytes), Ordering::Relaxed);
-        counters.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        // Frames do not begin like that: they are masked, and marked by the highest bit of their first byte.
+        is_websocket.fetch_or(bytes.starts_with(UPGRADE), Ordering::Relaxed);
+        counters.pass(bytes, is_websocket.load(Ordering::Relaxed));
     });
     let back = carry(from_server, to_client, delay, |bytes| {
-        counters.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        counters.pass(bytes, is_websocket.load(Ordering::Relaxed));
     });
     tokio::try_join!(there, back)?;
     Ok(())

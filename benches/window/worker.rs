@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::chain::Chain;
-use super::support::bundle;
+use super::support::{bundle, folder};
 use super::support::process::{self, BINARY, Process, until};
 
 /// Resident memory in bytes.
@@ -38,7 +38,7 @@ impl Worker {
 
     /// The same, with another address of the chain.
     pub fn start_at(rpc: &str, chain: &Chain, python: &Path) -> Result<Self> {
-        let folder = TempDir::new()?;
+        let folder = folder::new()?;
         bundle::write(&folder.path().join("bundle"), bundle::HANGS_ON_REQUEST)?;
         Self::spawn(folder, rpc, chain, python)
     }

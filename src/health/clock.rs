@@ -1,6 +1,7 @@
 //! Time that only goes forward, and the boot that it belongs to.
 
 use std::fs;
+use std::sync::OnceLock;
 
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -18,10 +19,15 @@ impl Instant {
     /// This moment.
     #[must_use]
     pub fn now() -> Self {
-        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        // The same as long as this process lives.
+        static BOOT_ID: OnceLock<String> = OnceLock::new();
+        let boot_id = BOOT_ID.get_or_init(|| {
+            let told = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+            told.trim().to_owned()
+        });
         // The call fails only for a clock that does not exist.
         let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map(std::time::Duration::from);
-        Self { boot_id: boot_id.trim().to_owned(), seconds: now.unwrap_or_default().as_secs_f64() }
+        Self { boot_id: boot_id.clone(), seconds: now.unwrap_or_default().as_secs_f64() }
     }
 
     /// Seconds from `earlier` to this; `None` when the machine was started anew between them.

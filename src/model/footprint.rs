@@ -1,5 +1,6 @@
 //! The memory of our own program in a process that has little more use for it: the interpreter's, which
-//! is Python's from then on, and its keeper's, which waits.
+//! is Python's from then on, its keeper's, which waits, and that of a worker whose loop begins: its start has
+//! been through most of the program.
 
 use std::ffi::{c_int, c_void};
 

@@ -16,8 +16,25 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::tree;
 
-/// How often it is looked at.
-const PERIOD: Duration = Duration::from_millis(50);
+/// How closely a limit is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// While it loads or answers.
+    Close,
+    /// While nobody asks: only a thread of its own could take memory.
+    Idle,
+}
+
+impl Pace {
+    /// Time between two looks.
+    const fn period(self) -> Duration {
+        match self {
+            Self::Close => Duration::from_millis(50),
+            Self::Idle => Duration::from_millis(500),
+        }
+    }
+}
+
 /// A look that takes long is repeated after this many times its duration: looking must not become a
 /// load.
 const SPARING: u32 = 10;
@@ -90,23 +107,34 @@ pub struct MemoryWatch {
     /// What is watched for.
     pub limit: MemoryLimit,
     used: watch::Receiver<u64>,
+    pace: watch::Sender<Pace>,
     _task: AbortOnDropHandle<()>,
 }
 
 impl MemoryWatch {
-    /// Watches the descendants of `keeper`.
+    /// Watches the descendants of `keeper`, closely until it is told otherwise.
     pub fn start(keeper: Pid, limit: MemoryLimit) -> Self {
         let (tell, used) = watch::channel(0);
+        let (pace, mut paces) = watch::channel(Pace::Close);
         let task = tokio::spawn(async move {
             loop {
                 let start = Instant::now();
                 if tell.send(look(keeper, Some(limit)).await).is_err() {
                     break;
                 }
-                tokio::time::sleep(PERIOD.max(start.elapsed() * SPARING)).await;
+                let pause = paces.borrow_and_update().period().max(start.elapsed() * SPARING);
+                // Another pace ends the pause.
+                if let Ok(Err(_)) = tokio::time::timeout(pause, paces.changed()).await {
+                    break;
+                }
             }
         });
-        Self { limit, used, _task: AbortOnDropHandle::new(task) }
+        Self { limit, used, pace, _task: AbortOnDropHandle::new(task) }
+    }
+
+    /// Goes on at this pace.
+    pub fn go_on(&self, pace: Pace) {
+        self.pace.send_if_modified(|known| std::mem::replace(known, pace) != pace);
     }
 
     /// Waits until more is used than the limit allows; gives how much.

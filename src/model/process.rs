@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use super::host::Plan;
 use super::keeper::SIGNALLED;
 use super::logs::{Output, Stream};
-use super::memory::{self, MemoryLimit, MemoryWatch};
+use super::memory::{self, MemoryLimit, MemoryWatch, Pace};
 use super::orphans;
 use super::spawner::Spawner;
 use super::tree;
@@ -191,6 +191,13 @@ impl Process {
     /// Bytes of memory that it and its children use.
     pub async fn memory(&self, limit: Option<MemoryLimit>) -> u64 {
         memory::look(self.keeper.pid, limit).await
+    }
+
+    /// How closely its memory limit is watched from now on.
+    pub fn watch_memory(&self, pace: Pace) {
+        if let Some(watch) = &self.memory {
+            watch.go_on(pace);
+        }
     }
 
     /// Kills all of it and reaps it; gives its status, and its last lines.

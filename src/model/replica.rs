@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::conversation::{broke, ended, hear, killed, leave, say, unexpected};
 use super::handle::Order;
-use super::memory::{MIB, MemoryLimit};
+use super::memory::{MIB, MemoryLimit, Pace};
 use super::nursery::{Facts, Nursery};
 use super::process::{Event, Process};
 use super::spec::{Answer, Call, Failure, FailureKind};
@@ -16,8 +16,8 @@ use super::status::RestartCause;
 /// Pings of an idle process within the time that it has for an answer.
 const PINGS: u32 = 6;
 
-/// How often the memory of an idle process is looked at, and how soon after a call.
-const WEIGHING: Duration = Duration::from_secs(1);
+/// How often the memory of an idle process is looked at for those who want to know it, and how soon after a call.
+const WEIGHING: Duration = Duration::from_secs(10);
 const AFTER_CALL: Duration = Duration::from_millis(50);
 
 /// What came of watching an idle process.
@@ -89,6 +89,7 @@ impl Replica {
             next_ping: now + silence_limit / PINGS,
             pinged: None,
         };
+        fresh.watch_memory(Pace::Idle);
         if let Some(limit) = limit {
             let recycling = limit.recycling(fresh.memory);
             fresh.recycling = Some(recycling);
@@ -175,6 +176,7 @@ impl Replica {
         if let Some(process) = &mut self.process {
             process.output.begin(topic_id, nonce);
         }
+        self.watch_memory(Pace::Close);
         let seconds_left = order.deadline.saturating_duration_since(Instant::now()).as_secs_f64();
         let context = Context { topic_id, window_closes_at, network: network.clone(), seconds_left };
         say(&mut self.process, &ToHost::Predict { id, nonce, context }).await?;
@@ -190,6 +192,7 @@ impl Replica {
                 _ => return Err(unexpected(self.process.take()).await),
             }
         };
+        self.watch_memory(Pace::Idle);
         self.next_ping = Instant::now() + self.silence_limit / PINGS;
         self.next_weighing = Instant::now() + AFTER_CALL;
         self.is_unweighed = true;
@@ -197,6 +200,12 @@ impl Replica {
             self.weigh().await?;
         }
         answer
+    }
+
+    fn watch_memory(&self, pace: Pace) {
+        if let Some(process) = &self.process {
+            process.watch_memory(pace);
+        }
     }
 
     /// Kills it when it took more memory than it may, just after loading or now.

@@ -64,7 +64,7 @@ pub fn derive_private_key(phrase: &str) -> Result<Zeroizing<[u8; 32]>, MnemonicE
     let mut words = Zeroizing::new(phrase.split_whitespace().collect::<Vec<_>>().join(" "));
     words.make_ascii_lowercase();
     for (index, word) in words.split(' ').enumerate() {
-        if Language::English.find_word(word).is_none() {
+        if !is_word(word) {
             return Err(MnemonicError::UnknownWord { position: index + 1, suggestion: nearest(word) });
         }
     }
@@ -74,6 +74,11 @@ pub fn derive_private_key(phrase: &str) -> Result<Zeroizing<[u8; 32]>, MnemonicE
     let path: DerivationPath = PATH.parse().map_err(|_| MnemonicError::Derivation)?;
     let key = XPrv::derive_from_path(seed.as_slice(), &path).map_err(|_| MnemonicError::Derivation)?;
     Ok(Zeroizing::new(key.to_bytes()))
+}
+
+/// Whether a mnemonic may have this word, in lower case.
+pub(super) fn is_word(word: &str) -> bool {
+    Language::English.find_word(word).is_some()
 }
 
 /// A new mnemonic of `words` words from the system's random numbers.

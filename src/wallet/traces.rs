@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
+use super::mnemonic::is_word;
 use super::{WORD_COUNTS, Wallet, derive_private_key};
 
 /// Digits of a key in base64, without padding.
@@ -52,9 +53,12 @@ impl Wallet {
     fn is_mnemonic_in(&self, text: &str) -> bool {
         let words: Vec<&str> =
             text.split(|c: char| !c.is_ascii_lowercase()).filter(|word| !word.is_empty()).collect();
-        // Almost all runs of words are no mnemonic, which shows before the derivation, the only slow part.
         let ours = self.bytes();
-        let mut phrases = WORD_COUNTS.iter().flat_map(|count| words.windows(*count));
+        // Almost all runs of words are no mnemonic, which the first word shows that is in no list. To derive a key is
+        // slow, and so is to say which word was meant.
+        let mut phrases = words
+            .chunk_by(|one, next| is_word(one) && is_word(next))
+            .flat_map(|run| WORD_COUNTS.iter().flat_map(|count| run.windows(*count)));
         phrases.any(|phrase| {
             derive_private_key(&Zeroizing::new(phrase.join(" "))).is_ok_and(|key| key.as_slice() == *ours)
         })

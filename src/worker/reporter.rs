@@ -20,8 +20,9 @@ use crate::health::{
 use crate::journal::{RoundState, Timestamp};
 use crate::model::{ModelState, ModelStatus, RestartCause};
 
-/// Turns that change nothing are written this often.
-const QUIET: Duration = Duration::from_secs(1);
+/// Turns that bring no news but a block are written this often: to make a file costs more than the turn itself, and a
+/// probe is patient for longer.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// How long the last words may take to write. A disk that hangs keeps nobody who was asked to stop.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -39,7 +40,8 @@ pub struct Reporter {
     alerts: Alerts,
     seen: Observations,
     pulse: Pulse,
-    written: Option<(Instant, Phase, bool)>,
+    /// The heartbeat that was written last, and when.
+    written: Option<(Instant, Heartbeat)>,
     failed: bool,
     /// Whether the next life is a run of its own, with a pause between them: alerts do not go on over it.
     is_single_run: bool,
@@ -264,10 +266,8 @@ impl Reporter {
         self.metrics.turn(&self.beat);
         self.alerts.judge(&mut self.seen);
         self.pulse.beat();
-        let (phase, ready) = (self.beat.phase, self.beat.ready);
-        let same =
-            |(at, old, was): &(Instant, Phase, bool)| at.elapsed() < QUIET && *old == phase && *was == ready;
-        if self.written.as_ref().is_some_and(same) {
+        let is_told = |(at, told): &(Instant, Heartbeat)| at.elapsed() < QUIET && is_same(told, &self.beat);
+        if self.written.as_ref().is_some_and(is_told) {
             return;
         }
         let is_left_alone = !self.has_journal && self.file.other_writer().await.is_some();
@@ -286,8 +286,18 @@ impl Reporter {
             Err(_) => {}
         }
         self.manager.turn(&self.beat);
-        self.written = Some((Instant::now(), phase, ready));
+        self.written = Some((Instant::now(), self.beat.clone()));
     }
+}
+
+/// Whether two heartbeats say the same but for what each block changes.
+fn is_same(one: &Heartbeat, other: &Heartbeat) -> bool {
+    let news = |beat: &Heartbeat| (beat.phase, beat.ready, beat.consecutive_failures, beat.unknown_answers);
+    news(one) == news(other)
+        && one.why == other.why
+        && one.last_result == other.last_result
+        && one.model == other.model
+        && one.journal == other.journal
 }
 
 const fn word(state: &ModelState) -> &'static str {
