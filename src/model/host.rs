@@ -20,7 +20,7 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
 
-use super::footprint::release_program;
+use super::footprint::{Extent, release};
 use super::keeper::fork_under_keeper;
 use super::sandbox::{Sandbox, prefer_as_victim};
 
@@ -155,7 +155,7 @@ fn embed(python: &Path, libpython: &Path, module: File) -> Result<u8, HostError>
     if unsafe { append(MODULE.as_ptr(), *init) } != 0 {
         return Err(HostError::Inittab);
     }
-    release_program();
+    release(Extent::Program);
     // SAFETY: three arguments and the closing null, all alive until Python has ended.
     let code = unsafe { main(3, pointers.as_mut_ptr()) };
     Ok(u8::try_from(code).unwrap_or(1))

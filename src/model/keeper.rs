@@ -25,7 +25,7 @@ use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{ForkResult, Pid, close, fork, getpid, setsid};
 
-use super::footprint::release_program;
+use super::footprint::{Extent, release};
 use super::sandbox::give_up_rights;
 use super::tree;
 use crate::subprocess;
@@ -65,7 +65,7 @@ pub fn fork_under_keeper(descriptors: &[i32]) -> io::Result<()> {
             for &descriptor in descriptors {
                 let _ = close(descriptor);
             }
-            release_program();
+            release(Extent::Everything);
             keep(child, &events)
         }
     }

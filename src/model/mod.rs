@@ -82,7 +82,7 @@ pub fn keep_descriptors() {
 }
 
 pub use bootstrap_frames::Prediction;
-pub use footprint::release_program;
+pub use footprint::{Extent, release};
 pub use handle::Model;
 pub use interpreter::{Interpreter, InterpreterError, Unfit};
 pub use isolation::Isolation;

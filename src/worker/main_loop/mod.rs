@@ -38,7 +38,7 @@ use crate::health::Phase;
 use crate::health::alerts::{Alerts, WINDOWS};
 use crate::health::metrics::Textfile;
 use crate::journal::{JournalError, JournalHandle};
-use crate::model::{Model, ModelStatus, release_program};
+use crate::model::{self, Extent, Model, ModelStatus};
 
 /// The longest pause between two turns.
 const TICK: Duration = Duration::from_secs(2);
@@ -115,7 +115,7 @@ async fn drive(setup: Setup, reporter: &mut Reporter) -> Result<Ended, WorkerErr
     let made = MainLoop::new(setup, client, clock, journal.clone(), reporter);
     let ended = match stopping.run_until_cancelled(made).await.transpose()? {
         Some(mut main_loop) => {
-            release_program();
+            model::release(Extent::Everything);
             let ended = stopping.run_until_cancelled(main_loop.turns(reporter)).await;
             main_loop.shut_down(reporter).await;
             ended.unwrap_or(Ok(Ended::Stopped))
