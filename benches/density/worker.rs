@@ -11,8 +11,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::chain::Chain;
-use super::support::{bundle, folder};
 use super::support::process::{BINARY, Process};
+use super::support::{bundle, folder};
 
 const MODEL: &str = "def predict(nonce):\n    return 1\n";
 /// How long the last of a crowd may take to be ready, and how often it is looked.

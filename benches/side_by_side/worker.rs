@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use super::chain::Chain;
-use super::support::{bundle, folder};
 use super::support::process::{self, BINARY, Process};
+use super::support::{bundle, folder};
 
 /// Until a worker is ready.
 const PATIENCE: Duration = Duration::from_secs(90);

@@ -10,8 +10,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::chain::Chain;
-use super::support::{bundle, folder};
 use super::support::process::{self, BINARY, Process, until};
+use super::support::{bundle, folder};
 
 /// Resident memory in bytes.
 #[derive(Debug)]

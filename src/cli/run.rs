@@ -146,7 +146,12 @@ impl Args {
                 runtime.block_on(never_started(&settings));
                 Ok(Exit::Done)
             }
-            spec => runtime.block_on(self.work(&manifest, settings, wallet, spec?, turns, stopping)),
+            spec => {
+                let work = self.work(manifest, settings, wallet, spec?, turns, stopping);
+                // A task, so that what wakes the loop finds it on a thread that is awake already.
+                let ended = runtime.block_on(async { tokio::spawn(work).await });
+                ended.unwrap_or_else(|panicked| Err(Report::new(Exit::Internal, panicked)))
+            }
         };
         drop(line);
         // A task that hangs in a call of the system must not hold the process.
@@ -156,7 +161,7 @@ impl Args {
 
     async fn work(
         self,
-        manifest: &Manifest,
+        manifest: Manifest,
         settings: Settings,
         wallet: Option<Wallet>,
         mut spec: ModelSpec,
