@@ -64,20 +64,19 @@ fn main() -> Result<()> {
     let network = format!("--env=ALLORA_NETWORK={}", devnet.facts.rpc);
     let key = format!("--env=ALLORA_PRIVATE_KEY={}", account.private_key);
     let word = format!("echo {LOADED} >&2");
-    let (mut whole, mut own) = (Vec::new(), Vec::new());
+    let (mut bare, mut worker) = (Vec::new(), Vec::new());
     for _ in 0..STARTS {
-        let bare = start(&engine, &["--entrypoint=/bin/sh", TAG, "-c", &word])?;
-        let worker = start(&engine, &[&network, &key, TAG])?;
-        whole.push(worker);
-        own.push(worker.saturating_sub(bare));
+        bare.push(start(&engine, &["--entrypoint=/bin/sh", TAG, "-c", &word])?);
+        worker.push(start(&engine, &[&network, &key, TAG])?);
     }
+    let own = |percent| percentile(&worker, percent).saturating_sub(percentile(&bare, percent));
 
     let mut table = Table::default();
     table.count("added to the base image, in MB", 25.0, added);
     table.time("rebuild after a change of code, packing and export included", 3_000.0, rebuilt);
-    table.time("docker run to model ready, median", None, percentile(&whole, 50.0));
-    table.time("the same less docker's own start, least", None, percentile(&own, 0.0));
-    table.time("the same less docker's own start, median", 100.0, percentile(&own, 50.0));
+    table.time("docker run to model ready, median", None, percentile(&worker, 50.0));
+    table.time("the same less that of a container that does nothing, least of each", None, own(0.0));
+    table.time("the same less that of a container that does nothing, medians", 100.0, own(50.0));
     println!("{table}");
     Ok(())
 }

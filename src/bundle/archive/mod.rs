@@ -9,7 +9,7 @@ mod listing;
 mod stream;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, BufReader, BufWriter, Read, Seek, Write as _};
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,9 @@ use super::problem::{Code, Place, Problem};
 use super::value::quoted;
 pub use listing::Listing;
 use stream::Stream;
+
+/// Bytes that are read, decompressed and written at once.
+const PIECE: usize = 64 * 1024;
 
 /// An archive that was read to its end and found fit. Only such a one can be unpacked.
 #[derive(Debug)]
@@ -108,7 +111,7 @@ impl Archive {
     /// [`ArchiveError`]: whatever is wrong with any of its entries.
     pub fn open(path: &Path, limits: Limits) -> Result<Self, ArchiveError> {
         let file = File::open(path).map_err(ArchiveError::Unreadable)?;
-        let listing = Listing::read(BufReader::new(&file), limits)?;
+        let listing = Listing::read(BufReader::with_capacity(PIECE, &file), limits)?;
         Ok(Self { file, listing, limits })
     }
 
@@ -142,8 +145,9 @@ impl Archive {
         let folder = |path: &Path| fs::create_dir_all(path).map_err(at(path));
         let mut file = &self.file;
         file.rewind().map_err(ArchiveError::Unreadable)?;
-        let mut stream = Stream::new(BufReader::new(file), self.limits);
+        let mut stream = Stream::new(BufReader::with_capacity(PIECE, file), self.limits);
         folder(root)?;
+        let mut last_folder = root.to_owned();
         let mut links = Vec::new();
         for expected in self.listing.members() {
             // Only what was found fit is written, whatever the file says by now.
@@ -154,11 +158,17 @@ impl Archive {
                 Kind::Folder => folder(&path)?,
                 Kind::Link { target } => links.push((path, target.clone())),
                 Kind::File { bytes, executable } => {
-                    folder(path.parent().unwrap_or(root))?;
+                    // Archives have the files of a folder in a row.
+                    let parent = path.parent().unwrap_or(root);
+                    if parent != last_folder {
+                        folder(parent)?;
+                        parent.clone_into(&mut last_folder);
+                    }
                     let mode = if *executable { 0o755 } else { 0o644 };
                     let new = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path);
-                    let mut new = new.map_err(at(&path))?;
+                    let mut new = BufWriter::with_capacity(PIECE, new.map_err(at(&path))?);
                     let copied = io::copy(&mut stream.data(), &mut new).map_err(at(&path))?;
+                    new.flush().map_err(at(&path))?;
                     if copied != *bytes {
                         return Err(ArchiveError::Changed);
                     }
