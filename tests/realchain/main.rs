@@ -9,7 +9,9 @@
 //!
 //! A given node is never asked for a method of devnet, and has one test at a time. What cannot be shown on it says so on
 //! stderr, with `SKIPPED`. The slow ones are ignored: `cargo test --test realchain -- --include-ignored` runs all.
-//! `tests/realchain/localnet.sh` brings up a chain for them where there is an `allorad`.
+//! `cargo test --test realchain script` plays a script of requests to it, which changes nothing there, and tells how many
+//! answers agree with the recordings and with a local chain. `tests/realchain/localnet.sh` brings up a chain for them
+//! where there is an `allorad`.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
 
 mod account;

@@ -62,7 +62,22 @@ impl Node {
             _alone: alone,
         };
         let topic_id = needed("REALCHAIN_TOPIC").parse().expect("REALCHAIN_TOPIC is a number");
-        Self::of(rpc, topic_id, phrases.map(Account::new).collect(), kind)
+        let node = Self::of(rpc, topic_id, phrases.map(Account::new).collect(), kind);
+        node.assert_usable();
+        node
+    }
+
+    /// What would otherwise show after many windows, as a worker that is never ready.
+    fn assert_usable(&self) {
+        let (topic_id, worker) = (self.topic_id, self.accounts[0].address());
+        assert!(self.topic(topic_id).is_some(), "REALCHAIN_TOPIC: there is no topic {topic_id}");
+        let window = self.window(topic_id, &worker);
+        assert!(window.is_topic_active, "REALCHAIN_TOPIC: topic {topic_id} is not active");
+        assert!(window.is_whitelisted, "REALCHAIN_TOPIC: topic {topic_id} does not let {worker} submit");
+        for account in &self.accounts {
+            let address = account.address();
+            assert!(account.balance(&self.rpc) > 0, "REALCHAIN_MNEMONICS: {address} has no money");
+        }
     }
 
     /// A local chain. Its second topic takes one number, its first one a number for each label.

@@ -47,11 +47,10 @@ impl Record {
         let mut record = Self::default();
         for height in heights {
             let params = json!({"height": height.to_string()});
-            let block = node.rpc.call("block", &params).unwrap();
-            // The results of the newest block come a moment after it.
-            let results = node
-                .rpc
-                .until("the results of a block", PATIENCE, || node.rpc.call("block_results", &params).ok());
+            // Another node may not have the newest block yet, and its results come a moment after it.
+            let [block, results] = ["block", "block_results"].map(|method| {
+                node.rpc.until(&format!("{method} {height}"), PATIENCE, || node.rpc.call(method, &params).ok())
+            });
             for event in results["finalize_block_events"].as_array().into_iter().flatten() {
                 record.received += received(event, address);
                 record.windows.extend(opening(event, topic_id));
