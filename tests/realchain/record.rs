@@ -49,7 +49,8 @@ impl Record {
             let params = json!({"height": height.to_string()});
             // Another node may not have the newest block yet, and its results come a moment after it.
             let [block, results] = ["block", "block_results"].map(|method| {
-                node.rpc.until(&format!("{method} {height}"), PATIENCE, || node.rpc.call(method, &params).ok())
+                node.rpc
+                    .until(&format!("{method} {height}"), PATIENCE, || node.rpc.call(method, &params).ok())
             });
             for event in results["finalize_block_events"].as_array().into_iter().flatten() {
                 record.received += received(event, address);
