@@ -25,8 +25,8 @@ const SLACK_TIME: Duration = Duration::from_secs(5);
 const SLACK_BLOCKS: u128 = 2;
 /// Blocks that a height may be behind before they are.
 const BEHIND: i64 = 100;
-/// How long heights that others contradict are not heard again.
-const DEAF: Duration = Duration::from_secs(10);
+/// How long heights that others contradict are not heard again: a small part of any window of the public networks.
+const DEAF: Duration = Duration::from_secs(2);
 
 /// The newest block that we know of.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -178,6 +178,13 @@ impl Clock {
         i64::try_from(height).is_ok_and(|height| {
             head.height == 0 || (height >= head.height && head.explains(height, Instant::now()))
         })
+    }
+
+    /// Whether a node that says that it is at `height` cannot follow the same chain, or stands still.
+    #[must_use]
+    pub fn is_contradicted_by(&self, height: u64) -> bool {
+        let height = i64::try_from(height).unwrap_or(i64::MAX);
+        !self.head().explains(height, Instant::now())
     }
 
     /// Whether a height is far off what was to be expected, or the head itself may be. All nodes should be asked.

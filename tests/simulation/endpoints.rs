@@ -130,7 +130,7 @@ impl Endpoints {
     }
 
     /// Whether one names heights that are too high, and no other can say so.
-    pub fn mislead(&self) -> bool {
+    pub fn are_misleading(&self) -> bool {
         self.honesty.contains(&Honesty::Ahead) && !self.honesty.contains(&Honesty::Honest)
     }
 

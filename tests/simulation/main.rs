@@ -136,6 +136,10 @@ const SEEDS: &[(u64, &str)] = &[
     ),
     (2_039_888_274, "a node that was wrong about its height had two names, and so two votes"),
     (
+        2_992_450_351,
+        "a height that was too high outlived its cause, since the node's own events had contradicted it in vain",
+    ),
+    (
         2_921_976_177,
         "a worker that was started while the first node was wrong about its height was never ready",
     ),

@@ -161,7 +161,7 @@ impl Play<'_> {
         let (is_affordable, is_disk_full) = (stage.is_affordable, stage.is_disk_full);
         let is_within_the_day = stage.is_within_the_day(self.height - self.script.window);
         let is_standing_by = self.height <= self.standby_until && stage.is_standing_by();
-        let is_misled = stage.endpoints.mislead();
+        let is_misled = stage.endpoints.are_misleading();
         for window in self.open_windows() {
             let is_ending = now.height >= window.end - 2;
             if is_ending && !is_permitted {

@@ -258,8 +258,10 @@ impl MainLoop {
             }
         };
         self.unseen = None;
-        if !self.context.clock.observe(status.height) {
-            // Whether the chain is there is asked of all nodes first.
+        self.context.clock.observe(status.height);
+        if self.context.clock.is_contradicted_by(status.height) {
+            // Which of the two is the chain's height is asked of all nodes first: the other one would close windows that
+            // are open, or open such as are closed.
             self.schedule.look_failed(Instant::now());
             return;
         }
