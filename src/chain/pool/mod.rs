@@ -216,6 +216,13 @@ impl Pool {
         after.first() != before.first() || after.iter().any(|endpoint| !before.contains(endpoint))
     }
 
+    /// The highest height that most of the nodes agree on which answer now and are synced. Asked as by
+    /// [`Pool::look_again`].
+    pub async fn agreed_height(&self, limit: Duration) -> Option<u64> {
+        let best = self.rank(limit, Lag::Any).await.ok()?;
+        (!best.catching_up).then_some(best.height)
+    }
+
     async fn rank(&self, limit: Duration, lag: Lag) -> Result<NodeStatus, PoolError> {
         let awake = self.members.iter().filter(|member| member.standing() < Standing::Resting);
         let mut asked: Vec<_> = awake.map(|member| (member, limit)).collect();

@@ -145,7 +145,7 @@ enum Done {
     Round(Result<round::Ended, JournalError>),
     Witnessed { nonce: i64, answered: Option<bool> },
     JournalChecked(Result<(), JournalError>),
-    Heights(Vec<u64>),
+    Heights(Option<u64>),
 }
 
 /// What a task is for.

@@ -129,7 +129,7 @@ impl MainLoop {
                 tracing::info!("the journal can be written again");
                 self.unwritable = None;
             }
-            Done::Heights(heights) => self.context.clock.judge(&heights),
+            Done::Heights(height) => self.context.clock.judge(height.as_slice()),
             Done::JournalChecked(Err(error)) => self.not_written(error, None)?,
         }
         Ok(())

@@ -40,7 +40,7 @@ impl MainLoop {
         }
         if self.context.clock.is_in_doubt() && !self.is_at(Work::Heights) {
             let client = self.context.client().within(QUERY_LIMIT);
-            self.spawn(Work::Heights, async move { Done::Heights(client.heights().await) });
+            self.spawn(Work::Heights, async move { Done::Heights(client.height().await) });
         }
         if self.topic_at().is_some_and(|at| at <= now) {
             let context = Arc::clone(&self.context);
