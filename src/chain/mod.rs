@@ -11,6 +11,7 @@
 //! | `query` | typed queries |
 //! | `inferers` | what the network's inferers said last |
 //! | `locate` | where a transaction is, by every node that can say |
+//! | `delivered`, `typed_event` | a transaction in a block, and what its events say |
 //! | `blocks` | what is in the blocks themselves |
 //! | `heights` | the height of the chain, by every node that can say |
 //! | `events` | the websocket: blocks, openings, our own transactions |

@@ -1,5 +1,16 @@
 //! The command line: one file for each command, no logic of its own.
 //!
+//! | beside the commands | noun |
+//! |---|---|
+//! | `exit` | the exit codes |
+//! | `report`, `problems`, `hint` | what a failed command tells its user |
+//! | `output` | what a command prints |
+//! | `logging` | the worker's log, for people and for programs |
+//! | `progress` | what takes long, on a terminal |
+//! | `number` | numbers of the command line, in words of our own |
+//! | `model`, `trial` | the model of a bundle, and one call of it without chain and wallet |
+//! | `host` | the model process, which is no command for people |
+//!
 //! Stdout is the result, stderr is everything else; `--json` changes the form only.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the one place that may
 

@@ -18,6 +18,7 @@
 //! | `handle` | the journal on a thread of its own, for async callers |
 //! | `reader` | the same file read from outside, while a worker writes it |
 //! | `export` | rounds as CSV and JSON |
+//! | `discard` | journals of chains that are gone |
 //! | `amount`, `timestamp` | uallo and times, as they are stored |
 //! | `error` | what can go wrong, and the way out |
 

@@ -18,7 +18,7 @@
 //! | `spawner` | the one thread that model processes are children of |
 //! | `private` | what no code of a bundle may see |
 //! | `environment` | what of our environment the model sees |
-//! | `logs` | what it prints |
+//! | `logs`, `printable` | what it prints, and what of that is fit to be shown |
 //! | [`host`] | the inside of the process until Python takes over |
 //! | `keeper` | its parent, which leaves nothing of it behind |
 //! | `footprint` | what our own program takes in both |

@@ -2,6 +2,19 @@
 //!
 //! A flag wins over the environment, the environment over an environment file, that over `model.yaml`, that over
 //! the default. All problems are told at once.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `table` | every setting |
+//! | `flags` | those that stand on the command line |
+//! | `source` | the environment, and an environment file |
+//! | `env_file` | lines of `NAME=value` |
+//! | `resolve` | which of the places wins |
+//! | `problem` | what is wrong with them |
+//! | `key_source` | where the wallet's key is |
+//! | `secret_file` | a small file that may hold a secret, and who can read it |
+//! | `webhook_url` | the URL that alerts are posted to |
+//! | `state_dir` | where the journal is when nobody says |
 
 mod env_file;
 mod flags;

@@ -106,7 +106,8 @@ fn a_file_beside_stderr_that_rotates_and_that_the_model_cannot_read() {
             .unwrap();
     if walls["isolation"]["landlock"] == true {
         assert_eq!(messages("could read").len(), 0, "{lines:?}");
-        assert_eq!(messages("could not read").len(), 4);
+        // Two in each call; a slow machine may need more calls than windows.
+        assert!(messages("could not read").len() >= 4, "{lines:?}");
     }
 }
 

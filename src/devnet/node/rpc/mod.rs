@@ -1,5 +1,15 @@
 //! The node's door: JSON-RPC over HTTP, by POST and by URI, and the websocket; and what goes wrong
 //! there on request.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `port`, `server` | an endpoint: its port, listener and connections |
+//! | `jsonrpc`, `params`, `page` | envelope, arguments and pages, as CometBFT has them |
+//! | `methods` | the methods by their names |
+//! | `info`, `blocks`, `txs` | what they do, by what they are about |
+//! | `websocket` | subscriptions, and every other method as well |
+//! | `fault`, `faults` | what goes wrong with a call, and the faults that are armed |
+//! | `calls` | what was asked for |
 
 mod blocks;
 pub(in crate::devnet) mod calls;
