@@ -30,6 +30,8 @@ pub enum Step {
     Broadcast,
     /// A transaction is looked for in the blocks.
     Locate,
+    /// A small file that others read is replaced: heartbeat or metrics.
+    Replace,
 }
 
 /// When in a step.
@@ -57,7 +59,7 @@ impl Step {
         Self::Finish,
     ];
     /// The others.
-    pub const OF_CHAIN: [Self; 3] = [Self::Simulate, Self::Broadcast, Self::Locate];
+    pub const OTHERS: [Self; 4] = [Self::Simulate, Self::Broadcast, Self::Locate, Self::Replace];
 }
 
 /// A moment of a step: `Prepare.Uncommitted`.
@@ -67,7 +69,8 @@ pub struct Failpoint(pub Step, pub Moment);
 impl Failpoint {
     /// The environment variable that names the one at which the process dies.
     pub const VARIABLE: &str = "BOOTSTRAP_FAILPOINT";
-    /// The one that names the point at which the thread that comes to it hangs.
+    /// The one that names points at which the thread that comes to one hangs, separated by blanks: at the first of
+    /// them, and once that was reached, at the others too.
     pub const HANGS: &str = "BOOTSTRAP_HANGPOINT";
 
     /// Every one that there is.
@@ -76,8 +79,8 @@ impl Failpoint {
             |step, moments: &[Moment]| moments.iter().map(|moment| Self(step, *moment)).collect::<Vec<_>>();
         let journal =
             Step::OF_JOURNAL.map(|step| at(step, &[Moment::Before, Moment::Uncommitted, Moment::After]));
-        let chain = Step::OF_CHAIN.map(|step| at(step, &[Moment::Before, Moment::After]));
-        journal.into_iter().chain(chain).flatten()
+        let others = Step::OTHERS.map(|step| at(step, &[Moment::Before, Moment::After]));
+        journal.into_iter().chain(others).flatten()
     }
 }
 
@@ -91,20 +94,23 @@ impl fmt::Display for Failpoint {
 #[cfg(debug_assertions)]
 pub fn reach(step: Step, moment: Moment) {
     use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use nix::sys::signal::{Signal, raise};
 
-    static WANTED: OnceLock<[Option<String>; 2]> = OnceLock::new();
-    let [dies, hangs] =
-        WANTED.get_or_init(|| [Failpoint::VARIABLE, Failpoint::HANGS].map(|name| std::env::var(name).ok()));
-    let is_here = |wanted: &Option<String>| {
-        wanted.as_ref().is_some_and(|wanted| *wanted == Failpoint(step, moment).to_string())
-    };
-    if is_here(dies) {
+    static WANTED: OnceLock<[Vec<String>; 2]> = OnceLock::new();
+    static IS_HUNG: AtomicBool = AtomicBool::new(false);
+    let points = |name| std::env::var(name).unwrap_or_default().split(' ').map(str::to_owned).collect();
+    let [dies, hangs] = WANTED.get_or_init(|| [Failpoint::VARIABLE, Failpoint::HANGS].map(points));
+    let here = Failpoint(step, moment).to_string();
+    if dies.contains(&here) {
         // Nothing can be done about a signal that cannot be raised.
         let _ = raise(Signal::SIGKILL);
     }
-    while is_here(hangs) {
+    if hangs.first() == Some(&here) {
+        IS_HUNG.store(true, Ordering::Relaxed);
+    }
+    while IS_HUNG.load(Ordering::Relaxed) && hangs.contains(&here) {
         std::thread::park();
     }
 }

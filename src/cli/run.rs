@@ -155,7 +155,7 @@ impl Args {
         };
         drop(line);
         // A task that hangs in a call of the system must not hold the process.
-        runtime.shutdown_timeout(Duration::from_secs(1));
+        runtime.shutdown_timeout(Duration::from_millis(500));
         ended
     }
 

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::atomic_file::{AtomicFile, Durability};
+use crate::failpoint::{self, Moment, Step};
 
 /// For everybody to read: there is no secret in these files.
 pub(super) const MODE: u32 = 0o644;
+
 /// How long a write may take before the disk is taken for hung. The files are small; 50 µs is usual.
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -38,9 +40,12 @@ async fn in_time(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::
 }
 
 fn replace_now(path: &Path, content: &[u8]) -> io::Result<()> {
+    failpoint::reach(Step::Replace, Moment::Before);
     let mut new = AtomicFile::create(path, MODE)?;
     new.write_all(content)?;
     new.set_permissions(Permissions::from_mode(MODE))?;
     // After a power cut it would be of another boot.
-    new.commit(Durability::Cached)
+    new.commit(Durability::Cached)?;
+    failpoint::reach(Step::Replace, Moment::After);
+    Ok(())
 }

@@ -19,6 +19,7 @@
 //! | `context` | what all of them share |
 //! | `pulse` | the line of the log that says each hour how it goes |
 //! | `reporter` | the heartbeat, as the loop fills it |
+//! | `shutdown` | how much time an ending has |
 
 pub mod clock;
 pub mod consensus;
@@ -35,6 +36,7 @@ mod reporter;
 mod round;
 pub mod schedule;
 mod setup;
+mod shutdown;
 mod transact;
 pub mod validate;
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::main_loop::{Pause, UNWRITABLE_PAUSE};
@@ -32,8 +31,6 @@ const TICK: Duration = Duration::from_secs(1);
 pub enum Connection {
     /// The chain is there.
     Made(Client, Clock),
-    /// The worker was asked to stop.
-    Stopped,
     /// `--once` has no more time; why.
     None(String),
 }
@@ -49,10 +46,7 @@ pub async fn connect(setup: &Setup, reporter: &mut Reporter) -> Result<Connectio
     };
     let mut back_off = BACK_OFF.0;
     loop {
-        let Some(tried) = turning(try_connect(&setup.pool), &setup.stopping, reporter).await else {
-            return Ok(Connection::Stopped);
-        };
-        let why = match tried {
+        let why = match turning(try_connect(&setup.pool), reporter).await {
             Ok((client, clock)) => {
                 reporter.seen().chain = Some(Ok(()));
                 return Ok(Connection::Made(client, clock));
@@ -69,9 +63,7 @@ pub async fn connect(setup: &Setup, reporter: &mut Reporter) -> Result<Connectio
         reporter.ready(Some(why));
         // The last try comes when the time is over.
         let pause = left.map_or(back_off, |left| back_off.min(left));
-        if turning(tokio::time::sleep(pause), &setup.stopping, reporter).await.is_none() {
-            return Ok(Connection::Stopped);
-        }
+        turning(tokio::time::sleep(pause), reporter).await;
         back_off = (back_off * 2).min(BACK_OFF.1);
     }
 }
@@ -101,7 +93,7 @@ async fn try_connect(pool: &Arc<Pool>) -> Result<(Client, Clock), Unconnected> {
 }
 
 /// Opens the journal of this wallet on this chain; its file is the lock. A disk that is full is waited for, but for
-/// `--once`. `None` when the worker was asked to stop.
+/// `--once`.
 ///
 /// # Errors
 /// [`WorkerError::Open`] with a way out.
@@ -109,14 +101,16 @@ pub async fn open_journal(
     setup: &Setup,
     pool: &Pool,
     reporter: &mut Reporter,
-) -> Result<Option<JournalHandle>, WorkerError> {
+) -> Result<JournalHandle, WorkerError> {
     let mut pause = Pause::new(UNWRITABLE_PAUSE);
     let journal = loop {
         let (state_dir, address) = (setup.state_dir.clone(), setup.wallet.address().to_string());
         let chain_id = pool.chain_id().unwrap_or_default().to_owned();
         let open = tokio::task::spawn_blocking(move || Journal::open(&state_dir, &chain_id, &address));
-        let Some(opened) = turning(open, &setup.stopping, reporter).await else { return Ok(None) };
-        let error = match opened.map_err(|error| WorkerError::Thread(std::io::Error::other(error)))? {
+        let error = match turning(open, reporter)
+            .await
+            .map_err(|error| WorkerError::Thread(std::io::Error::other(error)))?
+        {
             Ok(journal) => break journal,
             Err(error) => error,
         };
@@ -127,18 +121,16 @@ pub async fn open_journal(
         let why = format!("the journal cannot be opened: {cause}; {}", error.hint());
         tracing::error!(error = &error as &dyn Error, "nothing is done until the journal can be opened");
         reporter.ready(Some(why));
-        if turning(tokio::time::sleep_until(pause.end()), &setup.stopping, reporter).await.is_none() {
-            return Ok(None);
-        }
+        turning(tokio::time::sleep_until(pause.end()), reporter).await;
         pause.again();
     };
     reporter.opened(journal.path().to_owned()).await;
-    JournalHandle::spawn(journal).map(Some).map_err(WorkerError::Thread)
+    JournalHandle::spawn(journal).map_err(WorkerError::Thread)
 }
 
 /// Waits until the chain has seen every transaction that the journal knows to be in a block. Otherwise the
 /// node is behind, or the chain was started anew under its old id: what the journal says of a nonce would be
-/// of another one. `None` when the worker was asked to stop.
+/// of another one.
 ///
 /// # Errors
 /// When the journal cannot be read.
@@ -147,29 +139,20 @@ pub async fn agree(
     client: &Client,
     journal: &JournalHandle,
     reporter: &mut Reporter,
-) -> Result<Option<()>, WorkerError> {
+) -> Result<(), WorkerError> {
     let asked = journal.call(|journal| journal.reader().last_sequence());
-    let last = match turning(asked, &setup.stopping, reporter).await.transpose()? {
-        None => return Ok(None),
-        Some(None) => return Ok(Some(())),
-        Some(Some(last)) => last,
-    };
+    let Some(last) = turning(asked, reporter).await? else { return Ok(()) };
     let mut back_off = BACK_OFF.0;
     loop {
-        let asked = turning(client.account(setup.wallet.address()), &setup.stopping, reporter).await;
-        let why = match asked {
-            None => return Ok(None),
-            Some(Ok(account)) => {
+        let why = match turning(client.account(setup.wallet.address()), reporter).await {
+            Ok(account) => {
                 let seen = account.map_or(0, |account| account.sequence);
                 if seen > last {
-                    return Ok(Some(()));
+                    return Ok(());
                 }
                 // Another node may not be behind.
-                let again = client.pool().look_again(LIMIT);
-                match turning(again, &setup.stopping, reporter).await {
-                    None => return Ok(None),
-                    Some(true) => continue,
-                    Some(false) => {}
+                if turning(client.pool().look_again(LIMIT), reporter).await {
+                    continue;
                 }
                 let file = reporter.beat().journal.clone().unwrap_or_default();
                 format!(
@@ -179,26 +162,19 @@ pub async fn agree(
                     file.display()
                 )
             }
-            Some(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
         };
         tracing::warn!("{why}");
         reporter.ready(Some(why));
-        if turning(tokio::time::sleep(back_off), &setup.stopping, reporter).await.is_none() {
-            return Ok(None);
-        }
+        turning(tokio::time::sleep(back_off), reporter).await;
         back_off = (back_off * 2).min(BACK_OFF.1);
     }
 }
 
-/// The topic; `None` when the chain has none of this number, or the worker was asked to stop. What the
-/// topic does not say is found out by the chain's refusals.
-pub async fn topic(
-    client: &Client,
-    topic_id: u64,
-    stopping: &CancellationToken,
-    reporter: &mut Reporter,
-) -> Option<Topic> {
-    match turning(client.topic(topic_id), stopping, reporter).await? {
+/// The topic; `None` when the chain has none of this number. What the topic does not say is found out by the
+/// chain's refusals.
+pub async fn topic(client: &Client, topic_id: u64, reporter: &mut Reporter) -> Option<Topic> {
+    match turning(client.topic(topic_id), reporter).await {
         Ok(topic) => Some(topic),
         Err(error) => {
             // The first look at the chain says so of one that is not there.
@@ -210,19 +186,14 @@ pub async fn topic(
     }
 }
 
-/// Turns while `work` takes its time. `None` when the worker was asked to stop first.
-async fn turning<F: Future>(
-    work: F,
-    stopping: &CancellationToken,
-    reporter: &mut Reporter,
-) -> Option<F::Output> {
+/// Turns while `work` takes its time.
+async fn turning<F: Future>(work: F, reporter: &mut Reporter) -> F::Output {
     let mut work = pin!(work);
     loop {
         reporter.phase(Phase::Starting, None);
         reporter.turn().await;
         tokio::select! {
-            output = &mut work => return Some(output),
-            () = stopping.cancelled() => return None,
+            output = &mut work => return output,
             () = tokio::time::sleep(TICK) => {}
         }
     }

@@ -10,6 +10,7 @@ use super::clock;
 use super::pulse::Pulse;
 use super::round::{Finished, Progress};
 use super::setup::{Goal, Setup};
+use super::shutdown::Budget;
 use crate::chain::pool::{EndpointReport, Standing};
 use crate::health::alerts::{Alerts, Balance, Observations, WINDOWS};
 use crate::health::metrics::{EndpointFacts, Metrics, Textfile};
@@ -23,9 +24,6 @@ use crate::model::{ModelState, ModelStatus, RestartCause};
 /// Turns that bring no news but a block are written this often: to make a file costs more than the turn itself, and a
 /// probe is patient for longer.
 const QUIET: Duration = Duration::from_secs(5);
-
-/// How long the last words may take to write. A disk that hangs keeps nobody who was asked to stop.
-const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Keeps the heartbeat and writes it.
 #[derive(Debug)]
@@ -230,28 +228,32 @@ impl Reporter {
     }
 
     /// The worker was asked to stop, or cannot go on.
-    pub async fn stopping(&mut self) {
-        self.last_words(Phase::Stopping, Some("the worker is stopping".to_owned())).await;
+    pub async fn stopping(&mut self, budget: Budget) {
+        let why = Some("the worker is stopping".to_owned());
+        self.last_words(Phase::Stopping, why, budget.closed).await;
     }
 
     /// The last word; `why`, where nobody asked for the end.
-    pub async fn stopped(mut self, why: Option<String>) {
-        self.last_words(Phase::Stopped, why).await;
+    pub async fn stopped(mut self, why: Option<String>, budget: Budget) {
         if self.is_single_run {
             self.alerts.judge_finally(&mut self.seen);
         }
-        self.alerts.close().await;
-        if let Some(textfile) = self.textfile {
-            // Where it takes longer, an older state of it stays.
-            let _ = tokio::time::timeout(LAST_WORDS, textfile.close()).await;
-        }
-        tracing::info!("stopped");
+        self.last_words(Phase::Stopped, why, budget.told).await;
+        let metrics = async {
+            if let Some(textfile) = self.textfile {
+                // Where it takes longer, an older state of it stays.
+                let _ = tokio::time::timeout_at(budget.end, textfile.close()).await;
+            }
+        };
+        tokio::join!(self.alerts.close(budget.end), metrics);
+        tracing::info!(seconds = budget.begun.elapsed().as_secs_f64(), "stopped");
     }
 
-    async fn last_words(&mut self, phase: Phase, why: Option<String>) {
+    /// A disk that hangs keeps nobody who was asked to stop.
+    async fn last_words(&mut self, phase: Phase, why: Option<String>, end: Instant) {
         self.phase(phase, None);
         (self.beat.ready, self.beat.why) = (false, why);
-        if tokio::time::timeout(LAST_WORDS, self.turn()).await.is_err() {
+        if tokio::time::timeout_at(end, self.turn()).await.is_err() {
             tracing::warn!("the heartbeat cannot be written in time");
         }
     }

@@ -22,8 +22,9 @@ const PREDICTS_FOR_EVER: &str = "import subprocess, time\ndef predict():\n    \
     subprocess.Popen(['sleep', '3600'], start_new_session=True)\n    time.sleep(3600)\n";
 const FAILS: &str = "def predict():\n    raise ValueError('no data')\n";
 
-/// What is promised is 10 s; a machine that is busy with other tests gets more.
-const LIMIT: Duration = Duration::from_secs(20);
+/// What is promised is 10 s, by the worker's own clock; to see it gone, a machine that is busy with other tests gets more.
+const PROMISE: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(15);
 
 /// Workers that run at a time.
 const AT_A_TIME: usize = 4;
@@ -269,6 +270,23 @@ fn assert_nothing_is_left(bench: &Bench) {
     assert_eq!(bench.probe("ready"), Some(1));
 }
 
+/// In order, and in the time that is promised.
+fn assert_stops(bench: &Bench, worker: Worker, signal: Signal, name: &str) {
+    let asked = Instant::now();
+    worker.signal(signal);
+    let exit = worker.exit();
+    let took = asked.elapsed();
+    println!("{name}: stopped within {took:.1?}");
+    assert_eq!(exit.code(), Some(0), "{name}: {}", bench.log());
+    assert!(took < LIMIT, "{name}: {took:?}: {}", bench.log());
+    let lines = bench.log();
+    let lines = lines.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    for line in lines.filter(|line| line["message"] == "stopped") {
+        let seconds = line["seconds"].as_f64().unwrap();
+        assert!(seconds < PROMISE.as_secs_f64(), "{name}: {line}");
+    }
+}
+
 /// The next life answers the window, and it is paid for once.
 fn assert_answered_once(bench: &Bench, nonce: i64) {
     bench.devnet.clear_faults();
@@ -286,13 +304,7 @@ fn assert_answered_once(bench: &Bench, nonce: i64) {
 fn assert_stops_in_order(state: &State) {
     let bench = marked(Bench::registered((state.options)(), state.code));
     let (worker, unanswered) = (state.reach)(&bench);
-    let asked = Instant::now();
-    worker.signal(state.signal);
-    let exit = worker.exit();
-    let took = asked.elapsed();
-    println!("{}: stopped within {took:.1?}", state.name);
-    assert_eq!(exit.code(), Some(0), "{}: {}", state.name, bench.log());
-    assert!(took < LIMIT, "{}: {took:?}: {}", state.name, bench.log());
+    assert_stops(&bench, worker, state.signal, state.name);
     assert_nothing_is_left(&bench);
     if let Some(nonce) = unanswered {
         assert_answered_once(&bench, nonce);
@@ -323,6 +335,23 @@ fn what_was_sent_is_settled_before_the_worker_ends() {
     assert_eq!(worker.exit().code(), Some(0), "{}", bench.log());
     assert_eq!(bench.round(nonce).unwrap()["state"], "admitted", "{}", bench.log());
     assert_nothing_is_left(&bench);
+}
+
+#[test]
+fn a_disk_that_hangs_under_journal_heartbeat_and_metrics_holds_nobody_up() {
+    let bench = marked(Bench::registered(long(), ONE));
+    let metrics = bench.folder.path().join("worker.prom").display().to_string();
+    let bench = bench.set("ALLORA_METRICS_FILE", &metrics);
+    let points = [Step::Prepare, Step::Replace].map(|step| Failpoint(step, Moment::Before).to_string());
+    let worker = bench.run_with(&[(Failpoint::HANGS, &points.join(" "))]);
+    bench.until_ready();
+    let nonce = bench.mine_to_opening();
+    let words = "the heartbeat cannot be written";
+    bench.until(words, |bench| bench.log().contains(words).then_some(()));
+    assert_stops(&bench, worker, Signal::SIGTERM, "all disks hang");
+    assert_eq!(descendants(&bench), 0, "processes are left: {}", bench.log());
+    assert_eq!(bench.probe("ready"), Some(1));
+    assert_answered_once(&bench, nonce);
 }
 
 #[test]

@@ -204,15 +204,17 @@ impl Alerts {
         }
     }
 
-    /// Gives what was told last some time to get to disk and network.
-    pub async fn close(self) {
+    /// Gives what was told last some time to get to disk and network, until `end` at most.
+    pub async fn close(self, end: Instant) {
         drop(self.queue);
-        let end = Instant::now() + GOODBYE;
+        let end = end.min(Instant::now() + GOODBYE);
+        let post = async {
+            if let Some(webhook) = self.webhook {
+                webhook.close(end).await;
+            }
+        };
         // Where it takes longer, the log has it.
-        let _ = tokio::time::timeout_at(end, self.writer).await;
-        if let Some(webhook) = self.webhook {
-            webhook.close(end).await;
-        }
+        let _ = tokio::join!(tokio::time::timeout_at(end, self.writer), post);
     }
 }
 

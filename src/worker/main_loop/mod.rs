@@ -30,6 +30,7 @@ use super::reporter::Reporter;
 use super::round::{self, Finished, Progress};
 use super::schedule::{Schedule, Subscribed};
 use super::setup::{Ended, Goal, Reason, Setup, WorkerError};
+use super::shutdown::Budget;
 use crate::chain::events::{self, ChainEvent, Interest};
 use crate::chain::faucet::{Faucet, FaucetError};
 use crate::chain::messages::{EmissionsVersion, Topic};
@@ -53,8 +54,6 @@ const FAUCET_PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::f
 /// Pauses between tries of a journal that cannot be written.
 pub(super) const UNWRITABLE_PAUSE: (Duration, Duration) =
     (Duration::from_millis(250), Duration::from_secs(5));
-/// What a transaction that is on its way is given when the worker is asked to stop.
-const SETTLE_LIMIT: Duration = Duration::from_secs(6);
 
 /// Runs a worker until it is asked to stop or its goal is reached.
 ///
@@ -64,18 +63,21 @@ pub async fn run(setup: Setup, alerts: Alerts, textfile: Option<Textfile>) -> Re
     let mut reporter = Reporter::new(&setup, alerts, textfile);
     reporter.beat().topic_id = Some(setup.options.topic_id);
     reporter.beat().address = Some(setup.wallet.address().to_string());
-    let (model, stopping) = (setup.model.clone(), setup.stopping.clone());
+    let model = setup.model.clone();
     if let Some(until) = setup.until {
+        let stopping = setup.stopping.clone();
         let left = until - OffsetDateTime::now_utc();
         tokio::spawn(async move {
             tokio::time::sleep(left.try_into().unwrap_or_default()).await;
             stopping.cancel();
         });
     }
-    let ended = drive(setup, &mut reporter).await;
-    reporter.stopping().await;
-    model.stop().await;
-    reporter.stopped(why(&ended)).await;
+    let mut held = Held::default();
+    let driven = setup.stopping.clone().run_until_cancelled_owned(held.drive(setup, &mut reporter)).await;
+    let ended = driven.unwrap_or(Ok(Ended::Stopped));
+    let budget = Budget::begin();
+    held.give_back(budget, model, &mut reporter).await;
+    reporter.stopped(why(&ended), budget).await;
     ended
 }
 
@@ -94,42 +96,45 @@ fn why(ended: &Result<Ended, WorkerError>) -> Option<String> {
     }
 }
 
-async fn drive(setup: Setup, reporter: &mut Reporter) -> Result<Ended, WorkerError> {
-    let (client, clock) = match onboarding::connect(&setup, reporter).await? {
-        Connection::Made(client, clock) => {
-            client.pool().keep_ranked();
-            (client, clock)
-        }
-        Connection::Stopped => return Ok(Ended::Stopped),
-        Connection::None(why) => return Ok(Ended::NoEndpoint(Reason::of_endpoints(why))),
-    };
-    let Some(journal) = onboarding::open_journal(&setup, client.pool(), reporter).await? else {
-        return Ok(Ended::Stopped);
-    };
-    if onboarding::agree(&setup, &client, &journal, reporter).await?.is_none() {
-        close(&journal).await;
-        return Ok(Ended::Stopped);
-    }
-    // Whoever asks for the end does not wait for a disk that hangs.
-    let stopping = setup.stopping.clone();
-    let made = MainLoop::new(setup, client, clock, journal.clone(), reporter);
-    let ended = match stopping.run_until_cancelled(made).await.transpose()? {
-        Some(mut main_loop) => {
-            model::release(Extent::Everything);
-            let ended = stopping.run_until_cancelled(main_loop.turns(reporter)).await;
-            main_loop.shut_down(reporter).await;
-            ended.unwrap_or(Ok(Ended::Stopped))
-        }
-        None => Ok(Ended::Stopped),
-    };
-    close(&journal).await;
-    ended
+/// What a worker has come to have, and gives back when it ends. Whatever is going on when it is asked to stop is dropped
+/// there and then: nobody who asks for the end waits for a disk or a chain that hangs.
+#[derive(Default)]
+struct Held {
+    journal: Option<JournalHandle>,
+    main_loop: Option<MainLoop>,
 }
 
-/// What was committed is on the disk already, and the lock ends with the process.
-async fn close(journal: &JournalHandle) {
-    if let Err(error) = journal.close().await {
-        tracing::warn!(%error, "the journal is not closed in time");
+impl Held {
+    async fn drive(&mut self, setup: Setup, reporter: &mut Reporter) -> Result<Ended, WorkerError> {
+        let (client, clock) = match onboarding::connect(&setup, reporter).await? {
+            Connection::Made(client, clock) => (client, clock),
+            Connection::None(why) => return Ok(Ended::NoEndpoint(Reason::of_endpoints(why))),
+        };
+        client.pool().keep_ranked();
+        let journal = onboarding::open_journal(&setup, client.pool(), reporter).await?;
+        let journal = self.journal.insert(journal).clone();
+        onboarding::agree(&setup, &client, &journal, reporter).await?;
+        let main_loop = MainLoop::new(setup, client, clock, journal, reporter).await?;
+        model::release(Extent::Everything);
+        self.main_loop.insert(main_loop).turns(reporter).await
+    }
+
+    /// What takes longer than it may is left: what was committed is on the disk already, the lock ends with the process,
+    /// and the model with its parent.
+    async fn give_back(self, budget: Budget, model: Model, reporter: &mut Reporter) {
+        if let Some(mut main_loop) = self.main_loop {
+            main_loop.shut_down(budget, reporter).await;
+        }
+        let close = async {
+            let Some(journal) = self.journal else { return };
+            if let Err(error) = journal.close().await {
+                tracing::warn!(%error, "the journal is not closed in time");
+            }
+        };
+        let all = async { tokio::join!(reporter.stopping(budget), model.stop(), close) };
+        if tokio::time::timeout_at(budget.closed, all).await.is_err() {
+            tracing::warn!("the model or the journal takes too long to end");
+        }
     }
 }
 
@@ -255,7 +260,7 @@ impl MainLoop {
         let Setup {
             wallet, model, options, polling_interval, goal, stopping, pool, api_key, metrics, ..
         } = setup;
-        let topic = onboarding::topic(&client, options.topic_id, &stopping, reporter).await;
+        let topic = onboarding::topic(&client, options.topic_id, reporter).await;
         let chain_id = pool.chain_id().unwrap_or_default().to_owned();
         reporter.beat().chain_id = Some(chain_id.clone());
         let interest = Interest { topic_id: options.topic_id, address: wallet.address().clone() };
@@ -369,12 +374,11 @@ impl MainLoop {
     }
 
     /// Gives a transaction that is on its way some time, then drops everything; the journal knows how to go on.
-    async fn shut_down(&mut self, reporter: &mut Reporter) {
+    async fn shut_down(&mut self, budget: Budget, reporter: &mut Reporter) {
         self.context.stopping.cancel();
-        let end = Instant::now() + SETTLE_LIMIT;
-        reporter.phase(Phase::Stopping, Some(end));
+        reporter.phase(Phase::Stopping, Some(budget.settled));
         // Over in time, or not: either way the rest is left to the next life.
-        let _ = tokio::time::timeout_at(end, self.settle(reporter)).await;
+        let _ = tokio::time::timeout_at(budget.settled, self.settle(reporter)).await;
         self.context.leaving.cancel();
         self.tasks.shutdown().await;
     }
