@@ -181,6 +181,23 @@ impl FeeCaps {
     }
 }
 
+/// What a transaction will take from the wallet in uallo, its fee and what the module takes, as far as one can tell
+/// before it is simulated: the one estimate that people are told, whoever tells it.
+///
+/// # Errors
+/// [`FeeError`] when the caps do not allow it.
+pub fn expected_cost(
+    caps: FeeCaps,
+    (kind, last_used): (GasKind, Option<u64>),
+    price: GasPrice,
+    tier: FeeTier,
+    day: Day,
+) -> Result<u128, FeeError> {
+    let gas_limit = gas_limit(kind, GasEvidence { simulated: None, last_used });
+    let fee = caps.fee(gas_limit, price, tier, day)?;
+    Ok(fee.amount.saturating_add(day.charge))
+}
+
 /// The fee that feemarket asks for, from the text of its refusal:
 /// `got: 1uallo required: 200000uallo, minGasPrice: ...`.
 #[must_use]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::check::{Check, Subject, in_full};
 use super::{Case, limited, nodes};
-use crate::chain::fees::{self, Day, FeeCaps, FeeError, GasEvidence, GasKind};
+use crate::chain::fees::{self, Day, FeeCaps, FeeError, GasKind};
 use crate::chain::gas_price::GasPrice;
 use crate::chain::messages::Topic;
 use crate::chain::networks::{KnownNetwork, Remote, how_to_fund};
@@ -108,10 +108,9 @@ fn balance(
         Err(error) => return subject.failed(in_full(&error), AGAIN),
     };
     let caps = FeeCaps { per_transaction: settings.max_fee, per_day: settings.max_fee_per_day };
-    let gas_limit = fees::gas_limit(kind, GasEvidence { simulated: None, last_used });
     let day = Day { spent: spent_today, charge: client.charges().of(kind) };
-    let needed = match caps.fee(gas_limit, price, settings.fee_tier, day) {
-        Ok(fee) => fee.amount.saturating_add(day.charge).max(1),
+    let needed = match fees::expected_cost(caps, (kind, last_used), price, settings.fee_tier, day) {
+        Ok(cost) => cost.max(1),
         Err(today @ FeeError::PerDay { .. }) => {
             let fix = "wait for 00:00 UTC, or raise ALLORA_MAX_FEE_PER_DAY";
             return subject.warning(format_args!("{balance} uallo; {today}"), fix);

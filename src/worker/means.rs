@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::transact::gas_kind;
-use crate::chain::fees::{self, Day, FeeError, GasEvidence};
+use crate::chain::fees::{self, Day, FeeError};
 use crate::chain::networks::how_to_fund;
 use crate::chain::query::QueryError;
 use crate::journal::{JournalError, Purpose, Timestamp};
@@ -72,20 +72,19 @@ pub async fn check(context: &Context, purpose: Purpose, limit: Duration) -> Resu
         .await?;
     let kind = gas_kind(purpose);
     let day = Day { spent: spent.0, charge: context.client().charges().of(kind) };
-    let gas_limit = fees::gas_limit(kind, GasEvidence { simulated: None, last_used });
     let options = &context.options;
-    let fee = options.fee_caps.fee(gas_limit, context.price(), options.fee_tier, day);
-    let cost = fee.as_ref().map_or(0, |fee| fee.amount).saturating_add(day.charge);
-    let balance = balance(context, cost, limit).await?;
-    let next_cost = match fee {
+    let expected =
+        fees::expected_cost(options.fee_caps, (kind, last_used), context.price(), options.fee_tier, day);
+    let balance = balance(context, expected.unwrap_or_default(), limit).await?;
+    let next_cost = match expected {
         Err(cap @ FeeError::PerDay { .. }) => Err(Unaffordable::Today(cap)),
         Err(cap) => Err(Unaffordable::Fee(cap)),
-        Ok(_) if balance < cost => {
+        Ok(cost) if balance < cost => {
             let address = context.address().to_string();
             let how = how_to_fund(&context.chain_id, &address, cost - balance);
             Err(Unaffordable::Funds { address, balance, needed: cost, how })
         }
-        Ok(_) => Ok(cost),
+        Ok(cost) => Ok(cost),
     };
     Ok(Means { balance, next_cost })
 }

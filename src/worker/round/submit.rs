@@ -1,6 +1,7 @@
 //! The transaction of a round, and what the chain's answer to it means.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -12,6 +13,7 @@ use crate::chain::payload::{PayloadError, WorkerPayload};
 use crate::chain::query::Client;
 use crate::journal::{Ending, JournalError, Prepared, Purpose};
 use crate::worker::context::Broadcasting;
+use crate::worker::means::{self, Means, Unaffordable};
 use crate::worker::prediction::Values;
 use crate::worker::registration;
 use crate::worker::transact::{self, Intent, Obstacle, Refusal, Transacted, block_verdict};
@@ -137,12 +139,7 @@ impl Round {
                 }
                 // By our own clock it may be open: a node that is behind says so too.
                 _ => {
-                    // An endpoint that says nothing must leave time for the others.
-                    self.context
-                        .client()
-                        .pool()
-                        .look_again((self.left() / 4).clamp(RESERVE.0, RESERVE.1))
-                        .await;
+                    self.context.client().pool().look_again(self.share()).await;
                     again(text)
                 }
             },
@@ -160,7 +157,7 @@ impl Round {
                 }
             }
             Verdict::InsufficientFunds | Verdict::UnknownAccount => {
-                self.held(format!("{} needs funds: {text}", self.context.address()));
+                self.held(self.lack_of_funds(&text).await);
                 again(text)
             }
             Verdict::BadValue => Submitted::AskAgain(text),
@@ -183,6 +180,20 @@ impl Round {
     fn is_closed(&self, height: u64, open: &[i64]) -> bool {
         i64::try_from(height).is_ok_and(|height| height >= self.window.nonce)
             && !open.contains(&self.window.nonce)
+    }
+
+    /// What the wallet lacks, as it is told between windows too; in the chain's words where it has enough by now.
+    async fn lack_of_funds(&self, text: &str) -> String {
+        self.context.funds().forget();
+        match means::check(&self.context, Purpose::Payload(self.key()), self.share()).await {
+            Ok(Means { next_cost: Err(why @ Unaffordable::Funds { .. }), .. }) => why.to_string(),
+            _ => format!("{} needs funds: {text}", self.context.address()),
+        }
+    }
+
+    /// What one question may take: an endpoint that says nothing must leave time for the others.
+    fn share(&self) -> Duration {
+        (self.left() / 4).clamp(RESERVE.0, RESERVE.1)
     }
 
     fn held(&self, why: String) {
