@@ -1,6 +1,7 @@
 //! `bootstrap journal`.
 
 use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 use std::io::{self, BufWriter, Write};
 use std::iter;
 use std::path::Path;
@@ -10,6 +11,9 @@ use anyhow::Context as _;
 use super::{Exit, Outcome, Report, environment, output};
 use crate::journal::{self, Reader, RoundRow};
 use crate::settings::{self, Flags};
+
+/// Bytes that are written at a time.
+const BUFFER: usize = 64 * 1024;
 
 /// What happened, round by round
 #[derive(Debug, clap::Args)]
@@ -55,13 +59,15 @@ impl Args {
             Command::List { flags, .. } | Command::Export { flags, .. } => flags,
         };
         let rounds = read(&settings::state_dir_of(flags, environment())?)?;
-        let mut out = BufWriter::new(io::stdout().lock());
+        let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
         let written = match self.command {
             Command::List { json: false, .. } => table(&rounds, &mut out),
             Command::Export { form: Form { csv: true, .. }, .. } => journal::write_csv(&rounds, &mut out),
             Command::List { .. } | Command::Export { .. } => journal::write_json(&rounds, &mut out),
         };
         output::written(written.and_then(|()| out.flush()))?;
+        // The process ends now: its memory goes at once, and not text by text.
+        std::mem::forget(rounds);
         Ok(Exit::Done)
     }
 }
@@ -95,49 +101,78 @@ fn read(state_dir: &Path) -> Result<Vec<RoundRow>, Report> {
 const HEADER: [&str; 10] =
     ["CHAIN", "TOPIC", "NONCE", "STATE", "VALUE", "TRIES", "HEIGHT", "FEE", "OPENED", "REASON"];
 
-/// The cells of a line. Most are parts of the round: a hundred thousand lines are to be there at once.
-type Cells<'r> = [Cow<'r, str>; HEADER.len()];
+/// The cells of a table, line by line, in one text: a hundred thousand lines are to be there at once.
+#[derive(Default)]
+struct Cells {
+    text: String,
+    /// Where each cell ends.
+    ends: Vec<usize>,
+}
+
+impl Cells {
+    fn push(&mut self, cell: impl fmt::Display) {
+        // Text in memory takes whatever is written to it.
+        let _ = write!(self.text, "{cell}");
+        self.ends.push(self.text.len());
+    }
+
+    fn push_or_none(&mut self, cell: Option<impl fmt::Display>) {
+        match cell {
+            Some(cell) => self.push(cell),
+            None => self.push("-"),
+        }
+    }
+
+    fn push_round(&mut self, round: &RoundRow) {
+        self.push(short(&round.chain_id, 40));
+        self.push(round.topic_id);
+        self.push(round.nonce);
+        self.push(round.state.as_str());
+        self.push_or_none(round.value.as_deref().map(|value| short(value, 40)));
+        self.push(round.attempts);
+        self.push_or_none(round.height);
+        self.push_or_none(round.fee);
+        self.push(format_args!("{}Z", &round.opened_at.as_str()[..19]));
+        self.push_or_none(round.reason.as_deref().map(|reason| short(reason, 120)));
+    }
+
+    fn lines(&self) -> impl Iterator<Item = [&str; HEADER.len()]> {
+        let mut begin = 0;
+        self.ends.chunks_exact(HEADER.len()).map(move |ends| {
+            std::array::from_fn(|column| {
+                &self.text[std::mem::replace(&mut begin, ends[column])..ends[column]]
+            })
+        })
+    }
+}
 
 fn table(rounds: &[RoundRow], out: &mut impl Write) -> io::Result<()> {
     if rounds.is_empty() {
         return writeln!(out, "no rounds yet");
     }
-    let mut lines = Vec::with_capacity(rounds.len() + 1);
-    lines.push(HEADER.map(Cow::Borrowed));
-    lines.extend(rounds.iter().map(cells));
+    let mut cells = Cells::default();
+    HEADER.iter().for_each(|title| cells.push(title));
+    rounds.iter().for_each(|round| cells.push_round(round));
+    // Nearly always all of it is ASCII, of which no character has to be counted.
+    let width_of: fn(&str) -> usize =
+        if cells.text.is_ascii() { str::len } else { |cell| cell.chars().count() };
     let mut widths = [0; HEADER.len()];
-    for cells in &lines {
-        for (width, cell) in widths.iter_mut().zip(cells) {
-            *width = cell.chars().count().max(*width);
+    for line in cells.lines() {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = width_of(cell).max(*width);
         }
     }
-    let mut line = String::new();
-    for cells in &lines {
-        line.clear();
-        for (cell, width) in cells.iter().zip(widths) {
-            line.push_str(cell);
-            line.extend(iter::repeat_n(' ', width - cell.chars().count() + 2));
+    let mut text = String::new();
+    for line in cells.lines() {
+        text.clear();
+        for (cell, width) in line.into_iter().zip(widths) {
+            text.push_str(cell);
+            text.extend(iter::repeat_n(' ', width - width_of(cell) + 2));
         }
-        out.write_all(line.trim_end().as_bytes())?;
+        out.write_all(text.trim_end().as_bytes())?;
         out.write_all(b"\n")?;
     }
     Ok(())
-}
-
-fn cells(round: &RoundRow) -> Cells<'_> {
-    const NONE: Cow<'_, str> = Cow::Borrowed("-");
-    [
-        short(&round.chain_id, 40),
-        round.topic_id.to_string().into(),
-        round.nonce.to_string().into(),
-        round.state.as_str().into(),
-        round.value.as_deref().map_or(NONE, |value| short(value, 40)),
-        round.attempts.to_string().into(),
-        round.height.map_or(NONE, |height| height.to_string().into()),
-        round.fee.map_or(NONE, |fee| fee.to_string().into()),
-        (round.opened_at.as_str()[..19].to_owned() + "Z").into(),
-        round.reason.as_deref().map_or(NONE, |reason| short(reason, 120)),
-    ]
 }
 
 /// At most `limit` characters, none of which moves the cursor.

@@ -22,6 +22,9 @@ pub struct NotATime(String);
 impl Timestamp {
     const WIDTH: usize = 24;
 
+    /// A zero stands for any digit.
+    const FORM: [u8; Self::WIDTH] = *b"0000-00-00T00:00:00.000Z";
+
     /// This moment, by the system's clock.
     #[must_use]
     pub fn now() -> Self {
@@ -70,7 +73,7 @@ impl Timestamp {
 impl From<OffsetDateTime> for Timestamp {
     fn from(at: OffsetDateTime) -> Self {
         let at = at.to_offset(UtcOffset::UTC);
-        let mut text = *b"0000-01-01T00:00:00.000Z";
+        let mut text = Self::FORM;
         // Four digits of year and three of second always fit the width.
         let _ = write!(
             text.as_mut_slice(),
@@ -121,10 +124,15 @@ impl ToSql for Timestamp {
 impl FromSql for Timestamp {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let text = value.as_str()?;
-        // The journal's own width and alphabet is enough: parsing would find nothing that matters.
-        let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"-:.TZ".contains(&byte));
+        // The journal's own form is enough: parsing would find nothing that matters. Of a hundred thousand rounds it is
+        // looked at half a million times, so all bytes at once and without a branch.
+        let has_form = |bytes: &[u8; Self::WIDTH]| {
+            bytes.iter().zip(&Self::FORM).fold(true, |so_far, (byte, form)| {
+                so_far & if *form == b'0' { byte.is_ascii_digit() } else { byte == form }
+            })
+        };
         match text.as_bytes().try_into() {
-            Ok(bytes) if plain => Ok(Self(bytes)),
+            Ok(bytes) if has_form(&bytes) => Ok(Self(bytes)),
             _ => Err(FromSqlError::other(NotATime(text.chars().take(40).collect()))),
         }
     }
