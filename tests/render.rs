@@ -129,10 +129,19 @@ fn what_cannot_be_deployed_is_named() {
         assert_eq!(output.status.code(), Some(exit));
         assert!(text(&output.stderr).contains(what), "{}", text(&output.stderr));
     }
-    let credentials = [("ALLORA_NETWORK", "http://me:pass@node:1"), ("ALLORA_MNEMONIC_FILE", "/key")];
-    let output = deployed.render_with(&["systemd"], &credentials);
-    assert!(text(&output.stderr).contains("ALLORA_NETWORK holds a secret"));
-    assert!(!text(&output.stderr).contains("pass@"));
+    for address in
+        ["http://me:sesame@node:1", "https://node/v1/sesame", "http://a:1,http://node:1/?key=sesame"]
+    {
+        let settings = [("ALLORA_NETWORK", address), ("ALLORA_MNEMONIC_FILE", "/key")];
+        let output = deployed.render_with(&["systemd"], &settings);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(78), "{said}");
+        assert!(
+            said.contains("ALLORA_NETWORK has an address with a user, password, path or query"),
+            "{said}"
+        );
+        assert!(said.contains("\nhint: ") && !said.contains("sesame") && output.stdout.is_empty(), "{said}");
+    }
 
     let manifest = fs::read_to_string(deployed.bundle.join("model.yaml")).unwrap();
     fs::write(deployed.bundle.join("model.yaml"), manifest.replace("topic_id: 7, ", "")).unwrap();

@@ -23,11 +23,11 @@ impl SensitiveUrl {
         &self.url
     }
 
-    /// Whether it holds what is never shown: user, password or query.
+    /// Whether it is more than what is shown of it, and so may hold a key.
     #[must_use]
-    pub fn has_credentials(&self) -> bool {
+    pub fn may_hold_key(&self) -> bool {
         let Self { url, .. } = self;
-        !url.username().is_empty() || url.password().is_some() || url.query().is_some()
+        !url.username().is_empty() || url.password().is_some() || url.path() != "/" || url.query().is_some()
     }
 
     /// Numbers those that have host and port in common.
@@ -107,6 +107,15 @@ mod tests {
         assert_eq!(url.expose().username(), "user");
         assert_eq!(url.expose().password(), Some("pass%40word"));
         assert_eq!(url.expose().query(), Some("key=abc"));
+    }
+
+    #[test]
+    fn a_key_may_be_in_each_part_that_is_not_shown() {
+        let may_hold_key = |text: &str| text.parse::<SensitiveUrl>().unwrap().may_hold_key();
+        for text in ["http://user@h", "http://:word@h", "http://h/key", "http://h/?key", "http://h:1//"] {
+            assert!(may_hold_key(text), "{text}");
+        }
+        assert!(!["http://h", "https://h:8443/", "http://[::1]:26657"].into_iter().any(may_hold_key));
     }
 
     #[test]

@@ -87,6 +87,9 @@ pub enum RenderError {
     /// A secret would be in a file that anybody can read.
     #[error("{0} holds a secret, which a service file would show")]
     Secret(&'static str),
+    /// An address that may hold a key would be in such a file.
+    #[error("{0} has an address with a user, password, path or query, which a service file would show")]
+    Address(&'static str),
     /// There is no key to run with.
     #[error("no file with a key is set for {0}")]
     NoKey(String),
@@ -117,6 +120,9 @@ impl RenderError {
             Self::Secret(_) => {
                 "unset it; give keys in files, by ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE".into()
             }
+            Self::Address(variable) => format!(
+                "unset it, and set {variable} where the service alone reads it: docs/operations.md says where that is"
+            ),
             Self::NoKey(_) => {
                 "set ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE to the file that holds it".into()
             }
@@ -255,10 +261,11 @@ fn given(settings: &Settings, source: &dyn Source) -> Result<Vec<(&'static str, 
         if has_place {
             continue;
         }
-        let is_secret = row.visibility == Visibility::Secret
-            || row.setting == Setting::Network && has_credentials(&settings.network);
-        if is_secret {
+        if row.visibility == Visibility::Secret {
             return Err(RenderError::Secret(variable));
+        }
+        if row.setting == Setting::Network && may_hold_key(&settings.network) {
+            return Err(RenderError::Address(variable));
         }
         let text = source.get(variable).unwrap_or_default();
         // The service has another working directory.
@@ -286,8 +293,8 @@ fn endpoints(settings: &Settings) -> Vec<Endpoint> {
     endpoints
 }
 
-fn has_credentials(network: &Network) -> bool {
-    matches!(network, Network::Urls(urls) if urls.iter().any(|url| url.has_credentials()))
+fn may_hold_key(network: &Network) -> bool {
+    matches!(network, Network::Urls(urls) if urls.iter().any(SensitiveUrl::may_hold_key))
 }
 
 /// The owner of the first thing that the model writes to, or else of the bundle; nothing for root, and for a number
