@@ -337,7 +337,16 @@ fn the_packages() {
         assert!(fix.starts_with("run `bootstrap install /"), "{fix}");
     }
     fs::write(root.join("requirements.txt"), "here==1.2\n").unwrap();
-    examine().says("packages", "ok", "the one that is required is installed");
+    assert_eq!(examine().check("packages"), ("ok", "the one that is required is installed"));
+    // Another interpreter may have it by chance.
+    let elsewhere = bench.folder.path().join("elsewhere");
+    fs::rename(root.join(".venv"), &elsewhere).unwrap();
+    let path = [elsewhere.join("bin").into_os_string(), std::env::var_os("PATH").unwrap()];
+    let said = Said::of(
+        &bench,
+        command(&bench).env_remove("ALLORA_PYTHON").env("PATH", path.join(std::ffi::OsStr::new(":"))),
+    );
+    said.says("packages", "ok", "elsewhere/bin/python3 itself: the bundle has no environment of its own");
 }
 
 #[test]

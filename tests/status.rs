@@ -136,6 +136,26 @@ fn without_a_worker_the_journal_still_speaks() {
 }
 
 #[test]
+fn a_bundle_is_refused_with_what_is_read_in_its_place() {
+    for (arguments, flags) in [
+        (&["status", "my-model"][..], "--state-dir and --heartbeat-file"),
+        (&["journal", "list", "my-model"], "--state-dir"),
+        (&["journal", "export", "--csv", "my-model"], "--state-dir"),
+        (&["probe", "ready", "my-model"], "--heartbeat-file"),
+    ] {
+        let output =
+            Command::cargo_bin("bootstrap").unwrap().args(arguments).assert().code(64).get_output().clone();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.contains(&format!(
+                "no bundle is read here, but what its worker left: name that with {flags}\n"
+            )),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn nothing_at_all_is_an_answer_too() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(json(folder.path())["counts"], serde_json::json!({}));

@@ -1,7 +1,7 @@
 //! Python's exceptions as messages.
 
 use bootstrap_frames::{Fault, cut};
-use pyo3::exceptions::{PyNameError, PyPermissionError, PySystemExit};
+use pyo3::exceptions::{PyKeyError, PyNameError, PyPermissionError, PySystemExit};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -37,6 +37,10 @@ pub fn message(py: Python<'_>, error: &PyErr) -> String {
         format!("{own} (a model writes to TMPDIR and to what runtime.writable of model.yaml lists)")
     } else if error.is_instance_of::<PySystemExit>(py) {
         format!("{own} (the code asked Python to exit, which a model must not)")
+    } else if error.is_instance_of::<PyKeyError>(py) && own.starts_with("'ALLORA_") {
+        format!(
+            "{own} (of the worker's settings a model sees topic and network alone; give its own secrets other names)"
+        )
     } else if error.is_instance_of::<PyNameError>(py)
         && let Some(name) = ["Skip", "RunContext"].into_iter().find(|name| own.contains(&format!("'{name}'")))
     {

@@ -18,13 +18,22 @@ pub fn look(case: &Case, manifest: &Manifest, python: &Interpreter, private: &Pr
         }
     };
     let lacking: Vec<String> = unmet.iter().map(Unmet::to_string).collect();
+    // On another machine they may be missing.
+    let is_borrowed =
+        case.settings.python.is_none() && !python.executable.starts_with(manifest.root.join(".venv"));
+    let whose = match is_borrowed {
+        true => {
+            format!(" by {} itself: the bundle has no environment of its own", python.executable.display())
+        }
+        false => String::new(),
+    };
     match (lacking.is_empty(), manifest.requirements().projects().len()) {
         (false, _) => {
             let fix = manifest.install_hint(case.settings.python.as_deref());
             subject.failed(format_args!("not installed: {}", lacking.join(", ")), fix)
         }
         (true, 0) => subject.ok("none are required"),
-        (true, 1) => subject.ok("the one that is required is installed"),
-        (true, many) => subject.ok(format_args!("all {many} that are required are installed")),
+        (true, 1) => subject.ok(format_args!("the one that is required is installed{whose}")),
+        (true, many) => subject.ok(format_args!("all {many} that are required are installed{whose}")),
     }
 }

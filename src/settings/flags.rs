@@ -133,7 +133,8 @@ impl<S> Default for Flags<S> {
 impl<S: Scope> clap::Args for Flags<S> {
     fn augment_args(command: Command) -> Command {
         let rows = TABLE.iter().filter(|row| S::SETTINGS.contains(&row.setting));
-        command.args(rows.filter_map(arg))
+        let command = command.args(rows.filter_map(arg));
+        if S::SETTINGS.contains(&Setting::BundleRoot) { command } else { command.arg(no_bundle(S::SETTINGS)) }
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -166,6 +167,15 @@ fn arg(row: &Row) -> Option<Arg> {
         Flag::Positional(name) => Some(arg.value_name(name)),
         Flag::Long(name, value) => Some(arg.long(name).value_name(value)),
     }
+}
+
+/// What people give to the commands that read what a worker left: refused with what they take instead.
+fn no_bundle(settings: &'static [Setting]) -> Arg {
+    let flags: Vec<_> = settings.iter().map(|setting| setting.row().flag.to_string()).collect();
+    let flags = flags.join(" and ");
+    let refusal = format!("no bundle is read here, but what its worker left: name that with {flags}");
+    let refuse = move |_: &str| Err::<String, _>(refusal.clone());
+    Arg::new("BUNDLE").hide(true).value_parser(refuse)
 }
 
 fn help(row: &Row) -> String {

@@ -201,7 +201,7 @@ def runs_its_own(nonce): return asyncio.run(asyncio.sleep(0.01, nonce))
 #[test]
 fn what_the_code_raises_is_told_and_costs_no_process() {
     const CODE: &str = "
-import sys
+import os, sys
 from bootstrap_host import Skip
 class Unprintable(Exception):
     def __str__(self): raise ValueError
@@ -215,6 +215,7 @@ def predict(nonce):
     if nonce == 7: return predict(nonce)
     if nonce == 8: raise ValueError('\\ud800')
     if nonce == 9: open('/etc/bootstrap-test', 'w')
+    if nonce == 11: return os.environ['ALLORA_API_KEY']
     return nonce
 ";
     with_each_python(|python| async move {
@@ -233,6 +234,7 @@ def predict(nonce):
             (7, "RecursionError"),
             (8, "ValueError"),
             (9, "runtime.writable"),
+            (11, "give its own secrets other names"),
         ] {
             let told = failure(&model, call(nonce)).await;
             assert_eq!(told.kind, FailureKind::Exception, "{told:?}");
