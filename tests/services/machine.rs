@@ -127,6 +127,14 @@ impl Machine {
         said[0].trim_end().to_owned()
     }
 
+    /// `service logs` shows what the worker has logged, and waits for more.
+    pub fn assert_log_is_followed(&self, bundle: &str) {
+        let followed = self.bootstrap_with("timeout 5", "service logs", bundle);
+        assert_eq!(followed.status.code(), Some(124), "it ended by itself: {followed:?}");
+        let said = String::from_utf8_lossy(&followed.stdout).into_owned();
+        assert!(said.contains("\"message\":\""), "{said}");
+    }
+
     pub fn submissions(&self) -> usize {
         self.devnet.submissions(1).unwrap().len()
     }

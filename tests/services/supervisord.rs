@@ -20,18 +20,30 @@ fn a_worker_is_kept_alive_and_stopped_in_order() {
     until("supervisord", || machine.exec("supervisorctl version").status.success().then_some(()));
     let bundle = machine.bundle(HOSTILE, ONE, "", 0);
     let program = "/etc/supervisor/conf.d/bootstrap-test.conf";
-    assert_eq!(machine.service("install", &bundle), format!("installed bootstrap-test: {program}"));
+    let devnet = machine.bootstrap_with("ALLORA_NETWORK=devnet", "service install", &bundle);
+    let said = String::from_utf8_lossy(&devnet.stderr).into_owned();
+    assert_eq!(devnet.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("warning: the network is devnet, so this worker runs a chain of its own"),
+        "{said}"
+    );
+    assert_eq!(machine.service("install", &bundle), format!("brought bootstrap-test up to date: {program}"));
     assert_eq!(machine.service("start", &bundle), "started bootstrap-test");
     machine.until_answered();
     assert_eq!(machine.service("start", &bundle), "started bootstrap-test");
     assert_eq!(machine.service("health", &bundle), "yes");
     until("a program that runs", || machine.service("status", &bundle).contains("RUNNING").then_some(()));
 
+    machine.assert_log_is_followed(&bundle);
+
     let first = pid(&machine);
     machine.must(&format!("kill -KILL {first}"));
     until("another worker", || (![&first, "0"].contains(&pid(&machine).as_str())).then_some(()));
     machine.until_answered();
 
+    let second = pid(&machine);
+    assert_eq!(machine.service("restart", &bundle), "started bootstrap-test");
+    assert_ne!(pid(&machine), second);
     assert_eq!(machine.service("stop", &bundle), "stopped bootstrap-test");
     assert_eq!(machine.service("stop", &bundle), "stopped bootstrap-test");
     let log = "cat /var/log/supervisor/bootstrap-test-stderr*";

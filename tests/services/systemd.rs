@@ -50,6 +50,7 @@ fn a_worker_is_kept_alive_and_stopped_in_order() {
     machine.until_answered();
     assert_eq!(machine.service("health", &bundle), "yes");
     assert!(machine.service("status", &bundle).contains("Status: \""));
+    machine.assert_log_is_followed(&bundle);
     assert_ne!(machine.must("stat -c %u /run/bootstrap/test/heartbeat"), "0");
     // The unit's own walls leave ours standing, and the memory of the model in sight.
     let places = "--state-dir /var/lib/bootstrap/test --heartbeat-file /run/bootstrap/test/heartbeat";

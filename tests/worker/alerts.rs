@@ -9,15 +9,21 @@ use std::time::Duration;
 use bootstrap::devnet::{BlockTime, Fault, FaultKind};
 use serde_json::Value;
 
-use crate::support::{Bench, PATIENCE, quick, write_bundle};
+use crate::support::{Bench, PATIENCE, manual, quick, write_bundle};
 
 const ONE: &str = "def predict(nonce):\n    return 1.5\n";
 /// Whoever knows the path of the webhook may post.
 const SECRET: &str = "T0-B0-9f8e7d6c";
 
+/// `alerts.log`: beside the log file where there is one.
+fn written(bench: &Bench) -> String {
+    let read = |folder| fs::read_to_string(bench.folder.path().join(folder).join("alerts.log")).ok();
+    ["logs", "state"].into_iter().find_map(read).unwrap_or_default()
+}
+
 /// `BEGIN` and `END` with their conditions, as `alerts.log` has them.
 fn alerts(bench: &Bench) -> Vec<String> {
-    let text = fs::read_to_string(bench.folder.path().join("state/alerts.log")).unwrap_or_default();
+    let text = written(bench);
     let words = |line: &str| line.split(' ').skip(1).take(2).collect::<Vec<_>>().join(" ");
     text.lines().map(words).collect()
 }
@@ -32,7 +38,7 @@ fn count(bench: &Bench, alert: &str) -> usize {
 
 /// The text of the line with this beginning.
 fn detail(bench: &Bench, alert: &str) -> String {
-    let text = fs::read_to_string(bench.folder.path().join("state/alerts.log")).unwrap();
+    let text = written(bench);
     text.lines()
         .find(|line| line.contains(alert))
         .unwrap_or_else(|| panic!("no {alert} in {text}"))
@@ -137,8 +143,7 @@ fn what_rounds_come_to_is_told_of_and_posted_to_a_webhook_that_fails_at_first() 
     let text = taken[0]["text"].as_str().unwrap();
     assert!(text.contains("topic 1") && text.contains(&bench.address()), "{text}");
     assert_eq!(worker.stop(), Some(0));
-    let state = fs::read_to_string(bench.folder.path().join("state/alerts.log")).unwrap();
-    assert!(!bench.log().contains(SECRET) && !state.contains(SECRET), "{}", bench.log());
+    assert!(!bench.log().contains(SECRET) && !written(&bench).contains(SECRET), "{}", bench.log());
 }
 
 #[test]
@@ -175,6 +180,66 @@ fn what_had_begun_before_a_restart_is_not_told_of_twice_and_ends() {
     bench.devnet.clear_faults();
     bench.devnet.set_block_time(BlockTime::Every(Duration::from_millis(200))).unwrap();
     until_alert(&bench, "END chain_unreachable");
+    assert_eq!(worker.stop(), Some(0));
+}
+
+/// A window that is answered and admitted.
+fn answer(bench: &Bench) {
+    let nonce = bench.mine_to_opening();
+    bench.until_sent();
+    bench.devnet.mine(1).unwrap();
+    until_ended(bench, nonce, "admitted");
+}
+
+fn until_ended(bench: &Bench, nonce: i64, state: &str) {
+    bench.until(state, |bench| bench.round(nonce).filter(|round| round["state"] == state));
+}
+
+#[test]
+fn windows_that_the_chain_or_validation_refuses_are_missed_and_a_large_log_is_told_of() {
+    let code = "import pathlib\nvalue = pathlib.Path(__file__).with_name('value')\n\
+                def predict(nonce):\n    return value.read_text()\n";
+    let bench = Bench::registered(manual(), code);
+    bench.extend_manifest("validation:\n  reject_above: 100\n");
+    let logs = bench.folder.path().join("logs");
+    fs::create_dir(&logs).unwrap();
+    let rotated = logs.join("worker.log.20300101_000000.gz");
+    File::create(&rotated).unwrap().set_len(101_000_000).unwrap();
+    let file = logs.join("worker.log").display().to_string();
+    let bench = bench.set("ALLORA_LOG_FILE", &file);
+    let value = bench.folder.path().join("bundle/src/value");
+    fs::write(&value, "1.5").unwrap();
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    until_alert(&bench, "BEGIN disk");
+    assert!(detail(&bench, "BEGIN disk").contains("the log file and the rotated ones have 101 MB"));
+    fs::remove_file(rotated).unwrap();
+
+    let refuse = || {
+        let refused = FaultKind::CheckCode { code: 6, codespace: "emissions".to_owned() };
+        bench.devnet.fault(Fault::new(refused).on("broadcast_tx_sync")).unwrap();
+        let nonce = bench.mine_to_opening();
+        until_ended(&bench, nonce, "refused");
+        bench.devnet.clear_faults();
+    };
+    refuse();
+    fs::write(&value, "1000").unwrap();
+    let nonce = bench.mine_to_opening();
+    bench.until("a rejection", |bench| bench.round(nonce).filter(|round| round["verdict"] == "rejected"));
+    bench.devnet.mine(11).unwrap();
+    until_ended(&bench, nonce, "expired");
+    until_alert(&bench, "BEGIN windows_missed");
+    assert!(detail(&bench, "BEGIN windows_missed").contains("2 of the last 2 windows went by unanswered"));
+    fs::write(&value, "1.5").unwrap();
+    refuse();
+    until_alert(&bench, "BEGIN failures_in_a_row");
+    answer(&bench);
+    until_alert(&bench, "END failures_in_a_row");
+    assert_eq!(count(&bench, "END windows_missed"), 0, "{:?}", alerts(&bench));
+    answer(&bench);
+    answer(&bench);
+    until_alert(&bench, "END windows_missed");
+    until_alert(&bench, "END disk");
     assert_eq!(worker.stop(), Some(0));
 }
 

@@ -45,6 +45,22 @@ fn a_second_machine_stands_by_and_takes_over() {
     assert_eq!(passive.stop(), Some(0));
 }
 
+#[test]
+fn two_workers_that_share_a_heartbeat_file_are_told_of() {
+    let first = Bench::registered(manual(), ONE);
+    let file = first.folder.path().join("heartbeat").display().to_string();
+    let second = first.another(1).set("ALLORA_HEARTBEAT_FILE", &file);
+    let one = first.run(&[]);
+    first.until("a heartbeat", |bench| bench.heartbeat()["journal"].is_string().then_some(()));
+    let two = second.run(&[]);
+    let words = "another worker writes the same heartbeat file";
+    second.until(words, |bench| {
+        let log = bench.log();
+        log.lines().any(|line| line.contains(words) && line.contains(&one.pid().to_string())).then_some(())
+    });
+    assert_eq!((one.stop(), two.stop()), (Some(0), Some(0)));
+}
+
 /// Another instance has answered `nonce`; its transaction waits for a block. The worker has seen nothing of it yet.
 fn answered_elsewhere(bench: &Bench, worker: &Worker) -> i64 {
     sent_elsewhere(bench, worker, 1)

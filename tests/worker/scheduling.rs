@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use bootstrap::devnet::{Fault, FaultKind, Options, Whitelist};
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::support::{Bench, manual, quick};
 
@@ -208,6 +210,16 @@ fn asked_to_stop_while_it_waits_for_its_window_it_stops_in_order() {
     let worker = bench.run(&["--once", "--wait", "600"]);
     bench.until_ready();
     assert_eq!(worker.stop(), Some(0), "{}", bench.log());
+}
+
+#[test]
+fn a_time_that_comes_before_the_window_stops_in_order_too() {
+    let bench = Bench::registered(manual(), ONE);
+    let until = (OffsetDateTime::now_utc() + Duration::from_secs(3)).format(&Rfc3339).unwrap();
+    let run = output(&bench, &["--once", "--wait", "600", "--until", &until]);
+    let text = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(0), "{text}");
+    assert!(bench.rounds().is_empty() && !text.contains("error: "), "{text}");
 }
 
 #[test]
