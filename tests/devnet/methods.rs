@@ -74,9 +74,6 @@ async fn errors_are_those_of_a_real_node() {
         let text = recorded["response"].to_string().replace("2366", "1");
         assert_eq!(answer.to_string(), text, "{name}");
     }
-    let large = json!({"jsonrpc": "2.0", "id": 1, "method": "broadcast_tx_sync", "params": {"tx": "A".repeat(1_400_000)}});
-    let recorded = capture("tx/tx_too_large");
-    assert_eq!(post(&devnet, large.to_string()).await, (400, recorded["response"].clone()));
     let (status, answer) = post(&devnet, "not json").await;
     assert_eq!((status, &answer["error"]["code"], answer.get("id")), (500, &json!(-32700), None));
 }
