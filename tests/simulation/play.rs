@@ -32,7 +32,7 @@ pub struct Window {
     pub end: i64,
     /// Why nobody can ask for an answer.
     pub excuse: Option<&'static str>,
-    /// The journal was lost after it had opened.
+    /// The journal was lost after it had opened, or cannot be right.
     pub is_forgotten: bool,
     /// Which endpoints were honest in its last two blocks, as far as these are over.
     honest: Vec<bool>,
@@ -172,6 +172,8 @@ impl Play<'_> {
             }
             if is_misled {
                 window.excuse("no node contradicted a height that was too high");
+                // By that height no block can hold the answer any more.
+                window.is_forgotten = true;
             }
             if !is_within_the_day {
                 window.excuse("the limit of the day was near");
