@@ -9,6 +9,8 @@
 mod engine;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "../tests/support/wait.rs"]
+mod wait;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

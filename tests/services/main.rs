@@ -13,3 +13,4 @@ mod support;
 mod systemd;
 
 use engine::until;
+use support::wait;

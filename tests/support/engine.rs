@@ -2,9 +2,6 @@
 //! compiles it for itself and uses a part.
 #![allow(dead_code)]
 
-#[path = "wait.rs"]
-mod wait;
-
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::process::CommandExt as _;
@@ -16,6 +13,8 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
+
+use crate::wait;
 
 /// cron needs two minutes for two runs.
 const PATIENCE: Duration = Duration::from_secs(240);

@@ -59,7 +59,7 @@ fn scores_are_kept_by_nonce_and_their_averages_by_actor() {
     let list = |scores: &[crate::chain::messages::Score]| scores.iter().map(of).collect::<Vec<_>>();
     let (inferer, reputer) = ((11, address("w1"), 2.0), (11, address("reputer"), 100.0));
     let worker = chain.query(&GetWorkerInferenceScoresAtBlockRequest { topic_id, block_height }).unwrap();
-    assert_eq!(list(&worker.scores.unwrap().scores), [inferer.clone()]);
+    assert_eq!(list(&worker.scores.unwrap().scores), std::slice::from_ref(&inferer));
     let reputers = chain.query(&GetReputersScoresAtBlockRequest { topic_id, block_height }).unwrap();
     assert_eq!(list(&reputers.scores.unwrap().scores), [reputer]);
     for (until, expected) in [(10, vec![]), (11, vec![inferer.clone()]), (99, vec![inferer])] {
