@@ -1,5 +1,6 @@
 //! Where a transaction is, by everybody who can say.
 
+use std::ops::RangeInclusive;
 use std::ptr;
 use std::time::Duration;
 
@@ -25,20 +26,22 @@ pub enum Located {
     /// In no block that a node knows which is of our chain, not syncing, not wrong about its height, and has all blocks
     /// that could hold it.
     Absent {
-        /// Height of the highest of them, read before it was asked.
+        /// Height of the highest of them, read before it was asked. One above the blocks that could hold it is the height of
+        /// a block that the node has.
         head: u64,
     },
 }
 
 impl Client {
-    /// Asks every endpoint for the transaction with this hash, which no block before `first` can hold: one that finds it
-    /// is right, whatever the others say.
+    /// Asks every endpoint for the transaction with this hash, which no block but those of `heights` can hold: one that
+    /// finds it is right, whatever the others say.
     ///
     /// # Errors
     /// [`PoolError::Unusable`] when nobody can say.
-    pub async fn locate(&self, hash: TxHash, first: u64) -> Result<Located, QueryError> {
+    pub async fn locate(&self, hash: TxHash, heights: RangeInclusive<u64>) -> Result<Located, QueryError> {
+        let ranked = self.pool().ranked().into_iter();
         let mut asked: FuturesUnordered<_> =
-            self.pool().ranked().into_iter().map(|endpoint| self.ask_one(endpoint, hash, first)).collect();
+            ranked.map(|endpoint| self.ask_one(endpoint, hash, &heights)).collect();
         let (mut absent, mut faults) = (None, Vec::new());
         let mut end = Instant::now() + self.limit();
         // Each keeps the limit by itself. Past `end` only silence is left.
@@ -61,11 +64,18 @@ impl Client {
         &self,
         endpoint: &Endpoint,
         hash: TxHash,
-        first: u64,
+        heights: &RangeInclusive<u64>,
     ) -> Result<Option<Located>, RpcError> {
         let limit: Duration = self.limit();
         // The height first: a block that comes between the two calls must not count.
         let Some(status) = self.status_of(endpoint).await? else { return Ok(None) };
+        // That all blocks which could hold it are made is final. A node that is wrong about its height, and is alone, has
+        // nobody to contradict it, but it has no such block. The newest one is there on those that drop old ones too.
+        let has_its_head = if status.height > *heights.end() {
+            endpoint.has_block(status.height, limit).await
+        } else {
+            Ok(true)
+        };
         match endpoint.tx(&hash, limit).await {
             Ok(answer) => Ok(Some(Located::Found(Box::new(DeliveredTx::found(hash, answer))))),
             Err(error) if error.verdict() == Some(Verdict::NotFound) => {
@@ -77,7 +87,8 @@ impl Client {
                 let is_agreed =
                     self.pool().agreeing().into_iter().any(|agreeing| ptr::eq(agreeing, endpoint));
                 // One that began with a snapshot has not read what was before it.
-                let counts = is_same && is_synced && is_agreed && after.earliest <= first;
+                let has_all = after.earliest <= *heights.start() && has_its_head?;
+                let counts = is_same && is_synced && is_agreed && has_all;
                 Ok(counts.then_some(Located::Absent { head: status.height }))
             }
             Err(error) => Err(error),

@@ -1,5 +1,6 @@
 //! What a real node answered, over HTTP, as the client's queries understand it.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,6 +18,8 @@ use bootstrap::wallet::{Address, Wallet};
 use crate::server::{Reply, Server, answer, capture, status};
 
 const LIMIT: Duration = Duration::from_secs(20);
+/// The blocks that could hold a transaction of which nothing is known.
+const ALL: RangeInclusive<u64> = 1..=u64::MAX;
 
 /// What a real node answered.
 fn recorded(name: &str) -> Reply {
@@ -83,14 +86,18 @@ async fn an_account_that_is_there_is_new_or_is_not_there() {
 
 #[tokio::test]
 async fn a_transaction_is_in_a_block_or_in_none() {
-    let found =
-        client(&[("\"tx\"", "tx/payload_ok.delivered")]).await.1.locate(TxHash::of(b"tx"), 1).await.unwrap();
+    let found = client(&[("\"tx\"", "tx/payload_ok.delivered")])
+        .await
+        .1
+        .locate(TxHash::of(b"tx"), ALL)
+        .await
+        .unwrap();
     assert!(matches!(&found, Located::Found(tx) if tx.height == 482 && tx.gas_used == 145_537), "{found:?}");
-    let absent = client(&[("\"tx\"", "tx.missing")]).await.1.locate(TxHash::of(b"tx"), 1).await.unwrap();
+    let absent = client(&[("\"tx\"", "tx.missing")]).await.1.locate(TxHash::of(b"tx"), ALL).await.unwrap();
     assert!(matches!(absent, Located::Absent { head } if head > 0), "{absent:?}");
     // A node that syncs knows nothing of what is new.
     let syncing = client(&[("\"tx\"", "tx.missing"), ("\"status\"", "status.catching_up")]).await.1;
-    assert!(syncing.locate(TxHash::of(b"tx"), 1).await.is_err());
+    assert!(syncing.locate(TxHash::of(b"tx"), ALL).await.is_err());
 }
 
 #[tokio::test]
@@ -117,8 +124,37 @@ async fn that_a_transaction_is_in_no_block_counts_of_a_node_that_has_them_all_be
         })
         .await;
         let pool = Arc::new(Pool::new(&[server.url().parse().unwrap()], None).unwrap());
-        let located = Client::probe(pool, LIMIT).await.unwrap().locate(TxHash::of(b"tx"), first).await;
+        let located = Client::probe(pool, LIMIT).await.unwrap().locate(TxHash::of(b"tx"), first..=100).await;
         assert_eq!(matches!(located, Ok(Located::Absent { head: 100 })), counts, "{located:?}");
+    }
+}
+
+#[tokio::test]
+async fn that_all_blocks_are_made_which_could_hold_a_transaction_is_not_taken_from_a_claim() {
+    let newest = "block.latest";
+    let height: u64 = capture(newest)["response"]["result"]["block"]["header"]["height"]
+        .as_str()
+        .and_then(|height| height.parse().ok())
+        .unwrap();
+    for (block, last, counts) in [
+        (newest, height - 1, true),
+        ("block.future", height - 1, false),
+        // That it is some other block is no better.
+        ("block.opening", height - 1, false),
+        // What is not concluded needs no proof.
+        ("block.future", height, true),
+    ] {
+        let server = Server::start(move |request| match &request.body {
+            body if body.contains("\"status\"") => status(1, "chain", height),
+            body if body.contains("\"tx\"") => recorded("tx.missing"),
+            body if body.contains("\"block\"") => recorded(block),
+            _ => recorded("abci_query/GetParams.v10"),
+        })
+        .await;
+        let pool = Arc::new(Pool::new(&[server.url().parse().unwrap()], None).unwrap());
+        let located = Client::probe(pool, LIMIT).await.unwrap().locate(TxHash::of(b"tx"), 1..=last).await;
+        let is_absent = matches!(located, Ok(Located::Absent { head }) if head == height);
+        assert_eq!(is_absent, counts, "{block}, {last}: {located:?}");
     }
 }
 

@@ -25,8 +25,7 @@
 //! | the model never answers, the limit of a day was near, or two fees were lost to what the script did | it is so by design |
 //! | the worker left it to another machine, for at most three windows after that one's answer | so is that |
 //!
-//! Of those it is still asked that nothing is paid twice and that the journal agrees, but where a height that nobody could
-//! contradict made it give up a transaction that landed. The limit of a day is never exceeded.
+//! Of those it is still asked that nothing is paid twice and that the journal agrees. The limit of a day is never exceeded.
 //!
 //! **Another machine.** A window that another machine with the same key has answered is answered. What that machine paid is
 //! not ours, what our worker pays for it is: its refused duplicate counts as paid twice, always. No excuse is needed for
@@ -143,6 +142,10 @@ const SEEDS: &[(u64, &str)] = &[
     (
         2_921_976_177,
         "a worker that was started while the first node was wrong about its height was never ready",
+    ),
+    (
+        2_415_616_736,
+        "a node that was wrong about its height, and alone, had a transaction taken for dead that landed",
     ),
 ];
 

@@ -32,7 +32,7 @@ pub struct Window {
     pub end: i64,
     /// Why nobody can ask for an answer.
     pub excuse: Option<&'static str>,
-    /// The journal was lost after it had opened, or cannot be right.
+    /// The journal was lost after it had opened.
     pub is_forgotten: bool,
     /// Which endpoints were honest in its last two blocks, as far as these are over.
     honest: Vec<bool>,
@@ -172,8 +172,6 @@ impl Play<'_> {
             }
             if is_misled {
                 window.excuse("no node contradicted a height that was too high");
-                // By that height no block can hold the answer any more.
-                window.is_forgotten = true;
             }
             if !is_within_the_day {
                 window.excuse("the limit of the day was near");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bootstrap::chain::messages::EmissionsVersion;
 use bootstrap::chain::payload::Inference;
-use bootstrap::devnet::{Options, Whitelist};
+use bootstrap::devnet::{Fault, FaultKind, Options, Whitelist};
 use nix::sys::signal::Signal;
 
 use crate::support::{Bench, manual, quick};
@@ -145,6 +145,49 @@ fn a_wallet_without_money_waits_and_goes_on_when_it_is_funded() {
     });
     bench.devnet.set_balance(&bench.address(), 1_000_000_000_000).unwrap();
     bench.until_a_round_is("admitted");
+    assert_eq!(worker.stop(), Some(0));
+}
+
+/// Blocks are so far apart that whoever waits for the next one is too late.
+#[test]
+fn what_is_mended_in_the_last_block_of_a_window_is_sent_in_it() {
+    const SIMULATE: &str = "/cosmos.tx.v1beta1.Service/Simulate";
+    let begun = time::OffsetDateTime::now_utc() - Duration::from_secs(30_000);
+    let chain = Options { genesis_time: Some(begun), worker_submission_window: 2, ..manual() };
+    let bench = Bench::registered(chain, ONE);
+    bench.devnet.set_balance(&bench.address(), 0).unwrap();
+    let worker = bench.run(&[]);
+    bench.until_why("are missing");
+    // It is the next block: too few are seen to come at once for another pace.
+    let nonce = bench.mine_to_opening();
+    bench.until("a refusal", |bench| (bench.heartbeat()["phase"] == "blocked").then_some(()));
+    bench.devnet.mine(1).unwrap();
+    bench.until("the last block", |bench| (bench.heartbeat()["head"]["height"] == nonce + 1).then_some(()));
+    let asked = || bench.devnet.endpoint().calls().get(SIMULATE).copied().unwrap_or(0);
+    let before = asked();
+    bench.until("another try in it", |_| (asked() > before).then_some(()));
+    bench.devnet.set_balance(&bench.address(), 1_000_000_000_000).unwrap();
+    bench.until_admitted();
+    assert_eq!(bench.inferences(nonce), 1);
+    assert_eq!(worker.stop(), Some(0));
+}
+
+/// Without simulation only a block tells that the registration is gone.
+#[test]
+fn who_is_not_registered_any_more_registers_before_the_answer_is_sent_again() {
+    let bench = Bench::registered(manual(), ONE);
+    bench.devnet.fault(Fault::new(FaultKind::NoGrpc)).unwrap();
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    let nonce = bench.mine_to_opening();
+    bench.until_sent();
+    bench.devnet.set_registered(1, &bench.address(), false).unwrap();
+    for _ in ["fails", "registers", "answers"] {
+        bench.until_sent();
+        bench.devnet.mine(1).unwrap();
+    }
+    bench.until("an end", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
+    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 3), "{}", bench.log());
     assert_eq!(worker.stop(), Some(0));
 }
 

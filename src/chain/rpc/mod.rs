@@ -18,7 +18,7 @@ use tendermint_rpc::{Response, SimpleRequest};
 
 pub use self::error::RpcError;
 use super::http::{self, BodyError, USER_AGENT};
-use super::outcome::{Refusal, Stage};
+use super::outcome::{Refusal, Stage, Verdict};
 use super::tx::TxHash;
 use crate::bundle::SensitiveUrl;
 
@@ -197,6 +197,18 @@ impl Endpoint {
     pub async fn block_txs(&self, height: u64, limit: Duration) -> Result<Vec<Vec<u8>>, RpcError> {
         let answer = self.call(block::Request::new(tendermint_height(height)), limit).await?;
         Ok(answer.block.data)
+    }
+
+    /// `block`: whether the node has the block of this height, which nobody can claim who has not come so far.
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    pub async fn has_block(&self, height: u64, limit: Duration) -> Result<bool, RpcError> {
+        match self.call(block::Request::new(tendermint_height(height)), limit).await {
+            Ok(answer) => Ok(answer.block.header.height.value() == height),
+            Err(error) if error.verdict() == Some(Verdict::NotYet) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// `block_results`: what came of the transactions of a block, and its own events.

@@ -168,10 +168,11 @@ impl Round {
 
     /// What became of a transaction that an earlier life knew to be in a block; `None` when the worker stops.
     async fn recall(&self, hash: TxHash) -> Option<Answered> {
-        let (key, first) = (self.key(), self.window.nonce.unsigned_abs());
+        let key = self.key();
+        let heights = self.window.nonce.unsigned_abs()..=self.window.end.unsigned_abs();
         loop {
             let client = self.context.client();
-            if let Ok(Located::Found(tx)) = client.locate(hash, first).await {
+            if let Ok(Located::Found(tx)) = client.locate(hash, heights.clone()).await {
                 return Some(judged(tx.admission(self.context.address())));
             }
             // Nodes forget transactions sooner than inferences. What one says that is behind is not yet true.
@@ -201,6 +202,8 @@ impl Round {
         let why = failure.unwrap_or_else(|| "the window was over before the model was asked".to_owned());
         let mut end: Answered = expired(why, None);
         let mut back_off = BACK_OFF.0;
+        // In the last block: at once, and then ever more seldom.
+        let mut last_back_off = Duration::ZERO;
         let mut patience = 1;
         loop {
             if self.context.stopping.is_cancelled() {
@@ -240,7 +243,11 @@ impl Round {
                 Submitted::SendAgain(reason, obstacle) => {
                     end = expired(reason, obstacle);
                     patience = 1;
-                    self.blocks(1).await;
+                    if self.is_next_the_last() {
+                        self.pause(&mut last_back_off).await;
+                    } else {
+                        self.blocks(1).await;
+                    }
                 }
                 Submitted::TryAgain(reason, obstacle) => {
                     end = (Ending::Refused { reason }, None, Some(obstacle));
@@ -265,6 +272,11 @@ impl Round {
         }
     }
 
+    /// Whether only the block that is made next can still hold the answer.
+    fn is_next_the_last(&self) -> bool {
+        self.context.clock.head().height + 1 >= self.window.end
+    }
+
     /// No more than a quarter of what is left of the window: the chain may think better of it at any time, so that
     /// near the end each block is tried.
     fn capped(&self, patience: i64) -> i64 {
@@ -278,8 +290,8 @@ impl Round {
     }
 
     async fn pause(&self, back_off: &mut Duration) {
-        let pause = (*back_off).min(self.left()).max(BACK_OFF.0);
-        *back_off = (*back_off * 2).min(BACK_OFF.1);
+        let pause = (*back_off).min(self.left().max(BACK_OFF.0));
+        *back_off = (*back_off * 2).clamp(BACK_OFF.0, BACK_OFF.1);
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = self.context.stopping.cancelled() => {}

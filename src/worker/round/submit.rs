@@ -25,7 +25,7 @@ pub(super) enum Submitted {
     TooLate(String),
     /// The value is at fault: ask the model again.
     AskAgain(String),
-    /// The value is good: sign and send again after the next block.
+    /// The value is good: sign and send again after the next block, or before that where it would be too late then.
     SendAgain(String, Option<Obstacle>),
     /// The chain says no and may think better of it: again with growing pauses, refused in the end.
     TryAgain(String, Obstacle),
@@ -55,7 +55,7 @@ impl Round {
             None => transact::transact(&self.context, &intent).await?,
         };
         Ok(match transacted {
-            Transacted::Delivered(tx) => self.delivered(&tx, values),
+            Transacted::Delivered(tx) => self.delivered(&tx, values).await,
             Transacted::Witnessed => self.judged(Admission::Admitted, values),
             Transacted::Refused(refusal) => self.refused(&client, refusal).await,
             Transacted::Dead(reason) => Submitted::Ended(expired(reason, None)),
@@ -77,7 +77,7 @@ impl Round {
         Ok(client.version().any(&payload.sign(client.version(), &self.context.wallet)?))
     }
 
-    fn delivered(&self, tx: &DeliveredTx, values: &Values) -> Submitted {
+    async fn delivered(&self, tx: &DeliveredTx, values: &Values) -> Submitted {
         let Some(verdict) = block_verdict(tx) else {
             return self.judged(tx.admission(self.context.address()), values);
         };
@@ -85,7 +85,9 @@ impl Round {
         let obstacle = Obstacle::Chain(verdict);
         match verdict {
             Verdict::AlreadySubmitted => Submitted::Ended((Ending::AnsweredElsewhere, Some(text), None)),
-            Verdict::OutOfGas | Verdict::NotRegistered => Submitted::SendAgain(text, Some(obstacle)),
+            Verdict::OutOfGas => Submitted::SendAgain(text, Some(obstacle)),
+            // Where nothing is simulated, this is how it is learnt.
+            Verdict::NotRegistered => Submitted::SendAgain(self.register(text).await, Some(obstacle)),
             // It was let in when it was simulated, and may be again.
             Verdict::NotPermitted => Submitted::TryAgain(text, obstacle),
             // It cost nothing: what stood in its way was there before its message was looked at.
@@ -143,10 +145,7 @@ impl Round {
                     again(text)
                 }
             },
-            Verdict::NotRegistered => match registration::register(&self.context).await {
-                Ok(()) => again(text),
-                Err(error) => again(error.to_string()),
-            },
+            Verdict::NotRegistered => again(self.register(text).await),
             Verdict::WrongEmissionsVersion => {
                 match Client::probe(Arc::clone(client.pool()), self.left()).await {
                     Ok(client) => {
@@ -173,6 +172,14 @@ impl Round {
                 Submitted::TryAgain(text, obstacle)
             }
             _ => Submitted::TryAgain(text, obstacle),
+        }
+    }
+
+    /// Registers where the chain asks for it in the words `text`. Gives what stands in the way, as far as is known.
+    async fn register(&self, text: String) -> String {
+        match registration::register(&self.context).await {
+            Ok(()) => text,
+            Err(error) => error.to_string(),
         }
     }
 

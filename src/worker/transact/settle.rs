@@ -77,7 +77,10 @@ impl Transaction<'_> {
     async fn look_up(&mut self, tx: &Prepared, hash: TxHash) -> Result<Option<Step>, JournalError> {
         let client = self.context.client().within(self.call_limit());
         failpoint::reach(failpoint::Step::Locate, Moment::Before);
-        let located = client.locate(hash, self.first_block(tx.timeout_height())).await;
+        let last = tx.timeout_height();
+        // The last block that need be known to be made for what is concluded below.
+        let proof = self.sequence_used.map_or(last, |used| used.seen_at.min(last));
+        let located = client.locate(hash, self.first_block(last)..=proof).await;
         failpoint::reach(failpoint::Step::Locate, Moment::After);
         let absent_at = match located {
             Ok(Located::Found(found)) => return self.delivered(tx.hash(), tx.cost(), *found).await.map(Some),
@@ -94,7 +97,7 @@ impl Transaction<'_> {
                 0
             }
         };
-        if absent_at > tx.timeout_height() {
+        if absent_at > last {
             return self.dead(tx, Death::TimedOut { head: absent_at }).await.map(Some);
         }
         // A block later the index of a node cannot be behind its state any more.
@@ -250,10 +253,11 @@ impl Transaction<'_> {
         let purpose = self.intent.purpose;
         let given_up = self.context.journal.call(move |journal| journal.reader().given_up(purpose)).await?;
         let client = self.context.client().within(self.call_limit());
-        let first = self.first_block(self.intent.timeout());
+        let last = self.intent.timeout();
+        let heights = self.first_block(last)..=last;
         for hash in given_up {
             let Ok(parsed) = hash.parse() else { continue };
-            if let Ok(Located::Found(found)) = client.locate(parsed, first).await
+            if let Ok(Located::Found(found)) = client.locate(parsed, heights.clone()).await
                 && (found.code == 0 || found.spent_by(self.context.address()).is_some())
             {
                 tracing::warn!(hash, "a transaction that was given up is in a block");

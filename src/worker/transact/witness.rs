@@ -14,9 +14,11 @@ impl Transaction<'_> {
     pub(super) async fn witness(&self, tx: &Prepared, hash: TxHash) -> Result<Option<Step>, JournalError> {
         let client = self.context.client().within(self.call_limit());
         let address = self.context.address();
-        if let Ok(Some((height, account))) = client.account_with_height(address).await
+        // Nobody but a node that is wrong about its height lacks the state that it has just claimed to answer from.
+        if let Ok(Some((height, _))) = client.account_with_height(address).await
             && height > tx.timeout_height()
             && self.context.clock.observe(height)
+            && let Ok(Some(account)) = client.at(height).account(address).await
             && account.sequence <= tx.sequence()
         {
             return self.dead(tx, Death::TimedOut { head: height }).await.map(Some);
