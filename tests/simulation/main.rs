@@ -52,7 +52,8 @@
 //! that runs out in a block, the faucet, foreign and older journals, a halt of a minute.
 //!
 //! **Seeds.** A script depends on its seed alone, and a failure says the command that plays it again. A seed that failed is
-//! kept in [`SEEDS`]. Kinds of trouble that are added are drawn for higher seeds only, so a seed keeps what it had. A third
+//! kept in [`SEEDS`]. What is drawn otherwise since then is so for higher seeds only, so a seed keeps what it had. Of the
+//! windows of fresh seeds about three in five are asked for, and the tally says what excuses the others. A third
 //! of the windows at least is of fresh seeds, which are printed. `SIMULATION_WINDOWS` and `SIMULATION_KILLS` say how many
 //! windows are drawn.
 //!

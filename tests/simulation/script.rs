@@ -19,8 +19,12 @@ const LIMITED_FROM: u64 = 1_000_000_000;
 
 /// Scripts with lower seeds have neither windows of many blocks nor the troubles that came last, for the same reason.
 const WIDE_FROM: u64 = 2_000_000_000;
+
+/// In scripts with lower seeds troubles last longer, and half of them have a limit of a day: more of their windows are
+/// excused than asked for.
+const BRIEF_FROM: u64 = 3_000_000_000;
 /// Seeds that are drawn afresh: those of scripts that have everything.
-pub const FRESH: Range<u64> = WIDE_FROM..WIDE_FROM + 1_000_000_000;
+pub const FRESH: Range<u64> = BRIEF_FROM..BRIEF_FROM + 1_000_000_000;
 
 /// A cap that forbids some of the prices of gas, in uallo.
 const MAX_FEE: u128 = 2_000_000;
@@ -181,7 +185,11 @@ impl Script {
                 script.put(rng, 1 + slot * epoch, Trouble::DiskFull);
             }
         }
-        let is_limited = seed >= LIMITED_FROM && rng.bool();
+        let is_limited = match seed {
+            BRIEF_FROM.. => rng.u8(0..8) == 0,
+            LIMITED_FROM.. => rng.bool(),
+            _ => false,
+        };
         script.max_fee_per_day = is_limited.then(|| ONE_FEE * rng.u128(2..=20));
         if seed >= WIDE_FROM {
             for slot in 1..=WINDOWS {
@@ -231,7 +239,8 @@ impl Script {
             if rng.bool() && !is_late { Moment::early(height) } else { Moment::late(height) }
         };
         let begin = (opening + rng.i64(-2..=self.epoch)).max(2);
-        let longest = if rng.u8(0..6) == 0 { 2 * self.epoch } else { self.window };
+        let usual = if self.seed >= BRIEF_FROM { self.window / 2 } else { self.window };
+        let longest = if rng.u8(0..6) == 0 { 2 * self.epoch } else { usual };
         let end = begin + rng.i64(0..=longest);
         let from = moment(rng, begin);
         let until = moment(rng, end).max(from);

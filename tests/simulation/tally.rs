@@ -40,10 +40,12 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { runs, windows, answered, limited, excused, troubles, wrongs } = self;
+        let asked_for = windows - excused.values().sum::<usize>();
         writeln!(
             f,
-            "{windows} windows in {runs} runs, {answered} answered, {limited} left by the limit of a day; not to be answered: {excused:?}"
+            "{windows} windows in {runs} runs, {asked_for} asked for, {answered} answered, {limited} left by the limit of a day"
         )?;
+        writeln!(f, "not asked for: {excused:?}")?;
         writeln!(f, "troubles: {troubles:?}")?;
         let wrongs: Vec<String> =
             Wrong::NAMES.iter().map(|name| format!("{name}: {}", wrongs.get(name).unwrap_or(&0))).collect();
