@@ -148,27 +148,49 @@ fn a_wallet_without_money_waits_and_goes_on_when_it_is_funded() {
     assert_eq!(worker.stop(), Some(0));
 }
 
-/// Blocks are so far apart that whoever waits for the next one is too late.
+/// A chain whose windows are two blocks long, and whose blocks are so far apart that whoever waits for the next one is too
+/// late. The next one opens a window.
+fn slow() -> Bench {
+    let begun = time::OffsetDateTime::now_utc() - Duration::from_secs(30_000);
+    Bench::registered(Options { genesis_time: Some(begun), worker_submission_window: 2, ..manual() }, ONE)
+}
+
+/// Makes the block before a window's last, and waits until the worker has called `method` in it, in vain.
+fn until_tried_in_the_last_block_of(bench: &Bench, nonce: i64, method: &str) {
+    bench.devnet.mine(1).unwrap();
+    bench.until("the last block", |bench| (bench.heartbeat()["head"]["height"] == nonce + 1).then_some(()));
+    let calls = || bench.devnet.endpoint().calls().get(method).copied().unwrap_or(0);
+    let before = calls();
+    bench.until("another try in it", |_| (calls() > before).then_some(()));
+}
+
 #[test]
 fn what_is_mended_in_the_last_block_of_a_window_is_sent_in_it() {
-    const SIMULATE: &str = "/cosmos.tx.v1beta1.Service/Simulate";
-    let begun = time::OffsetDateTime::now_utc() - Duration::from_secs(30_000);
-    let chain = Options { genesis_time: Some(begun), worker_submission_window: 2, ..manual() };
-    let bench = Bench::registered(chain, ONE);
+    let bench = slow();
     bench.devnet.set_balance(&bench.address(), 0).unwrap();
     let worker = bench.run(&[]);
     bench.until_why("are missing");
-    // It is the next block: too few are seen to come at once for another pace.
     let nonce = bench.mine_to_opening();
     bench.until("a refusal", |bench| (bench.heartbeat()["phase"] == "blocked").then_some(()));
-    bench.devnet.mine(1).unwrap();
-    bench.until("the last block", |bench| (bench.heartbeat()["head"]["height"] == nonce + 1).then_some(()));
-    let asked = || bench.devnet.endpoint().calls().get(SIMULATE).copied().unwrap_or(0);
-    let before = asked();
-    bench.until("another try in it", |_| (asked() > before).then_some(()));
+    until_tried_in_the_last_block_of(&bench, nonce, "/cosmos.tx.v1beta1.Service/Simulate");
     bench.devnet.set_balance(&bench.address(), 1_000_000_000_000).unwrap();
     bench.until_admitted();
     assert_eq!(bench.inferences(nonce), 1);
+    assert_eq!(worker.stop(), Some(0));
+}
+
+#[test]
+fn what_no_node_takes_is_offered_again_in_the_last_block_of_a_window() {
+    let bench = slow();
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    bench.devnet.fault(Fault::new(FaultKind::Error).on("broadcast_tx_sync")).unwrap();
+    let nonce = bench.mine_to_opening();
+    bench.until("a broadcast", |bench| bench.round(nonce).filter(|round| round["state"] == "broadcast"));
+    until_tried_in_the_last_block_of(&bench, nonce, "broadcast_tx_sync");
+    bench.devnet.clear_faults();
+    bench.until_admitted();
+    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
     assert_eq!(worker.stop(), Some(0));
 }
 

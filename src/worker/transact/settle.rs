@@ -1,6 +1,7 @@
 //! What comes of a transaction that was sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::broadcast::{self, error::RecvError};
 
@@ -18,6 +19,8 @@ use crate::journal::{Death, DeathError, Inclusion, JournalError, Prepared, Times
 const LOOK_UP_AFTER: i64 = 2;
 /// Blocks between two looks for a transaction of which nobody can say what became of it, doubling up to this.
 const MAX_REST: u32 = 8;
+/// Pauses between two looks in the last block that can still be reached, doubling.
+const HURRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 /// Blocks that are read for one look at most.
 const FEW_BLOCKS: u64 = 10;
 
@@ -40,6 +43,7 @@ impl Transaction<'_> {
         let mut is_due = fate == Fate::Unknown;
         // Blocks until the next look, and how many they were after the last one.
         let (mut rest, mut pause) = (0, 0);
+        let mut hurry = HURRY.0;
         loop {
             if is_due {
                 if let Some(step) = self.look_up(&tx, hash).await? {
@@ -63,9 +67,19 @@ impl Transaction<'_> {
                     rest = rest.saturating_sub(1);
                     is_due = rest == 0 && (overdue || fate == Fate::Unknown || self.sequence_used.is_some());
                 }
+                // No node may have it, and after the next block none would take it any more.
+                () = tokio::time::sleep(hurry), if fate == Fate::Unknown && self.is_next_the_last() => {
+                    is_due = true;
+                    hurry = (hurry * 2).min(HURRY.1);
+                }
                 () = context.leaving.cancelled() => return Ok(Step::Done(Transacted::Interrupted)),
             }
         }
+    }
+
+    /// Whether of the blocks that are not made yet only the next one can hold it.
+    fn is_next_the_last(&self) -> bool {
+        self.context.clock.head().height + 1 == self.intent.timeout_height
     }
 
     /// Whether no block can hold it any more that is not made yet.
