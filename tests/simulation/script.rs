@@ -20,8 +20,8 @@ const LIMITED_FROM: u64 = 1_000_000_000;
 /// Scripts with lower seeds have neither windows of many blocks nor the troubles that came last, for the same reason.
 const WIDE_FROM: u64 = 2_000_000_000;
 
-/// In scripts with lower seeds troubles last longer, and half of them have a limit of a day: more of their windows are
-/// excused than asked for.
+/// In scripts with lower seeds windows are shorter and troubles longer, one endpoint alone and low limits of a day are
+/// frequent: more of their windows are excused than asked for.
 const BRIEF_FROM: u64 = 3_000_000_000;
 /// Seeds that are drawn afresh: those of scripts that have everything.
 pub const FRESH: Range<u64> = BRIEF_FROM..BRIEF_FROM + 1_000_000_000;
@@ -140,8 +140,13 @@ impl Script {
     }
 
     fn troubles(seed: u64, rng: &mut Rng) -> Self {
+        let is_wide = match seed {
+            BRIEF_FROM.. => rng.bool(),
+            WIDE_FROM.. => rng.u8(0..3) == 0,
+            _ => false,
+        };
         // Where there are many blocks they are short.
-        let (epoch, window, pace) = if seed >= WIDE_FROM && rng.u8(0..3) == 0 {
+        let (epoch, window, pace) = if is_wide {
             let window = rng.i64(12..=24);
             (window + rng.i64(0..=6), window, 2..=15)
         } else {
@@ -153,7 +158,7 @@ impl Script {
             seed,
             epoch,
             window,
-            endpoints: rng.usize(1..=3),
+            endpoints: if seed >= BRIEF_FROM { [1, 2, 2, 3][rng.usize(0..4)] } else { rng.usize(1..=3) },
             has_alias: false,
             whitelist: if rng.bool() { Whitelist::On } else { Whitelist::Off },
             pace: Duration::from_millis(rng.u64(pace)),
@@ -190,7 +195,8 @@ impl Script {
             LIMITED_FROM.. => rng.bool(),
             _ => false,
         };
-        script.max_fee_per_day = is_limited.then(|| ONE_FEE * rng.u128(2..=20));
+        let fewest = if seed >= BRIEF_FROM { 5 } else { 2 };
+        script.max_fee_per_day = is_limited.then(|| ONE_FEE * rng.u128(fewest..=20));
         if seed >= WIDE_FROM {
             for slot in 1..=WINDOWS {
                 if rng.bool() {
@@ -239,7 +245,7 @@ impl Script {
             if rng.bool() && !is_late { Moment::early(height) } else { Moment::late(height) }
         };
         let begin = (opening + rng.i64(-2..=self.epoch)).max(2);
-        let usual = if self.seed >= BRIEF_FROM { self.window / 2 } else { self.window };
+        let usual = if self.seed >= BRIEF_FROM { self.window / 3 } else { self.window };
         let longest = if rng.u8(0..6) == 0 { 2 * self.epoch } else { usual };
         let end = begin + rng.i64(0..=longest);
         let from = moment(rng, begin);
