@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bootstrap::chain::outcome::Verdict;
-use bootstrap::chain::pool::{Broadcast, Durable, Pool, PoolError, Standing};
+use bootstrap::chain::pool::{Broadcast, Pool, PoolError, Standing};
 use bootstrap::chain::rpc::Endpoint;
 use bootstrap::chain::tx::TxHash;
+use bootstrap::journal::{Journal, NewTransaction, Prepared, Purpose, SpendLimit, Timestamp, Uallo};
 
 use crate::server::{Reply, Request, Server, answer, capture, claim, json, status};
 
@@ -171,13 +172,20 @@ async fn one_node_under_several_names_is_said_to_be_one() {
     assert_eq!(same, [None, Some(node.url()), None, Some(node.url())]);
 }
 
-/// A transaction that a test has written down.
-struct Tx;
-
-impl Durable for Tx {
-    fn tx_bytes(&self) -> &[u8] {
-        b"transaction"
-    }
+/// A transaction as a journal gives it back. Nothing that is done with it here needs the journal any more.
+fn journalled() -> Prepared {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(folder.path(), "chain", "allo1wallet").unwrap();
+    let tx = NewTransaction {
+        bytes: b"transaction".to_vec(),
+        sequence: 1,
+        fee: Uallo(1_000),
+        charge: Uallo(0),
+        gas_limit: 150_000,
+        timeout_height: 130,
+    };
+    let purpose = Purpose::Registration { topic_id: 1 };
+    journal.prepare(purpose, tx, SpendLimit::None, Timestamp::now()).unwrap()
 }
 
 fn accepted() -> Reply {
@@ -198,7 +206,7 @@ fn sent(request: &Request) -> bool {
 async fn a_broadcast_reaches_all_fresh_endpoints_and_waits_for_one() {
     let taker = Server::start(|_| accepted()).await;
     let silent = Server::start(|_| Reply::Silence).await;
-    let answers = pool(&[&silent, &taker]).broadcast(&Tx, LIMIT).await;
+    let answers = pool(&[&silent, &taker]).broadcast(&journalled(), LIMIT).await;
     assert!(
         matches!(&answers[..], [taken] if taken.is_accepted() && taken.endpoint == taker.url()),
         "{answers:?}"
@@ -219,13 +227,13 @@ async fn a_broadcast_asks_those_behind_only_where_nobody_judged() {
         Server::start(|request| if sent(request) { accepted() } else { status(2, "chain", 50) }).await;
     let pool = pool(&[&behind, &fresh]);
     pool.refresh(LIMIT).await.unwrap();
-    let answers = pool.broadcast(&Tx, LIMIT).await;
+    let answers = pool.broadcast(&journalled(), LIMIT).await;
     assert!(matches!(&answers[..], [refused] if refused.endpoint == fresh.url()), "{answers:?}");
     assert!(answers.iter().all(Broadcast::is_certainly_not_there));
     assert!(!behind.requests().iter().any(sent));
 
     *fresh_reply.lock().unwrap() = || Reply::Reset;
-    let answers = pool.broadcast(&Tx, LIMIT).await;
+    let answers = pool.broadcast(&journalled(), LIMIT).await;
     assert!(
         matches!(&answers[..], [lost, taken] if !lost.is_certainly_not_there() && taken.is_accepted()),
         "{answers:?}"
@@ -244,9 +252,9 @@ async fn a_broadcast_to_all_asks_those_that_rest() {
     let pool = pool(&[&refusing, &down]);
     pool.refresh(LIMIT).await.unwrap();
     assert_eq!(pool.report()[1].standing, Standing::Resting);
-    let answers = pool.broadcast(&Tx, LIMIT).await;
+    let answers = pool.broadcast(&journalled(), LIMIT).await;
     assert!(matches!(&answers[..], [refused] if refused.is_refused()), "{answers:?}");
-    let answers = pool.broadcast_to_all(&Tx, LIMIT).await;
+    let answers = pool.broadcast_to_all(&journalled(), LIMIT).await;
     assert!(answers.iter().any(|sent| sent.is_accepted() && sent.endpoint == down.url()), "{answers:?}");
 }
 
@@ -259,12 +267,12 @@ async fn what_a_full_mempool_did_not_take_goes_to_the_others_and_may_be_sent_aga
         answer("500 Internal Server Error", &["content-type: application/json"], &error.to_string())
     })
     .await;
-    let answers = pool(&[&full]).broadcast(&Tx, LIMIT).await;
+    let answers = pool(&[&full]).broadcast(&journalled(), LIMIT).await;
     let [told] = &answers[..] else { panic!("{answers:?}") };
     assert_eq!(told.answer.as_ref().unwrap_err().verdict(), Some(Verdict::MempoolFull));
     assert!(!told.is_accepted() && !told.is_refused() && !told.is_certainly_not_there());
     let taker = Server::start(|_| accepted()).await;
-    let answers = pool(&[&full, &taker]).broadcast(&Tx, LIMIT).await;
+    let answers = pool(&[&full, &taker]).broadcast(&journalled(), LIMIT).await;
     assert!(answers.iter().any(|sent| sent.is_accepted() && sent.endpoint == taker.url()), "{answers:?}");
 }
 
@@ -276,7 +284,7 @@ async fn bytes_that_a_node_has_already_are_accepted() {
             answer("500 Internal Server Error", &["content-type: application/json"], &body)
         })
         .await;
-        let answers = pool(&[&node]).broadcast(&Tx, LIMIT).await;
+        let answers = pool(&[&node]).broadcast(&journalled(), LIMIT).await;
         assert!(answers.iter().all(Broadcast::is_accepted), "{answers:?}");
     }
 }

@@ -81,9 +81,26 @@ fn list(errors: &[RpcError]) -> String {
 ///     endpoint.broadcast(signed.bytes, Duration::from_secs(1)).await; // private
 /// }
 /// ```
-pub trait Durable {
+///
+/// And nobody outside of this crate, where the journal alone writes them down, can say so of bytes of its own:
+///
+/// ```compile_fail,E0277
+/// struct Forged;
+/// impl bootstrap::chain::pool::Durable for Forged { // `Forged` is not `Sealed`
+///     fn tx_bytes(&self) -> &[u8] {
+///         b"in no journal"
+///     }
+/// }
+/// ```
+pub trait Durable: durable::Sealed {
     /// The transaction, as it was signed.
     fn tx_bytes(&self) -> &[u8];
+}
+
+/// What nobody outside of this crate can name.
+pub(crate) mod durable {
+    /// Keeps [`Durable`](super::Durable) to what the journal made.
+    pub trait Sealed {}
 }
 
 /// What one endpoint said to a broadcast.

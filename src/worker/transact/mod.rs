@@ -26,7 +26,7 @@ use super::context::Context;
 use crate::chain::delivered::DeliveredTx;
 use crate::chain::fees::GasKind;
 use crate::chain::outcome::{self, Stage, Verdict};
-use crate::chain::pool::Durable;
+use crate::chain::pool::{Durable, durable};
 use crate::chain::rpc::CheckTxAnswer;
 use crate::chain::tx::Fee;
 use crate::journal::{JournalError, Prepared, Purpose};
@@ -66,7 +66,9 @@ impl Intent {
     }
 }
 
-/// Only the journal makes one of these, once it is flushed to the disk. A second transaction for a nonce
+impl durable::Sealed for Prepared {}
+
+/// The one kind of bytes that is [`Durable`]. Only the journal makes one of these, once it is flushed to the disk. A second transaction for a nonce
 /// cannot be sent past it:
 ///
 /// ```compile_fail,E0451
