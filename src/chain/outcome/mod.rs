@@ -14,8 +14,8 @@ static UNKNOWN: AtomicU64 = AtomicU64::new(0);
 /// The last of them. A node that gives it with every block is told of once.
 static LAST_UNKNOWN: Mutex<String> = Mutex::new(String::new());
 
-/// How often this process was given an answer that the table does not have. Each of them is final, is logged,
-/// and is in the journal as the chain gave it.
+/// How often this process was given an answer that the table does not have. Each of them is logged, and what ends a
+/// window is in the journal as the chain gave it.
 #[must_use]
 pub fn unknown_answers() -> u64 {
     UNKNOWN.load(Ordering::Relaxed)
@@ -114,7 +114,8 @@ pub enum Verdict {
     BadValue,
     /// The topic does not exist: final, a wrong setting.
     UnknownTopic,
-    /// Encoding, signature or a setting is wrong: final, the text says what.
+    /// Encoding, signature or a setting is wrong, the text says what. Final by simulation, or once it cost a fee. A CheckTx may
+    /// be of a node that is wrong itself, and has cost nothing: again while the window is open.
     Rejected,
     /// The node does not know the query. An emissions query: the chain runs another version. One of
     /// Cosmos' services: this node has gRPC and REST turned off, or has just started.
@@ -131,7 +132,8 @@ pub enum Verdict {
     SubscriptionEnded,
     /// Fewer subscriptions on one connection.
     TooManySubscriptions,
-    /// Not in the table. Nothing is certain but that it was refused here and now: final.
+    /// Not in the table. Nothing is certain but that it was refused here and now. Final once it cost a fee; by CheckTx or
+    /// simulation it has cost nothing: again while the window is open.
     Unknown,
 }
 
@@ -186,6 +188,17 @@ impl Refusal<'_> {
     /// Looks the refusal up, and counts it when it is not there: once for each answer.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
+        let verdict = self.verdict_again();
+        if verdict == Verdict::Unknown {
+            UNKNOWN.fetch_add(1, Ordering::Relaxed);
+            self.tell_of_unknown();
+        }
+        verdict
+    }
+
+    /// The same for one that was counted when it came.
+    #[must_use]
+    pub fn verdict_again(&self) -> Verdict {
         let rows = match self.stage {
             Stage::Check { .. } | Stage::Block | Stage::Simulate => table::TRANSACTION,
             Stage::Query => table::QUERY,
@@ -198,10 +211,6 @@ impl Refusal<'_> {
                 _ => row.has_code(self.codespace, self.code) && (row.code_decides() || row.says(self.text)),
             })
             .map_or(Verdict::Unknown, |row| row.verdict(self.text));
-        if verdict == Verdict::Unknown {
-            UNKNOWN.fetch_add(1, Ordering::Relaxed);
-            self.tell_of_unknown();
-        }
         match (verdict, self.stage) {
             // The account's number is 0 indeed, so it is not what is wrong.
             (Verdict::NodeRestarted, Stage::Check { account_number: 0 }) => Verdict::Rejected,

@@ -146,7 +146,8 @@ impl Transaction<'_> {
             Ok(Simulation::Fits { gas_used }) => Ok(Some(gas_used)),
             Ok(Simulation::Unsupported) => Ok(None),
             Ok(Simulation::Refused { verdict, log }) => {
-                let text = outcome::plain(&log).to_owned();
+                // What is not known is kept whole: nobody can say which part of it matters.
+                let text = if verdict == Verdict::Unknown { log } else { outcome::plain(&log).to_owned() };
                 Err(Refusal { obstacle: Obstacle::Chain(verdict), code: None, text })
             }
             Err(error) => {
@@ -315,7 +316,7 @@ fn gas_floor_after(failed: &[FailedInBlock]) -> u64 {
     let out_of_gas = failed.iter().filter(|failed| {
         let FailedInBlock { codespace, code, log, .. } = failed;
         let refusal = outcome::Refusal { stage: Stage::Block, codespace, code: i64::from(*code), text: log };
-        refusal.verdict() == Verdict::OutOfGas
+        refusal.verdict_again() == Verdict::OutOfGas
     });
     let limits = out_of_gas.map(|failed| fees::gas_limit_after_out_of_gas(failed.gas_limit, failed.gas_used));
     limits.max().unwrap_or(0)
