@@ -243,19 +243,24 @@ impl Round {
                 Submitted::SendAgain(reason, obstacle) => {
                     end = expired(reason, obstacle);
                     patience = 1;
-                    if self.is_next_the_last() {
-                        self.pause(&mut last_back_off).await;
-                    } else {
-                        self.blocks(1).await;
-                    }
+                    self.rest(1, &mut last_back_off).await;
                 }
                 Submitted::TryAgain(reason, obstacle) => {
                     end = (Ending::Refused { reason }, None, Some(obstacle));
-                    self.blocks(self.capped(patience)).await;
+                    self.rest(self.capped(patience), &mut last_back_off).await;
                     patience = (patience * 2).min(MAX_PATIENCE);
                 }
                 Submitted::Interrupted => return Ok(None),
             }
+        }
+    }
+
+    /// Waits for so many blocks; where only the next one can still hold the answer, no longer than `last_back_off`.
+    async fn rest(&self, blocks: i64, last_back_off: &mut Duration) {
+        if self.is_next_the_last() {
+            self.pause(last_back_off).await;
+        } else {
+            self.blocks(blocks).await;
         }
     }
 
