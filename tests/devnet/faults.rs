@@ -107,6 +107,21 @@ async fn checktx_refuses_with_any_code_and_keeps_nothing() {
 }
 
 #[tokio::test]
+async fn a_full_mempool_takes_nothing_until_it_has_room() {
+    let devnet = manual();
+    devnet.mine(1).unwrap();
+    let params = json!({"tx": base64(&transfer(&devnet, 0, 0).bytes)});
+    fault(&devnet, json!({"method": "*", "kind": "mempool_full", "times": 1})).await;
+    assert_eq!(result(&devnet, "check_tx", params.clone()).await["code"], 0);
+    let full = call(&devnet, "broadcast_tx_sync", params.clone()).await;
+    assert_eq!(full["error"]["code"], -32603);
+    let text = full["error"]["data"].as_str().unwrap();
+    assert!(text.starts_with("mempool is full: number of txs 5000 (max: 5000), total txs bytes "), "{text}");
+    assert_eq!(waiting(&devnet).await, "0");
+    assert_eq!(result(&devnet, "broadcast_tx_sync", params).await["code"], 0);
+}
+
+#[tokio::test]
 async fn one_query_of_many_can_be_hit() {
     let devnet = manual();
     devnet.mine(1).unwrap();

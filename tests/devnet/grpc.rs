@@ -254,8 +254,10 @@ async fn faults_hit_it_too() {
         assert_ne!(code, Code::Ok, "{kind:?}: {text}");
     }
     let refuse = FaultKind::CheckCode { code: 13, codespace: "sdk".into() };
-    devnet.fault(Fault::new(refuse).times(1)).unwrap();
-    assert_eq!(client.broadcast(&transfer(&devnet, 0, 0)).await.code, 13);
+    for (refuse, code) in [(refuse, 13), (FaultKind::MempoolFull, 20)] {
+        devnet.fault(Fault::new(refuse).times(1)).unwrap();
+        assert_eq!(client.broadcast(&transfer(&devnet, 0, 0)).await.code, code);
+    }
     let restart = tokio::task::spawn_blocking(move || {
         devnet.fault(Fault::new(FaultKind::Restart)).unwrap();
         devnet

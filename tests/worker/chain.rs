@@ -425,6 +425,33 @@ fn an_answer_that_is_not_known_is_counted_once() {
     assert_eq!(worker.stop(), Some(0));
 }
 
+#[test]
+fn what_a_full_mempool_did_not_take_is_sent_again_once_there_is_room() {
+    let bench = Bench::registered(manual(), ONE);
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    bench.devnet.fault(Fault::new(FaultKind::MempoolFull)).unwrap();
+    let nonce = bench.mine_to_opening();
+    let refused = bench.until("a broadcast", |bench| {
+        bench
+            .round(nonce)
+            .filter(|round| round["state"] == "broadcast")
+            .filter(|_| bench.log().contains("mempool is full"))
+    });
+    assert_eq!(bench.mempool(), 0);
+    bench.devnet.clear_faults();
+    bench.devnet.mine(1).unwrap();
+    let round = bench.until("an answer", |bench| {
+        if bench.mempool() > 0 {
+            bench.devnet.mine(1).unwrap();
+        }
+        bench.round(nonce).filter(|round| round["state"] == "admitted")
+    });
+    assert_eq!(round["tx_hash"], refused["tx_hash"], "the same bytes");
+    assert_eq!((bench.inferences(nonce), bench.paid().len()), (1, 1));
+    assert_eq!(worker.stop(), Some(0));
+}
+
 /// It has cost nothing, so it ends no window before its time.
 #[test]
 fn a_refusal_that_is_not_known_is_tried_again_and_final_when_the_window_is_over() {

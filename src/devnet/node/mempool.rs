@@ -9,6 +9,8 @@ const MAX_TXS: usize = 5_000;
 const MAX_TXS_BYTES: usize = 64 << 20;
 const MAX_TX_BYTES: usize = 1 << 20;
 const CACHE_SIZE: usize = 10_000;
+/// About what a payload takes.
+const USUAL_TX_BYTES: usize = 1 << 10;
 
 /// Why a transaction did not reach CheckTx. The texts are CometBFT's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +26,13 @@ pub(super) enum Refused {
     /// Larger than any block takes.
     #[error("Tx too large. Max size is {MAX_TX_BYTES}, but got {0}")]
     TooLarge(usize),
+}
+
+impl Refused {
+    /// What a mempool says that holds as many as it may.
+    pub const fn full() -> Self {
+        Self::Full { txs: MAX_TXS, bytes: MAX_TXS * USUAL_TX_BYTES }
+    }
 }
 
 /// Waiting transactions in order of arrival.

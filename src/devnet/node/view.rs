@@ -35,6 +35,8 @@ pub(super) struct View<'a> {
     no_grpc: bool,
     /// Whether it keeps no index of transactions and blocks.
     no_index: bool,
+    /// Whether its mempool takes nothing.
+    mempool_full: bool,
 }
 
 impl<'a> View<'a> {
@@ -46,8 +48,8 @@ impl<'a> View<'a> {
             if outlook.wrong_chain_id { format!("{}-other", node.chain_id) } else { node.chain_id.clone() };
         // A node that has no block yet says that it catches up.
         let (catching_up, ahead) = (outlook.catching_up || latest == 0, outlook.ahead.into());
-        let Outlook { no_grpc, no_index, .. } = outlook;
-        Some(Self { node, follower, chain_id, head, ahead, catching_up, no_grpc, no_index })
+        let Outlook { no_grpc, no_index, mempool_full, .. } = outlook;
+        Some(Self { node, follower, chain_id, head, ahead, catching_up, no_grpc, no_index, mempool_full })
     }
 
     /// A height as it says it.
@@ -136,6 +138,9 @@ impl<'a> View<'a> {
     /// CheckTx, here and then at the validator. A follower that takes what the validator does not
     /// has said code 0 for a transaction that never comes into a block.
     pub fn broadcast_tx(&mut self, tx: Vec<u8>) -> Result<ExecTxResult, Refused> {
+        if self.mempool_full {
+            return Err(Refused::full());
+        }
         if !self.is_current() {
             let checked = self.check_tx(&tx);
             if checked.code != 0 {

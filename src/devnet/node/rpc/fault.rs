@@ -22,6 +22,9 @@ const EVENT: &str = "event";
 /// Methods that only a websocket has.
 pub(super) const SUBSCRIPTIONS: [&str; 3] = ["subscribe", "unsubscribe", "unsubscribe_all"];
 
+/// Methods that bring a transaction into the mempool.
+const BROADCASTS: [&str; 2] = ["broadcast_tx_sync", "broadcast_tx_async"];
+
 /// What a fault may hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::devnet::node) enum Target<'a> {
@@ -95,6 +98,8 @@ pub enum FaultKind {
         /// `sdk`, `emissions`, ...
         codespace: String,
     },
+    /// Refusals of a node whose mempool is full.
+    MempoolFull,
     /// Answers of a node that is behind.
     Lag {
         /// How far, at most 900.
@@ -236,11 +241,14 @@ impl Fault {
         let all = self.method == ALL;
         match (target, &self.kind) {
             (Target::Call { method, .. }, FaultKind::CheckCode { .. }) => {
-                let sends = matches!(method, "broadcast_tx_sync" | "broadcast_tx_async" | "check_tx");
+                let sends = BROADCASTS.contains(&method) || method == "check_tx";
                 sends && (all || self.method == method)
             }
+            (Target::Call { method, .. }, FaultKind::MempoolFull) => {
+                BROADCASTS.contains(&method) && (all || self.method == method)
+            }
             (Target::Event, FaultKind::Flood { .. }) => self.is_of_frames(),
-            (_, FaultKind::CheckCode { .. } | FaultKind::Flood { .. }) => false,
+            (_, FaultKind::CheckCode { .. } | FaultKind::MempoolFull | FaultKind::Flood { .. }) => false,
             (Target::Call { method, path }, _) => all || self.method == method || self.method == path,
             (Target::Websocket, _) => all || self.method == WEBSOCKET,
             // Frames come by themselves, so that a test could not say which call is the next. Only a
@@ -301,6 +309,12 @@ impl FaultKind {
             &["code", "codespace"],
             "not acted on; CheckTx refuses the transaction with this code. Hits `broadcast_tx_sync`, \
              `broadcast_tx_async` and `check_tx` only",
+        ),
+        (
+            "mempool_full",
+            &[],
+            "answered by a node whose mempool has no room: error -32603 of JSON-RPC, `mempool is full`; over gRPC sdk 20. \
+             Hits `broadcast_tx_sync` and `broadcast_tx_async` only",
         ),
         (
             "lag",
@@ -439,6 +453,8 @@ mod tests {
         assert!(flood.hits(Target::Event) && !flood.hits(status) && !flood.hits(Target::Websocket));
         let code = Fault::new(FaultKind::CheckCode { code: 1, codespace: "sdk".into() });
         assert!(code.hits(Target::call("broadcast_tx_sync")) && !code.hits(status));
+        let full = Fault::new(FaultKind::MempoolFull);
+        assert!(full.hits(Target::call("broadcast_tx_async")) && !full.hits(Target::call("check_tx")));
         let path = "/cosmos.tx.v1beta1.Service/Simulate";
         let simulate = error.on(path);
         simulate.validate().unwrap();

@@ -64,6 +64,8 @@ pub(in crate::devnet::node) struct Outlook {
     pub no_grpc: bool,
     /// Whether it keeps no index of transactions and blocks.
     pub no_index: bool,
+    /// Whether its mempool takes nothing.
+    pub mempool_full: bool,
 }
 
 impl Outlook {
@@ -76,6 +78,7 @@ impl Outlook {
             FaultKind::WrongChainId => self.wrong_chain_id = true,
             FaultKind::NoGrpc => self.no_grpc = true,
             FaultKind::NoIndex => self.no_index = true,
+            FaultKind::MempoolFull => self.mempool_full = true,
             _ => return false,
         }
         true
