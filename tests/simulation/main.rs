@@ -40,7 +40,7 @@
 //!
 //! | promise | drawn |
 //! |---|---|
-//! | sequence | another program's transaction, a sequence used by nobody knows what, codes of CheckTx, lagging nodes, transactions that leave the mempool again by a restart or a price |
+//! | sequence | another program's transaction, a sequence used by nobody knows what, codes of CheckTx, lagging nodes, full mempools, transactions that leave the mempool again by a restart or a price |
 //! | the same bytes again | requests and replies lost, half-open connections, look-ups that fail, nodes without an index |
 //! | endpoints | one to three, and one under two names: refused, reset, HTML, garbage, 429, 5xx, late, behind, ahead, syncing, of another chain, without gRPC |
 //! | events | websockets that are refused, silent, late, garbled, dropped, flooding, subscriptions that are refused |
@@ -48,7 +48,7 @@
 //! | fees | prices that jump, caps of a transaction and of a day, simulations that fail, a drained account |
 //! | the chain | registered and whitelisted late, a topic inactive for a while, windows of 2 to 24 blocks, blocks of some milliseconds up to ten seconds, halts, an upgrade of emissions v9 to v10 |
 //!
-//! Not drawn, since tests of their own have them: every single failpoint, the capture of each answer, a full mempool, gas
+//! Not drawn, since tests of their own have them: every single failpoint, the capture of each answer, gas
 //! that runs out in a block, the faucet, foreign and older journals, a halt of a minute.
 //!
 //! **Seeds.** A script depends on its seed alone, and a failure says the command that plays it again. A seed that failed is

@@ -23,8 +23,11 @@ const WIDE_FROM: u64 = 2_000_000_000;
 /// In scripts with lower seeds windows are shorter and troubles longer, one endpoint alone and low limits of a day are
 /// frequent: more of their windows are excused than asked for.
 const BRIEF_FROM: u64 = 3_000_000_000;
+
+/// In scripts with lower seeds no mempool is full.
+const FULL_FROM: u64 = 4_000_000_000;
 /// Seeds that are drawn afresh: those of scripts that have everything.
-pub const FRESH: Range<u64> = BRIEF_FROM..BRIEF_FROM + 1_000_000_000;
+pub const FRESH: Range<u64> = FULL_FROM..FULL_FROM + 1_000_000_000;
 
 /// A cap that forbids some of the prices of gas, in uallo.
 const MAX_FEE: u128 = 2_000_000;
@@ -206,6 +209,14 @@ impl Script {
             }
             script.has_alias = rng.u8(0..4) == 0;
         }
+        if seed >= FULL_FROM {
+            for slot in 1..=WINDOWS {
+                if rng.u8(0..6) == 0 {
+                    let trouble = Trouble::full_mempool(rng.usize(0..script.endpoints));
+                    script.put(rng, 1 + slot * epoch, trouble);
+                }
+            }
+        }
         script.acts.sort_by_key(|act| (act.from, act.until));
         script
     }
@@ -213,11 +224,20 @@ impl Script {
     fn kills(seed: u64, rng: &mut Rng) -> Self {
         let (epoch, window) = (6, 5);
         let acts = (1..=WINDOWS).map(|slot| {
-            // Near the opening, where most happens, or anywhere.
-            let after = if rng.bool() { rng.u64(0..20_000) } else { rng.u64(0..100_000) };
-            let from = Moment::early(1 + slot * epoch);
-            let until = Moment { height: from.height + rng.i64(0..window - 2), phase: Phase::Late };
-            Act { from, until, trouble: Trouble::Killed { after: Duration::from_micros(after) } }
+            let opening = 1 + slot * epoch;
+            // Started again before the last block but one, so that each window is asked for.
+            let last = Moment::late(opening + window - 2);
+            // Near the opening, where most happens, or anywhere: the answer is sent, included, settled, finished.
+            let (from, longest) = match rng.bool() {
+                true => (Moment::early(opening), 20_000),
+                false => {
+                    let height = rng.i64(opening..=last.height);
+                    (if rng.bool() { Moment::early(height) } else { Moment::late(height) }, 100_000)
+                }
+            };
+            let until = Moment::late(rng.i64(from.height..=last.height));
+            let after = Duration::from_micros(rng.u64(0..longest));
+            Act { from, until, trouble: Trouble::Killed { after } }
         });
         let acts = acts.collect();
         let pace = Duration::from_millis(20);

@@ -171,6 +171,11 @@ impl Trouble {
         }
     }
 
+    /// An endpoint takes no transactions for want of room.
+    pub fn full_mempool(index: usize) -> Self {
+        Self::Endpoint { index, faults: vec![Fault::new(FaultKind::MempoolFull)] }
+    }
+
     pub fn resource(&self) -> Resource {
         match self {
             Self::Killed { .. }
@@ -320,6 +325,7 @@ fn kind_of_fault(fault: &Fault) -> &'static str {
         FaultKind::Garbage => "garbage",
         FaultKind::HalfOpen => "half-open",
         FaultKind::CheckCode { .. } => "check code",
+        FaultKind::MempoolFull => "mempool full",
         FaultKind::Lag { .. } => "lag",
         FaultKind::Ahead { .. } => "ahead",
         FaultKind::WrongChainId => "wrong chain id",
