@@ -25,6 +25,10 @@ const SLACK_TIME: Duration = Duration::from_secs(5);
 const SLACK_BLOCKS: u128 = 2;
 /// Blocks that a height may be behind before they are.
 const BEHIND: i64 = 100;
+/// What a block may be later than the one that came in soonest after it was made, and still be of now: so many block
+/// times, since its time is that of the votes for the block before it, and this much at least for the way.
+const LATE_BLOCKS: u32 = 4;
+const LATE_TIME: Duration = Duration::from_secs(2);
 /// How long heights that others contradict are not heard again: a small part of any window of the public networks.
 const DEAF: Duration = Duration::from_secs(2);
 
@@ -113,6 +117,8 @@ pub struct Clock {
     head: watch::Sender<Head>,
     measured: Arc<Mutex<VecDeque<Duration>>>,
     doubt: Arc<Mutex<Doubt>>,
+    /// When the most punctual block was made, by the chain's clock, and came in, by ours.
+    punctual: Arc<Mutex<Option<(OffsetDateTime, Instant)>>>,
 }
 
 impl Clock {
@@ -129,7 +135,12 @@ impl Clock {
         let is_paced = block_time.is_some();
         let block_time = block_time.unwrap_or(DEFAULT_BLOCK_TIME).max(MIN_BLOCK_TIME);
         let head = watch::Sender::new(Head { height: 0, seen: Instant::now(), block_time, is_paced });
-        Self { head, measured: Arc::new(Mutex::new(measured)), doubt: Arc::new(Mutex::new(Doubt::None)) }
+        Self {
+            head,
+            measured: Arc::new(Mutex::new(measured)),
+            doubt: Arc::new(Mutex::new(Doubt::None)),
+            punctual: Arc::default(),
+        }
     }
 
     /// The newest block.
@@ -169,6 +180,27 @@ impl Clock {
             true
         });
         true
+    }
+
+    /// Whether a block that comes in now was `made` well before, as all are that a node tells of while it catches up.
+    /// Held against how soon others came in, and not against the clock on the wall, which may be wrong here. The first
+    /// block after a halt may have the time of the last one before it: a block that is late is the measure of those
+    /// that follow, so that one doubt does for all of them.
+    #[must_use]
+    pub fn is_late(&self, made: OffsetDateTime) -> bool {
+        self.is_late_at(made, Instant::now())
+    }
+
+    fn is_late_at(&self, made: OffsetDateTime, now: Instant) -> bool {
+        let mut punctual = self.punctual.lock().unwrap_or_else(PoisonError::into_inner);
+        let late = punctual.map_or(time::Duration::ZERO, |(first, seen)| {
+            now.saturating_duration_since(seen) - (made - first)
+        });
+        let is_late = late > (self.head().block_time * LATE_BLOCKS).max(LATE_TIME);
+        if is_late || late <= time::Duration::ZERO {
+            *punctual = Some((made, now));
+        }
+        is_late
     }
 
     /// Whether an answer of `height` would be believed, and be of the newest block.
@@ -377,6 +409,23 @@ mod tests {
         clock.judge_at(&[10, 1_001], now);
         clock.judge_at(&[], now);
         assert_eq!(clock.head().height, 1_000);
+    }
+
+    #[test]
+    fn a_block_that_was_made_long_before_it_came_in_is_late() {
+        let (clock, start) = at_1000();
+        // Years off the time of the process.
+        let epoch = OffsetDateTime::UNIX_EPOCH;
+        let is_late = |made: i64, seen: u64| {
+            clock.is_late_at(epoch + time::Duration::seconds(made), start + Duration::from_secs(seen))
+        };
+        assert!(!is_late(0, 0) && !is_late(1, 1) && !is_late(2, 6), "a slow way");
+        assert!(!is_late(67, 67), "a halt");
+        assert!(is_late(40, 100), "the past");
+        assert!(!is_late(45, 101) && !is_late(102, 102), "it catches up");
+        assert!(is_late(90, 105), "and begins anew");
+        assert!(!is_late(1_000_000, 106), "a time that is wrong");
+        assert!(is_late(107, 107) && !is_late(108, 108), "holds for no other block");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::account::Account;
 use crate::bench::{self, Worker};
 use crate::node::Node;
-use crate::record::{self, Record};
+use crate::record::{self, Paid, Record};
 
 /// Blocks after its last one in which a window's round must have its end.
 const SETTLED_AFTER: i64 = 3;
@@ -155,6 +155,13 @@ impl<'a> Deployment<'a> {
     /// Stops the worker in order.
     pub fn stop(&self, worker: Worker) {
         assert_eq!(worker.stop(), Some(0), "{}", self.log());
+    }
+
+    /// The answers to windows that were paid for since the deployment began, in the order of the blocks.
+    pub fn paid_answers(&self) -> Vec<Paid> {
+        let heights = self.begun.0 + 1..=self.node.rpc.height();
+        let record = Record::read(self.node, self.topic.id, &self.address(), heights);
+        record.paid.into_iter().filter(|paid| paid.payload.is_some()).collect()
     }
 
     /// Holds the journal, the payments and the balance against the chain, and asks for an answer to each window that

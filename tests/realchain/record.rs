@@ -20,6 +20,8 @@ pub struct Paid {
     pub log: String,
     /// All that it took, in uallo.
     pub spent: u128,
+    pub gas_limit: u64,
+    pub gas_used: u64,
     /// `None`: it was no answer to a window.
     pub payload: Option<Payload>,
     /// What the chain says that it took into the active set, if it did.
@@ -72,6 +74,8 @@ impl Record {
                         code: result["code"].as_u64().unwrap(),
                         log: result["log"].as_str().unwrap_or_default().to_owned(),
                         spent,
+                        gas_limit: cosmrs::Tx::from_bytes(&tx).unwrap().auth_info.fee.gas_limit,
+                        gas_used: number(&result["gas_used"]).unsigned_abs(),
                         payload: Payload::of_tx(&tx),
                         admitted: events().find_map(|event| admitted(event, address)),
                     });

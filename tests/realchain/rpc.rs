@@ -8,6 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use bootstrap::chain::messages::{EmissionsVersion, Query, query::GetParamsRequest};
 use prost::Message as _;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::bench::{PATIENCE, wait};
 
@@ -107,6 +109,12 @@ impl Rpc {
 
     pub fn height(&self) -> i64 {
         number(&self.status()["sync_info"]["latest_block_height"])
+    }
+
+    /// When a block was made, by the chain's clock.
+    pub fn block_time(&self, height: i64) -> OffsetDateTime {
+        let block = self.call("block", &json!({"height": height.to_string()})).unwrap();
+        OffsetDateTime::parse(block["block"]["header"]["time"].as_str().unwrap(), &Rfc3339).unwrap()
     }
 
     /// Transactions that wait for a block.

@@ -14,6 +14,9 @@ const WINDOW: u64 = 8;
 /// So long after an opening its transaction is in a block, and the next window is not prepared for yet.
 const QUIET: std::ops::Range<u64> = 5..9;
 
+/// Windows that are looked at.
+const SAMPLE: usize = 5;
+
 /// One for what gas costs and one for what others said, before the opening; then the simulation and the transaction.
 const NEEDED: [&str; 4] = [
     "/cosmos.tx.v1beta1.Service/Simulate",
@@ -40,18 +43,23 @@ fn an_ordinary_window_takes_four_calls() {
     let worker = bench.run(&[]);
     bench.until_a_round_is("admitted");
     let mut last: Option<(u64, BTreeMap<String, u64>)> = None;
-    // On a busy machine an event may be late, and the worker looks for itself.
-    let calls = bench.until("an ordinary window", |bench| {
+    let mut windows = Vec::new();
+    bench.until("the calls of some windows", |bench| {
         let now = quiet(bench)?;
         let (earlier, before) = last.replace(now.clone())?;
-        let (windows, mut calls) = now;
-        calls.retain(|name, count| {
-            *count -= before.get(name).unwrap_or(&0);
-            *count > 0
-        });
-        let is_ordinary = windows == earlier + 1 && calls.values().sum::<u64>() <= NEEDED.len() as u64;
-        is_ordinary.then_some(calls)
+        let (window, mut calls) = now;
+        if window == earlier + 1 {
+            calls.retain(|name, count| {
+                *count -= before.get(name).unwrap_or(&0);
+                *count > 0
+            });
+            windows.push(calls);
+        }
+        (windows.len() == SAMPLE).then_some(())
     });
-    assert_eq!(calls, NEEDED.map(|name| (name.to_owned(), 1)).into(), "{}", bench.log());
+    // On a busy machine an event may be late, and the worker looks for itself.
+    windows.sort_by_key(|calls| calls.values().sum::<u64>());
+    let median = &windows[SAMPLE / 2];
+    assert_eq!(median, &NEEDED.map(|name| (name.to_owned(), 1)).into(), "{windows:#?}\n{}", bench.log());
     assert_eq!(worker.stop(), Some(0));
 }

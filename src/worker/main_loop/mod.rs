@@ -4,6 +4,7 @@
 //! turn is completed at least every [`TICK`], whatever chain, model and disk do.
 
 mod goal;
+mod look;
 mod news;
 mod pause;
 mod report;
@@ -19,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
+use self::look::LookError;
 pub use self::pause::Pause;
 use super::clock::Clock;
 use super::context::Context;
@@ -141,7 +143,7 @@ impl Held {
 /// Something that took time is done.
 #[derive(Debug)]
 enum Done {
-    Looked(Result<WindowStatus, QueryError>),
+    Looked(Result<WindowStatus, LookError>),
     Topic(Result<Box<Topic>, QueryError>),
     Registered(Result<(), RegistrationError>),
     Means(Result<Means, MeansError>),
@@ -208,6 +210,9 @@ struct MainLoop {
     model: Model,
     models: watch::Receiver<ModelStatus>,
     events: mpsc::Receiver<ChainEvent>,
+    /// The endpoint whose events come in, without credentials.
+    source: Option<String>,
+    /// Whether they are believed: a look has shown since they began that their source does not catch up.
     subscribed: Subscribed,
     /// Of the emissions module, when the topic was read.
     version: EmissionsVersion,
@@ -318,6 +323,7 @@ impl MainLoop {
             models: model.watch(),
             started_at_height: context.clock.head().height,
             events,
+            source: None,
             subscribed: Subscribed::No,
             version,
             context,

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
 
+use super::look::LookError;
 use super::pause::Pause;
 use super::{Done, MainLoop, POOR_PAUSE, Standing, Trouble, UNWRITABLE_PAUSE, Work};
 use crate::chain::events::ChainEvent;
 use crate::chain::faucet::FaucetError;
 use crate::chain::messages::Topic;
 use crate::chain::outcome::Verdict;
-use crate::chain::query::{NoTopic, QueryError, Window, WindowStatus};
+use crate::chain::pool;
+use crate::chain::query::{NoTopic, Window, WindowStatus};
 use crate::health::alerts::Balance;
 use crate::journal::{JournalError, RoundState};
 use crate::worker::WorkerError;
@@ -30,8 +32,8 @@ impl MainLoop {
         match event {
             ChainEvent::Connected { endpoint } => {
                 tracing::debug!(endpoint, "events come in");
-                self.subscribed = Subscribed::Yes;
-                // What opened in the gap is not told again.
+                self.source = Some(endpoint);
+                // What opened in the gap is not told again; and a node that was just started may catch up.
                 self.schedule.look_now();
             }
             ChainEvent::Disconnected { endpoint, cause } => {
@@ -42,23 +44,50 @@ impl MainLoop {
                     tracing::debug!(endpoint, cause, "still no events");
                 }
                 self.subscribed = Subscribed::No;
+                self.source = None;
             }
-            ChainEvent::Block { height, .. } => {
-                self.context.clock.observe(height);
+            ChainEvent::Block { height, time, .. } => {
+                if self.subscribed == Subscribed::Yes && self.context.clock.is_late(time) {
+                    tracing::debug!(
+                        height,
+                        "an old block came in: the chain is polled until its source is looked at"
+                    );
+                    self.subscribed = Subscribed::No;
+                    self.schedule.look_now();
+                }
+                self.told_of(height);
             }
             ChainEvent::WindowOpened { nonce, window_end, height } => {
-                let is_believed = self.context.clock.observe(height);
-                // A node that catches up tells of windows long closed.
-                if is_believed && window_end > self.context.clock.head().height {
+                let is_believed = self.told_of(height);
+                if window_end <= self.context.clock.head().height {
+                    // A node that catches up tells of windows long closed.
+                } else if is_believed {
                     self.schedule.opened(Window { nonce, end: window_end });
+                } else {
+                    self.schedule.look_now();
                 }
             }
             ChainEvent::Tx(tx) => {
-                self.context.clock.observe(tx.height);
+                self.told_of(tx.height);
                 // Nobody listens when no round waits for it.
                 let _ = self.context.delivered.send(Arc::from(tx));
             }
         }
+    }
+
+    /// An event tells of a block. Whether that is believed.
+    fn told_of(&self, height: u64) -> bool {
+        self.subscribed == Subscribed::Yes && self.context.clock.observe(height)
+    }
+
+    /// A look showed that the best endpoint does not catch up. What another one tells that is behind is not believed.
+    fn confirm_source(&mut self) {
+        let Some(source) = &self.source else { return };
+        let report = self.context.client().pool().report();
+        let is_behind = report
+            .iter()
+            .any(|report| report.endpoint == *source && report.standing == pool::Standing::Behind);
+        self.subscribed = if is_behind { Subscribed::No } else { Subscribed::Yes };
     }
 
     /// A task is done, or panicked.
@@ -235,11 +264,24 @@ impl MainLoop {
         }
     }
 
-    fn looked(&mut self, looked: Result<WindowStatus, QueryError>) {
+    fn looked(&mut self, looked: Result<WindowStatus, LookError>) {
         let status = match looked {
             Ok(status) => status,
-            Err(error) => {
+            Err(error @ LookError::CatchingUp) => {
                 self.schedule.look_failed(Instant::now());
+                self.subscribed = Subscribed::No;
+                let why = error.to_string();
+                if self.unseen.as_ref() != Some(&why) {
+                    tracing::warn!("{why}: nothing is believed until one has caught up");
+                }
+                self.unseen = Some(why);
+                return;
+            }
+            Err(LookError::Query(error)) => {
+                self.schedule.look_failed(Instant::now());
+                if !error.is_endpoint_fault() {
+                    self.confirm_source();
+                }
                 if error.is_unknown_topic() {
                     self.unseen = None;
                     let topic = NoTopic(self.context.options.topic_id);
@@ -265,6 +307,7 @@ impl MainLoop {
             self.schedule.look_failed(Instant::now());
             return;
         }
+        self.confirm_source();
         self.schedule.looked(&status, Instant::now());
         for window in self.schedule.unseen() {
             self.went_by(window);

@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::Instrument;
 
+use super::look::look;
 use super::{Done, MainLoop, Standing, TICK, Task, Work};
 use crate::chain::outcome::Verdict;
-use crate::chain::query::{Client, QueryError, Window, WindowStatus};
+use crate::chain::query::{QueryError, Window};
 use crate::journal::{Purpose, RoundKey};
 use crate::worker::context::Context;
 use crate::worker::means::{self, Unaffordable};
@@ -17,9 +18,7 @@ use crate::worker::round::{self, Round};
 use crate::worker::transact::Obstacle;
 
 /// One query in the background, all endpoints together.
-const QUERY_LIMIT: Duration = Duration::from_secs(10);
-/// Finding out which endpoint is ahead. One that says nothing must leave time for the others.
-const RANK_LIMIT: Duration = Duration::from_secs(1);
+pub(super) const QUERY_LIMIT: Duration = Duration::from_secs(10);
 /// Blocks before an opening at which it is asked for what a window needs.
 const AHEAD: u32 = 2;
 /// The same for a look at whether we may answer it: a registration takes a block, and a node may be a block late.
@@ -359,30 +358,5 @@ async fn opened(context: &Context, nonce: i64) -> Result<Option<Window>, QueryEr
             }
             answered => return answered,
         }
-    }
-}
-
-/// One look. Where the node that answers is behind what is known, as one that lags, or far ahead, as one that is wrong
-/// about itself, the best of the others is asked too: it would hide a window as long as it is taken for fresh.
-async fn look(context: &Context) -> Result<WindowStatus, QueryError> {
-    let status = look_once(context).await?;
-    if !context.clock.is_current(status.height) && context.client().pool().look_again(RANK_LIMIT).await {
-        look_once(context).await
-    } else {
-        Ok(status)
-    }
-}
-
-/// A chain that was upgraded meanwhile speaks another version: it is found out and asked again.
-async fn look_once(context: &Context) -> Result<WindowStatus, QueryError> {
-    let client = context.client().within(QUERY_LIMIT);
-    let (topic_id, address) = (context.options.topic_id, context.address());
-    match client.window_status(topic_id, address).await {
-        Err(error) if error.is_unknown_path() => {
-            let client = Client::probe(Arc::clone(client.pool()), QUERY_LIMIT).await?;
-            context.replace_client(client.clone());
-            client.window_status(topic_id, address).await
-        }
-        looked => looked,
     }
 }
