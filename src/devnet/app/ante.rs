@@ -88,8 +88,7 @@ pub fn run(
     }
     meter.consume(gas::TX_BYTE.saturating_mul(tx.size))?;
     for index in 0..tx.signers.len() {
-        verify_signer(state, tx, index, environment, events)?;
-        meter.consume(gas::SIGNATURE)?;
+        verify_signer(state, tx, index, environment, meter, events)?;
     }
     if environment.mode == Mode::Simulate {
         let empty = tx.signatures.iter().filter(|signature| signature.is_empty()).count() as u64;
@@ -108,6 +107,7 @@ fn verify_signer(
     tx: &Tx,
     index: usize,
     environment: Environment<'_>,
+    meter: &mut GasMeter,
     events: &mut Vec<Event>,
 ) -> Result<(), AbciError> {
     let address = tx.signers[index];
@@ -163,7 +163,8 @@ fn verify_signer(
         account.public_key = Some(key);
     }
     state.ledger.set_account(address, account);
-    Ok(())
+    // The first signature of an account brings its key along.
+    meter.consume(gas::SIGNATURE + if got == 0 { gas::NEW_KEY } else { 0 })
 }
 
 /// Takes the whole fee that is offered, if it is what the gas limit costs.

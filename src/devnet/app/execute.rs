@@ -44,8 +44,12 @@ pub fn run(state: &mut State, bytes: &[u8], environment: Environment<'_>) -> Exe
     *state = after_ante;
     let mut after_messages = state.clone();
     let mut rest = vec![];
-    let done = run_messages(&mut after_messages, &tx, bytes, environment, &mut meter, &mut rest)
-        .and_then(|data| finish(&mut after_messages, escrow, &mut meter, &mut rest).map(|()| data));
+    let done = match run_messages(&mut after_messages, &tx, bytes, environment, &mut meter, &mut rest) {
+        Ok(data) => finish(&mut after_messages, escrow, &mut meter, &mut rest).map(|()| data),
+        Err(error) if is_out_of_gas(&error) => Err(error),
+        // What comes after the messages runs, and then everything since the ante handler is thrown away.
+        Err(error) => Err(meter.consume(gas::POST).err().unwrap_or(error)),
+    };
     match done {
         Ok(data) => {
             *state = after_messages;
@@ -79,6 +83,10 @@ fn has_handlers(tx: &Tx) -> Result<(), AbciError> {
     Ok(())
 }
 
+fn is_out_of_gas(error: &AbciError) -> bool {
+    (error.codespace, error.code) == ("sdk", 11)
+}
+
 /// Runs the messages, but for CheckTx, and returns the transaction's data.
 fn run_messages(
     state: &mut State,
@@ -96,10 +104,10 @@ fn run_messages(
     for (index, (message, any)) in tx.messages.iter().zip(&tx.body.messages).enumerate() {
         let mut own = vec![];
         run_message(state, message, any, environment.height, &tx_hash, meter, &mut own).map_err(|error| {
-            match error.code {
-                // Running out of gas ends the whole transaction, whichever message it was in.
-                11 if error.codespace == "sdk" => error,
-                _ => error.context(format!("failed to execute message; message index: {index}")),
+            // Running out of gas ends the whole transaction, whichever message it was in.
+            match is_out_of_gas(&error) {
+                true => error,
+                false => error.context(format!("failed to execute message; message index: {index}")),
             }
         })?;
         for event in &mut own {
@@ -135,7 +143,7 @@ fn run_message(
     let mut context = Context { ledger, meter, events, height, tx_hash };
     match message {
         Message::Send(send) => {
-            context.meter.consume(gas::SEND)?;
+            context.meter.consume(gas::SEND_CHECKS)?;
             let parse = |text: &str| {
                 Address::parse(text)
                     .map_err(|error| sdk::INVALID_ADDRESS.wrap(format!("invalid address: {error}")))
@@ -151,7 +159,7 @@ fn run_message(
                 context.ledger.transfer(from, to, amount, context.events)?;
             }
             context.ledger.open(to);
-            Ok(())
+            context.meter.consume(gas::SEND - gas::SEND_CHECKS)
         }
         Message::Register(request) => emissions.register(request, &mut context),
         Message::RemoveRegistration(request) => emissions.remove_registration(request, &mut context),

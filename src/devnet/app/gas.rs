@@ -11,26 +11,34 @@ pub const TX_BYTE: u64 = 10;
 pub const SET_UP: u64 = 1_000;
 /// Account, sequence and signature.
 pub const SIGNATURE: u64 = 29_473;
+/// Keeping the public key of an account that signs for the first time.
+pub const NEW_KEY: u64 = 13_500;
 /// Taking the fee.
 pub const FEE: u64 = 28_269;
-/// Handing the fee on, after the messages.
+/// Handing the fee on, after the messages. A message that failed does not spare it.
 pub const POST: u64 = 21_123;
 /// What Simulate does not count, because it moves no fee and verifies no signature.
 pub const SIMULATE_SAVES: u64 = 15_850;
 /// What Simulate counts for a signature that is left empty: its bytes and a stand-in for its key.
 pub const EMPTY_SIGNATURE: u64 = 2_650;
 /// Cost of a message that fails in its first checks.
-pub const MESSAGE_REFUSED: u64 = 22_950;
+pub const MESSAGE_REFUSED: u64 = 2_000;
 /// Registration, all in all.
-pub const REGISTER: u64 = 53_124;
+pub const REGISTER: u64 = 39_620;
 /// The part of it for what is looked at before it is paid for.
-pub const REGISTER_CHECKS: u64 = 17_000;
+pub const REGISTER_CHECKS: u64 = 3_300;
 /// Bank transfer, all in all.
 pub const SEND: u64 = 20_328;
+/// The part of it for what is looked at before money moves.
+pub const SEND_CHECKS: u64 = 5_600;
 /// Checks of a worker's payload up to its nonce.
-pub const PAYLOAD_CHECKS: u64 = 27_400;
+pub const PAYLOAD_CHECKS: u64 = 6_270;
+/// Paying for the worker's data.
+pub const DATA_FEE: u64 = 21_130;
 /// Planning its admission.
-pub const PAYLOAD_ADMISSION: u64 = 24_200;
+pub const ADMISSION_PLAN: u64 = 7_700;
+/// Doing what was planned, whatever it is.
+pub const ADMISSION: u64 = 16_500;
 /// Storing an inference.
 pub const INFERENCE: u64 = 8_800;
 /// Storing a forecast beside it.

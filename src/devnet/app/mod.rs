@@ -40,6 +40,8 @@ use std::collections::VecDeque;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
+#[cfg(test)]
+pub(super) use self::execute::proposer;
 pub(super) use self::standpoint::{Standpoint, Uptime};
 use self::{
     ante::{Environment, Mode},

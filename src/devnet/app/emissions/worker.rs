@@ -57,6 +57,7 @@ impl Emissions {
             return Err(emissions::NOT_REGISTERED.wrap("worker is not registered in this topic"));
         }
         context.ledger.transfer(sender, ecosystem(), DATA_SENDING_FEE, context.events)?;
+        context.meter.consume(gas::DATA_FEE)?;
         let bundle = data.inference_forecasts_bundle.as_ref();
         if let Some(inference) = bundle.and_then(|bundle| bundle.inference.as_ref()) {
             self.insert_inference(inference, worker, nonce, context)?;
@@ -78,11 +79,12 @@ impl Emissions {
         let topic = self.existing_topic_mut(input.topic_id)?;
         let window = topic.windows.get(&nonce).ok_or_else(|| emissions::UNFULFILLED_NONCE.bare())?;
         let labels = labels(topic, input)?;
-        context.meter.consume(gas::PAYLOAD_ADMISSION)?;
+        context.meter.consume(gas::ADMISSION_PLAN)?;
         let admission = topic
             .inferer_scores
             .plan(&window.inferences, worker, nonce, most, "inference already submitted")
             .map_err(|error| error.context("Error planning inference admission"))?;
+        context.meter.consume(gas::ADMISSION)?;
         let evicted = match admission {
             Admission::Admitted => None,
             Admission::Instead(other) => Some(other),

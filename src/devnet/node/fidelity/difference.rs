@@ -35,7 +35,9 @@ fn compare(ours: &Value, theirs: &Value, path: &str, found: &mut Vec<Difference>
         (Value::Array(a), Value::Array(b)) => {
             for index in 0..a.len().max(b.len()) {
                 let at = |list: &[Value]| list.get(index).cloned().unwrap_or_default();
-                compare(&at(a), &at(b), &format!("{path}/{index}"), found);
+                let (ours, theirs) = (at(a), at(b));
+                let name = element(&theirs).or_else(|| element(&ours)).unwrap_or_else(|| index.to_string());
+                compare(&ours, &theirs, &format!("{path}/{name}"), found);
             }
         }
         (a, b) if a == b => {}
@@ -43,6 +45,20 @@ fn compare(ours: &Value, theirs: &Value, path: &str, found: &mut Vec<Difference>
             found.push(Difference { path: path.into(), ours: a.clone(), theirs: b.clone() });
         }
     }
+}
+
+/// What an element of a list is called in a path, if not by its place: an event by its type, after the number of its
+/// message if it has one, and an attribute by its key.
+fn element(value: &Value) -> Option<String> {
+    if let Some(attributes) = value["attributes"].as_array() {
+        let kind = value["type"].as_str()?;
+        let message = attributes.iter().find(|attribute| attribute["key"] == "msg_index");
+        return Some(match message.and_then(|attribute| attribute["value"].as_str()) {
+            Some(index) => format!("{index}:{kind}"),
+            None => kind.to_owned(),
+        });
+    }
+    value.get("value").and(value["key"].as_str()).map(str::to_owned)
 }
 
 /// Takes events out that are not compared; gives the kinds of those that were there.
@@ -80,9 +96,28 @@ pub fn opened(mut answer: Value) -> Value {
             && let Some(bytes) = value.as_str().and_then(unbase64)
         {
             *value = fields(&bytes, 0).unwrap_or(Value::Null);
+            if let Some(events) = value.pointer_mut("/2/0/3").filter(|_| path.ends_with("/value"))
+                && let Some(named) = named_events(events)
+            {
+                *events = named;
+            }
         }
     }
     answer
+}
+
+/// The events of a simulation as JSON has them elsewhere; `None` for what is no list of events.
+fn named_events(events: &Value) -> Option<Value> {
+    let text = |message: &Value, field: &str| message[field][0].as_str().map(str::to_owned);
+    let attribute = |attribute: &Value| {
+        let value = text(attribute, "2").unwrap_or_default();
+        Some(json!({"key": text(attribute, "1")?, "value": value}))
+    };
+    let event = |event: &Value| {
+        let attributes = event["2"].as_array()?.iter().map(attribute).collect::<Option<Vec<_>>>()?;
+        Some(json!({"type": text(event, "1")?, "attributes": attributes}))
+    };
+    events.as_array()?.iter().map(event).collect::<Option<Vec<_>>>().map(Value::from)
 }
 
 fn unbase64(text: &str) -> Option<Vec<u8>> {

@@ -77,7 +77,10 @@ pub fn restart(name: &str, log: &Value) -> Value {
 
 /// Stopped in order, then killed, without anything open.
 fn restart_twice(log: &Value) -> Value {
-    let mut scene = Scene::new(replay::captured_chain());
+    let mut app = replay::captured_chain();
+    // It had signed before.
+    app.set_sequence(&address("w1"), 4).unwrap();
+    let mut scene = Scene::new(app);
     scene.mine_up_to(866);
     let sender = address("w1");
     let register = RegisterRequest { sender: sender.clone(), topic_id: 1, owner: sender, is_reputer: false };
