@@ -2,7 +2,7 @@
 //!
 //! Each worker has its own bundle, wallet and state folder, and is a process of its own with a Python beside it. All
 //! answer one chain: first one topic, whose windows open for all of them at once, then a topic each. Prints a table in
-//! Markdown for both, and fails when a window was lost. Fewer than 100 workers, with blocks of a second, take less than a
+//! Markdown for both, and fails when a window was lost or the memory is over in proportion. Fewer than 100 workers, with blocks of a second, take less than a
 //! minute each time; from 100 on, blocks take 5 s and a window opens every 5 minutes: 12 minutes each time.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the result, and how far it is
 
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use chain::{Chain, Pace};
@@ -64,18 +64,16 @@ async fn main() -> Result<()> {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     let python = process::python()?;
-    let mut lost = 0;
+    let mut failures = vec![];
     for topics in [Topics::One, Topics::Each] {
-        lost += crowd(workers, topics, &python).await?;
+        failures.extend(crowd(workers, topics, &python).await?);
     }
-    if lost > 0 {
-        bail!("{lost} windows were lost");
-    }
+    ensure!(failures.is_empty(), "{}", failures.join(", "));
     Ok(())
 }
 
-/// So many workers for some windows. Gives how many answers are missing.
-async fn crowd(workers: u64, topics: Topics, python: &Path) -> Result<u64> {
+/// So many workers for some windows. Gives what is not as it should be.
+async fn crowd(workers: u64, topics: Topics, python: &Path) -> Result<Vec<String>> {
     let pace = Pace::of(workers);
     let chain = Chain::start(&pace, workers, topics.count(workers)).await?;
     let started = Instant::now();
@@ -116,10 +114,11 @@ async fn crowd(workers: u64, topics: Topics, python: &Path) -> Result<u64> {
     for worker in &crowd {
         worker.ask_to_end();
     }
-    let missing = lost.values().sum();
+    let missing: u64 = lost.values().sum();
+    let most_memory = MOST_MEMORY * workers as f64;
     let mut table = Table::default();
     table.time("start of the first to the last one ready", None, ready);
-    table.memory("memory of all with their models", MOST_MEMORY * workers as f64, memory);
+    table.memory("memory of all with their models", most_memory, memory);
     table.memory("of it, each", None, memory / workers);
     table.share("CPU of all with their models, of a core", None, of_workers);
     table.share("CPU of the chain, of a core", None, of_chain);
@@ -129,5 +128,8 @@ async fn crowd(workers: u64, topics: Topics, python: &Path) -> Result<u64> {
     for (how, count) in lost {
         println!("lost: {count} {how}");
     }
-    Ok(missing)
+    let is_too_much = memory as f64 > most_memory * f64::from(1 << 20);
+    let lost = (missing > 0).then(|| format!("topics {topics:?}: {missing} windows were lost"));
+    let memory = is_too_much.then(|| format!("topics {topics:?}: more memory than {most_memory:.0} MiB"));
+    Ok(lost.into_iter().chain(memory).collect())
 }

@@ -10,9 +10,6 @@ use super::table::Score;
 use super::worker::{Addresses, Client, Pythons, Worker};
 use super::{Plan, delays, start_one, watch};
 
-/// Price of gas, in uallo: that of a local chain and of a localnet.
-const PRICE: f64 = 1.0;
-
 /// Windows after which the worker knows what gas is really used.
 const GAS_IS_KNOWN: usize = 2;
 
@@ -53,7 +50,7 @@ impl Alone {
         let overpaid = overpaid(chain, &seen).await?;
         let mut score = Score::default();
         for nonce in nonces {
-            score.add(chain.answered(nonce).await?[client.column()]);
+            score.add(chain.outcomes(nonce).await?[client.column()]);
         }
         Ok(Self { delays: delays(&seen), ready, cpu_until_ready, cpu_a_minute, memory, overpaid, score })
     }
@@ -71,9 +68,9 @@ async fn a_minute(worker: &Worker, watched: Duration) -> Result<Duration> {
 async fn overpaid(chain: &Chain, seen: &[Seen]) -> Result<f64> {
     let known = seen.get(GAS_IS_KNOWN..).unwrap_or_default();
     ensure!(!known.is_empty(), "too few answers for a fee");
-    let mut sum = 0.0;
+    let (mut sum, price) = (0.0, chain.gas_price().await?);
     for seen in known {
-        sum += chain.overpaid(seen, PRICE).await?;
+        sum += chain.overpaid(seen, price).await?;
     }
     Ok(sum / known.len() as f64)
 }

@@ -1,21 +1,24 @@
 //! The chain under both workers: a local one, or that of the environment, and what a node shows of it.
 
 use std::env;
-use std::process::Command;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bootstrap::chain::messages::query::{GetTopicRequest, GetTopicResponse};
-use bootstrap::chain::messages::{EmissionsVersion, Query as _, Topic};
-use bootstrap::chain::tx::TxHash;
+use bootstrap::chain::messages::feemarket::GasPriceRequest;
+use bootstrap::chain::messages::query::GetTopicRequest;
+use bootstrap::chain::messages::{EmissionsVersion, Query, Topic};
+use bootstrap::chain::tx::{DENOM, TxHash};
 use bootstrap::wallet::Wallet;
 use cosmrs::proto::cosmos::tx::v1beta1::Tx;
 use prost::Message as _;
 use serde_json::{Value, json};
+use tokio::process::Command;
 use tokio::time::sleep;
 
+use super::payload::Payload;
 use super::support::devnet::Devnet;
 use super::support::openings::{Opening, Openings};
 use super::table::Score;
@@ -23,6 +26,9 @@ use super::worker::Client;
 
 /// An answer that has not come by then is none.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+
+/// Blocks after a window in which a payload for it may still cost something.
+const LATE: u64 = 3;
 
 /// How long a height or an answer of the node is waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -45,6 +51,24 @@ pub struct Chain {
     http: reqwest::Client,
     /// What stands behind it when nobody named a node.
     devnet: Option<Devnet>,
+}
+
+/// How a node ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// SIGTERM: it tells its subscribers.
+    InOrder,
+    /// SIGKILL.
+    Killed,
+}
+
+/// What the chain has of a worker for a nonce.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Outcome {
+    /// Its inference was taken.
+    pub answered: bool,
+    /// Payloads for which a fee was taken, whatever came of them.
+    pub paid: usize,
 }
 
 /// A transaction that was in the mempool.
@@ -109,13 +133,16 @@ impl Chain {
 
     /// What a node of this chain says of the topic.
     async fn topic(&self) -> Result<Topic> {
-        let request = GetTopicRequest { topic_id: self.topic_id };
-        let path = GetTopicRequest::path(EmissionsVersion::V10);
-        let params = json!({"path": path, "data": hex::encode(request.encode_to_vec())});
+        let response = self.query(&GetTopicRequest { topic_id: self.topic_id }).await?;
+        response.topic.context("no topic")
+    }
+
+    async fn query<Q: Query>(&self, query: &Q) -> Result<Q::Response> {
+        let params =
+            json!({"path": Q::path(EmissionsVersion::V10), "data": hex::encode(query.encode_to_vec())});
         let answer = self.call("abci_query", params).await?;
         let value = answer["response"]["value"].as_str().with_context(|| answer.to_string())?;
-        let response = GetTopicResponse::decode(&*STANDARD.decode(value)?)?;
-        response.topic.context("no topic")
+        Ok(Q::Response::decode(&*STANDARD.decode(value)?)?)
     }
 
     /// A subscription to its windows.
@@ -160,29 +187,37 @@ impl Chain {
 
     /// Counts a window for each worker, once it has ended.
     pub async fn count(&self, nonce: u64, scores: &mut [Score; 2]) -> Result<()> {
-        for (score, answered) in scores.iter_mut().zip(self.answered(nonce).await?) {
-            score.add(answered);
+        for (score, outcome) in scores.iter_mut().zip(self.outcomes(nonce).await?) {
+            score.add(outcome);
         }
         Ok(())
     }
 
-    /// For each worker, whether the chain took its inference for this nonce. Waits for the end of the window.
-    pub async fn answered(&self, nonce: u64) -> Result<[bool; 2]> {
+    /// What the chain has of each worker for this nonce. Waits for the end of the window, and some blocks more, in
+    /// which something late would be paid for.
+    pub async fn outcomes(&self, nonce: u64) -> Result<[Outcome; 2]> {
         let end = nonce + u64::try_from(self.topic.worker_submission_window)?;
-        self.until_height(end + 1).await?;
-        let mut answered = [false; 2];
-        for height in nonce..=end {
-            let block = self.retried("block_results", json!({"height": height.to_string()})).await?;
-            let results = block["txs_results"].as_array().into_iter().flatten();
-            let events = results.flat_map(|result| result["events"].as_array().into_iter().flatten());
-            for event in events.filter(|event| event["type"].as_str().is_some_and(is_admission)) {
-                let event = event.to_string();
-                for (answered, address) in answered.iter_mut().zip(&self.addresses) {
-                    *answered |= event.contains(address);
+        self.until_height(end + LATE).await?;
+        let mut outcomes = [Outcome::default(); 2];
+        for height in nonce..end + LATE {
+            let height = json!({"height": height.to_string()});
+            let block = self.retried("block", height.clone()).await?;
+            let results = self.retried("block_results", height).await?;
+            let txs = block["block"]["data"]["txs"].as_array().into_iter().flatten();
+            let results = results["txs_results"].as_array().into_iter().flatten();
+            for (tx, result) in txs.zip(results) {
+                let tx = STANDARD.decode(tx.as_str().context("no transaction")?)?;
+                let is_payload =
+                    Payload::of_tx(&tx) == Some(Payload { topic: self.topic_id, nonce: nonce.cast_signed() });
+                for (outcome, address) in outcomes.iter_mut().zip(&self.addresses) {
+                    let took_a_fee =
+                        || events(result, |kind| kind == "tx").any(|event| event.contains(address));
+                    outcome.paid += usize::from(is_payload && took_a_fee());
+                    outcome.answered |= events(result, is_admission).any(|event| event.contains(address));
                 }
             }
         }
-        Ok(answered)
+        Ok(outcomes)
     }
 
     /// Waits until the chain has come so far.
@@ -195,31 +230,40 @@ impl Chain {
         Ok(())
     }
 
-    /// The ways in which its node can be stopped and started: the faults of a local chain, or the commands that the
+    /// Whether its node can be stopped and started: by the faults of a local chain, or the commands that the
     /// environment names.
-    pub fn restarts(&self) -> &'static [&'static str] {
-        if self.devnet.is_some() {
-            &["restart", "crash"]
-        } else if env::var_os("REALCHAIN_STOP").is_some() {
-            &["REALCHAIN_STOP"]
-        } else {
-            &[]
-        }
+    pub fn can_restart(&self) -> bool {
+        self.devnet.is_some() || env::var_os("REALCHAIN_STOP").is_some()
     }
 
-    /// Stops the node and starts it again, in one of these ways.
-    pub async fn restart(&self, kind: &str) -> Result<()> {
+    /// Stops the node and starts it again.
+    pub async fn restart(&self, ending: Ending) -> Result<()> {
         if self.devnet.is_some() {
+            let kind = if ending == Ending::InOrder { "restart" } else { "crash" };
             self.call("devnet_fault", json!({"kind": kind})).await?;
             return Ok(());
         }
-        for name in ["REALCHAIN_STOP", "REALCHAIN_START"] {
-            let command = env::var(name).with_context(|| name.to_owned())?;
-            let status =
-                tokio::task::spawn_blocking(move || Command::new("sh").args(["-c", &command]).status());
-            ensure!(status.await??.success(), "{name} failed");
+        let command = |name: &str| env::var(name).with_context(|| name.to_owned());
+        let (stop, start) = (command("REALCHAIN_STOP")?, command("REALCHAIN_START")?);
+        let signal = if ending == Ending::InOrder { "TERM" } else { "KILL" };
+        let stopped = shell(&stop).env("REALCHAIN_SIGNAL", signal).status().await?;
+        ensure!(stopped.success(), "REALCHAIN_STOP failed: {stop}");
+        let stopping = Instant::now();
+        while self.height().await.is_ok() {
+            ensure!(stopping.elapsed() < PATIENCE, "the node still answers after REALCHAIN_STOP");
+            sleep(Duration::from_millis(10)).await;
         }
+        // It may be the node itself, so that nobody waits for its end.
+        let started = shell(&format!("({start}) &")).status().await?;
+        ensure!(started.success(), "REALCHAIN_START failed: {start}");
         Ok(())
+    }
+
+    /// Price of a unit of gas now, in uallo.
+    pub async fn gas_price(&self) -> Result<f64> {
+        let response = self.query(&GasPriceRequest { denom: DENOM.to_owned() }).await?;
+        // Decimals have 18 places on the wire.
+        Ok(response.price.context("no price of gas")?.amount.parse::<f64>()? / 1e18)
     }
 
     async fn height(&self) -> Result<u64> {
@@ -244,6 +288,18 @@ impl Chain {
         ensure!(answer.get("error").is_none(), "{method}: {answer}");
         Ok(answer["result"].take())
     }
+}
+
+/// Events of these kinds in the result of a transaction, as text.
+fn events(result: &Value, is_wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = String> {
+    let events = result["events"].as_array().into_iter().flatten();
+    events.filter(move |event| event["type"].as_str().is_some_and(&is_wanted)).map(Value::to_string)
+}
+
+fn shell(command: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    shell
 }
 
 /// Whether an event says that an inference was taken.

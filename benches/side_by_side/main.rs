@@ -4,12 +4,15 @@
 //! `ALLORA_SDK_PYTHON` names an interpreter that has `allora-sdk` 1.3.0, `ALLORA_PYTHON` that of the model. The chain
 //! is a local one with blocks of a second, or a node: `REALCHAIN_RPC`, `REALCHAIN_TOPIC`, `REALCHAIN_MNEMONICS` (two
 //! funded accounts, separated by a semicolon), `REALCHAIN_GRPC` (port 9090 of the same host by default), and
-//! `REALCHAIN_STOP` and `REALCHAIN_START`, commands, for the rows with a restart. Prints a table in Markdown. Takes
+//! `REALCHAIN_STOP` and `REALCHAIN_START`, commands, for the rows with a restart: the first finds `TERM` or `KILL` in
+//! `REALCHAIN_SIGNAL`, the second may be the node itself. Prints a table in Markdown. Takes
 //! some 20 minutes, or 4 with `--quick`, whose figures are good for nothing but to see that it works.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the result, and how far it is
 
 mod alone;
 mod chain;
+#[path = "../../tests/support/payload.rs"]
+mod payload;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;
@@ -22,7 +25,7 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 use alone::Alone;
-use chain::{Chain, Seen};
+use chain::{Chain, Ending, Seen};
 use support::figures::percentile;
 use support::process;
 use support::proxy::{Proxy, Traffic};
@@ -293,18 +296,23 @@ async fn score(
 
 /// The node restarts about an opening.
 async fn restarted(plan: &Plan, chain: &Chain, pythons: &Pythons, table: &mut Table) -> Result<()> {
+    if !chain.can_restart() {
+        eprintln!("no rows with a restart: no REALCHAIN_STOP and REALCHAIN_START");
+        return Ok(());
+    }
     let _workers = start_both(chain, pythons).await?;
-    let cases = chain.restarts().iter().flat_map(|kind| RESTARTS.map(|(offset, when)| (*kind, offset, when)));
-    for (kind, offset, when) in cases {
+    let endings = [(Ending::InOrder, "stopped in order"), (Ending::Killed, "killed")];
+    let cases = endings.into_iter().flat_map(|ending| RESTARTS.map(|(offset, when)| (ending, offset, when)));
+    for ((ending, how), offset, when) in cases {
         let mut scores = [Score::default(); 2];
         for _ in 0..plan.restarts {
             let nonce = chain.next_opening(3).await?;
             chain.until_height(nonce.saturating_add_signed(offset)).await?;
-            chain.restart(kind).await?;
+            chain.restart(ending).await?;
             chain.count(nonce, &mut scores).await?;
         }
-        eprintln!("{kind} {when}: {scores:?}");
-        table.scores(format!("{kind} of the node {when}"), scores.map(Some));
+        eprintln!("the node {how} {when}: {scores:?}");
+        table.scores(format!("the node {how} {when}"), scores.map(Some));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 use std::time::Duration;
 
+use super::chain::Outcome;
 use super::support::figures::percentile;
 
 /// One figure of both workers, in the same unit.
@@ -30,6 +31,8 @@ pub struct Score {
     pub answered: usize,
     /// All.
     pub opened: usize,
+    /// Payloads that cost a fee beside the first of their window.
+    pub paid_again: usize,
 }
 
 /// The table that the bench prints: this worker, the SDK's, and how many times more the SDK's is. Below it stands every
@@ -68,9 +71,10 @@ impl Table {
 
 impl Score {
     /// Counts a window.
-    pub fn add(&mut self, answered: bool) {
+    pub fn add(&mut self, outcome: Outcome) {
         self.opened += 1;
-        self.answered += usize::from(answered);
+        self.answered += usize::from(outcome.answered);
+        self.paid_again += outcome.paid.saturating_sub(1);
     }
 }
 
@@ -95,7 +99,12 @@ impl Display for Table {
         }
         for (name, [ours, theirs]) in &self.scores {
             let cell = |score: &Option<Score>| match score {
-                Some(Score { answered, opened }) => format!("{answered} of {opened}"),
+                Some(Score { answered, opened, paid_again: 0 }) => {
+                    format!("{answered} of {opened}, paid once each")
+                }
+                Some(Score { answered, opened, paid_again }) => {
+                    format!("{answered} of {opened}, **{paid_again} paid again**")
+                }
                 None => "-".into(),
             };
             writeln!(f, "| windows answered, {name} | {} | {} | |", cell(ours), cell(theirs))?;

@@ -224,7 +224,12 @@ pub const ALLOWED: &[Allowed] = &[
     row("abci_query/*Score*.scored", "/result/response/value/1/0/2/0", amounts, LONGER),
     row("abci_query/GetCountInfererInclusionsInTopic.scored", "/result/response/value/1/0", amounts, LONGER),
     row("abci_query/GetLatestInfererWeight.scored", "/result/response/value/1/0", decimals, SCORES),
-    row("abci_query/GetPreviousInferenceRewardFraction.scored", "/result/response/value/1/0", decimals, SCORES),
+    row(
+        "abci_query/GetPreviousInferenceRewardFraction.scored",
+        "/result/response/value/1/0",
+        decimals,
+        SCORES,
+    ),
     row("tx/bank_send_fund_poor.delivered", "/result/index", any, ANOTHER_TX),
     row("abci_query/*GetParams*", "*/value/1/0/46/0", any, ONE_BLOCK),
     row("abci_query/*GetParams*", "*/value/1/0/7/0", any, SHORT_EPOCHS),
