@@ -234,18 +234,27 @@ fn what_comes_from_no_index_is_listed_with_its_source() {
 #[test]
 fn what_must_not_leave_is_not_packed() {
     let phrase = "abandon ".repeat(11) + "about";
-    let cases: [(&str, &str, i32, &str); 5] = [
-        ("src/key.py", &phrase, 65, "mnemonic"),
-        ("deploy/wallet.key", "x", 65, "name of a key"),
-        (".bundleignore", "requirements.txt\n", 65, "left out"),
-        ("model.yaml", "name: [", 65, "model.yaml"),
-        (&format!("{}/x", "n".repeat(120)), "x", 65, "too long"),
+    let elsewhere =
+        |module: &str, more: &str| MANIFEST.replace("src.runner", module).replace("predict\n", more);
+    let cases: [(&str, &str, &str); 11] = [
+        ("src/key.py", &phrase, "mnemonic"),
+        ("deploy/wallet.key", "x", "name of a key"),
+        (".bundleignore", "requirements.txt\n", "left out"),
+        (".bundleignore", "src/\n", "src/runner.py"),
+        (".bundleignore", "limits.txt\n", "limits.txt"),
+        ("model.yaml", &elsewhere("dist.runner", "predict\n"), "dist/runner.py"),
+        ("model.yaml", &elsewhere("src.runner", "predict\n  workdir: dist\n"), "`dist`"),
+        ("model.yaml", &elsewhere("src.runner", "predict\n  artifacts_dir: scratch\n"), "`scratch`"),
+        ("model.yaml", "name: [", "model.yaml"),
+        ("requirements.txt", "-r gone.txt\n", "`gone.txt` is not there"),
+        ("limits.txt", "a==1\n-c ../outside.txt\n", "`../outside.txt` is outside"),
     ];
-    for (name, held, exit, says) in cases {
+    for (name, held, says) in cases {
         let folder = bundle();
+        write(&folder.path().join("b/dist/runner.py"), "def predict():\n    return 0.5\n");
         write(&folder.path().join("b").join(name), held);
         let output = bootstrap(folder.path(), &["pack", "b", "-o", "out"]);
-        assert_eq!(output.status.code(), Some(exit), "{name}");
+        assert_eq!(output.status.code(), Some(65), "{name}: {held}");
         assert!(
             text(&output.stderr).contains(says) && !text(&output.stderr).contains("abandon"),
             "{name}: {}",
@@ -258,6 +267,36 @@ fn what_must_not_leave_is_not_packed() {
     symlink("/etc/passwd", folder.path().join("b/out")).unwrap();
     assert_eq!(bootstrap(folder.path(), &["pack", "b"]).status.code(), Some(65));
     assert_eq!(bootstrap(folder.path(), &["pack", "nowhere"]).status.code(), Some(66));
+}
+
+/// Longer than a header has room for, as names and as targets of links.
+#[test]
+fn long_names_are_packed_and_read_again() {
+    let folder = bundle();
+    let b = folder.path().join("b");
+    let names = ["é".repeat(120), format!("{}/x", "n".repeat(120)), vec!["m".repeat(60); 4].join("/")];
+    for name in &names {
+        write(&b.join(name), name);
+    }
+    symlink(&names[2], b.join("to")).unwrap();
+    let path = pack(folder.path(), &["-o", "out"]);
+    let archive = Archive::open(&path, Limits::DEFAULT).unwrap();
+    let to = TempDir::new().unwrap();
+    let unpacked = content(&archive.unpack(to.path()).unwrap());
+    for name in &names {
+        assert_eq!(unpacked.get(Path::new(name)), Some(&Some(name.clone().into_bytes())));
+    }
+    assert_eq!(unpacked[Path::new("to")], Some(names[2].clone().into_bytes()));
+    let listed = Command::new("tar").args(["--quoting-style=literal", "-tzf"]).arg(&path).output().unwrap();
+    assert!(names.iter().all(|name| text(&listed.stdout).contains(name)), "{}", text(&listed.stdout));
+
+    // What no program reads again is told before anything is packed.
+    write(&b.join(vec!["d".repeat(200); 6].join("/")), "x");
+    for verb in ["check", "pack"] {
+        let output = bootstrap(folder.path(), &[verb, "b"]);
+        let told = text(&output.stdout) + &text(&output.stderr);
+        assert!(!output.status.success() && told.contains("more than 1024 bytes"), "{verb}: {told}");
+    }
 }
 
 /// The blocks of an archive, written by hand: programs refuse to write most of these.

@@ -222,6 +222,64 @@ fn secrets_are_found_and_not_shown() {
     insta::assert_snapshot!(told);
 }
 
+/// In options, in URLs and in comments: an archive has them all.
+#[test]
+fn passwords_of_requirements_are_noticed_and_not_shown() {
+    let lines = [
+        "--extra-index-url https://deploy:hidden@pypi.example.com/simple",
+        "six @ https://deploy:hidden@example.com/six-1.0-py3-none-any.whl",
+        "two@git+https://deploy:hidden@example.com/two@0123456789abcdef0123456789abcdef01234567",
+        "# was: '-i http://deploy:hidden@old.example.com'",
+        "-f https://deploy:${TOKEN}@example.com/links",
+        "-r more.txt",
+    ];
+    let folder = bundle(&[
+        ("requirements.txt", &lines.join("\n")),
+        ("more.txt", "--index-url=https://deploy:hidden@example.com\n"),
+    ]);
+    let output = check_with_path(folder.path(), &["--json", "b"], folder.path().as_os_str());
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(!answer.to_string().contains("hidden"), "{answer}");
+    let problems = answer["problems"].as_array().unwrap().iter();
+    let secrets = problems.filter(|problem| problem["code"] == "secret");
+    let places: Vec<_> = secrets
+        .map(|problem| (problem["file"].as_str().unwrap(), problem["line"].as_u64().unwrap()))
+        .collect();
+    let expected = [
+        ("more.txt", 1),
+        ("requirements.txt", 1),
+        ("requirements.txt", 2),
+        ("requirements.txt", 3),
+        ("requirements.txt", 4),
+    ];
+    assert_eq!(places, expected);
+}
+
+/// Long ones, such as notebooks, and those of other encodings, such as editors of Windows write.
+#[test]
+fn secrets_are_found_in_texts_of_any_kind() {
+    let phrase = "abandon ".repeat(11) + "about";
+    let folder = bundle(&[(
+        "work.ipynb",
+        &format!("{{\"output\": \"{}\",\n\"source\": \"{phrase}\"}}", "x ".repeat(300_000)),
+    )]);
+    let b = folder.path().join("b");
+    let mut latin = b"caf\xe9\n".to_vec();
+    latin.extend(phrase.as_bytes());
+    fs::write(b.join("latin.txt"), latin).unwrap();
+    for (name, bytes) in
+        [("little.txt", u16::to_le_bytes as fn(u16) -> [u8; 2]), ("big.txt", u16::to_be_bytes)]
+    {
+        let text = format!("\u{feff}{phrase}\r\n");
+        fs::write(b.join(name), text.encode_utf16().flat_map(bytes).collect::<Vec<_>>()).unwrap();
+    }
+    let told = told_without_python(&folder);
+    assert!(!told.contains("abandon"), "{told}");
+    for place in ["work.ipynb:2:12", "latin.txt:2:1", "little.txt:1:1", "big.txt:1:1"] {
+        assert!(told.contains(place), "{place}: {told}");
+    }
+}
+
 #[test]
 fn a_hostile_line_does_not_steer_the_terminal() {
     let told =

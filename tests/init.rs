@@ -38,6 +38,7 @@ fn works(template: &str, topic_id: u64) {
     assert_eq!(run(&["init", "2nd.Try", "--template", template]), "2nd.Try\n");
     let checked: Value = serde_json::from_str(&run(&["check", "2nd.Try", "--json"])).unwrap();
     assert_eq!(checked, serde_json::json!({"ok": true, "problems": []}), "{template}");
+    assert!(folder.path().join("2nd.Try/artifacts").is_dir(), "{template}: model.yaml names it");
     run(&["predict", "2nd.Try"]);
     // As pytest calls them, which not every machine has.
     let tests = "import tests.test_runner as t\nfor name in dir(t):\n    if name.startswith('test_'): getattr(t, name)(); print(name)";

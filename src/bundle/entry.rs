@@ -32,6 +32,9 @@ pub enum Kind {
     },
 }
 
+/// Most bytes of a path, and of what a link names.
+pub const LONGEST: usize = 1024;
+
 /// Why an entry cannot be part of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
@@ -44,6 +47,9 @@ pub enum Misfit {
     /// A link to something outside.
     #[error("it is a link that leaves the bundle")]
     LeadsOut,
+    /// More than an archive is read with.
+    #[error("its path, or what it links to, is too long: it has more than {LONGEST} bytes")]
+    TooLong,
     /// The same path a second time.
     #[error("it occurs twice")]
     Twice,
@@ -82,10 +88,16 @@ impl Paths {
     /// When the entry cannot be part of a bundle, or not beside those before it.
     pub fn take(&mut self, entry: &Entry) -> Result<(), Misfit> {
         straight(&entry.path)?;
-        if let Kind::Link { target } = &entry.kind
-            && leads_out(&entry.path, target)
-        {
-            return Err(Misfit::LeadsOut);
+        if let Kind::Link { target } = &entry.kind {
+            if leads_out(&entry.path, target) {
+                return Err(Misfit::LeadsOut);
+            }
+            if target.len() > LONGEST {
+                return Err(Misfit::TooLong);
+            }
+        }
+        if entry.path.len() > LONGEST {
+            return Err(Misfit::TooLong);
         }
         for (end, _) in entry.path.match_indices('/') {
             let taken = self.at(&entry.path[..end])?;

@@ -1,6 +1,6 @@
 //! The Python file of the entrypoint, looked at without Python.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::limits::Limits;
 use super::manifest::Manifest;
@@ -30,33 +30,36 @@ impl Manifest {
     }
 }
 
-/// Notes a module whose file is not there and a function that its file does not have.
-pub fn look(root: &Path, reader: &mut Reader<'_>) {
-    let Some((name, place)) = reader.text("entrypoint.module") else { return };
-    if module(name).is_err() {
-        return;
-    }
-    let Some(text) = source(root, name) else {
+/// Notes a module whose file is not there and a function that its file does not have. Gives the file, below the root.
+pub fn look(root: &Path, reader: &mut Reader<'_>) -> Option<PathBuf> {
+    let (name, place) = reader.text("entrypoint.module")?;
+    module(name).ok()?;
+    let Some(file) = source(root, name) else {
         reader.problems.push(missing(root, name, place));
-        return;
+        return None;
     };
-    if let Some((function, place)) = reader.text("entrypoint.function")
+    let is_python = file.extension().is_some_and(|extension| extension == "py");
+    let text = is_python.then(|| text_file::read(&root.join(&file), text_file::MAX_BYTES)).flatten();
+    if let Some(text) = text
+        && let Some((function, place)) = reader.text("entrypoint.function")
         && identifier(function).is_ok()
     {
         reader.problems.extend(without(&text, name, function, place));
     }
+    Some(file)
 }
 
-/// The text of the module; empty for a compiled one.
-fn source(root: &Path, module: &str) -> Option<String> {
-    let path = root.join(module.replace('.', "/"));
+/// The file of the module, below the root: its text, or what it was compiled to.
+fn source(root: &Path, module: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(module.replace('.', "/"));
     let candidates = [path.with_extension("py"), path.join("__init__.py")];
-    if let Some(file) = candidates.iter().find(|file| file.is_file()) {
-        return Some(text_file::read(file, text_file::MAX_BYTES).unwrap_or_default());
+    if let Some(file) = candidates.into_iter().find(|file| root.join(file).is_file()) {
+        return Some(file);
     }
     let stem = format!("{}.", path.file_name()?.to_string_lossy());
-    let compiled = |name: &str| name.starts_with(&stem) && name.ends_with(".so");
-    names(path.parent()?).iter().any(|name| compiled(name)).then(String::new)
+    let compiled = |name: &String| name.starts_with(&stem) && name.ends_with(".so");
+    let folder = path.parent()?;
+    names(&root.join(folder)).into_iter().find(compiled).map(|name| folder.join(name))
 }
 
 fn missing(root: &Path, name: &str, place: Place) -> Problem {

@@ -1,6 +1,6 @@
 //! Everything that is wrong with a bundle, also what does not keep it from starting.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::limits::Limits;
 use super::manifest::{FILE_NAME, LoadError, Manifest};
@@ -30,12 +30,12 @@ pub fn inspect(root: &Path, limits: Limits) -> Result<Inspected, LoadError> {
     let mut tree = Tree::default();
     let (manifest, warnings) = Manifest::load(root, |root, reader| {
         files::look(root, reader);
-        entrypoint::look(root, reader);
+        let module = entrypoint::look(root, reader);
         let requirements = requirements::look(root, reader);
         tree = Tree::read(root, limits);
         reader.problems.append(&mut tree.problems);
-        secrets::look(root, &tree, reader);
-        look_for_left_out(root, &tree, &requirements, reader);
+        secrets::look(root, &tree, &requirements, reader);
+        look_for_left_out(root, &tree, module, &requirements, reader);
     })?;
     Ok(Inspected { manifest, warnings, tree })
 }
@@ -53,25 +53,40 @@ pub fn check(root: &Path) -> Result<Vec<Problem>, LoadError> {
 }
 
 /// Notes the files that a bundle cannot be without and that its archive would not hold.
-fn look_for_left_out(root: &Path, tree: &Tree, requirements: &Requirements, reader: &mut Reader<'_>) {
+fn look_for_left_out(
+    root: &Path,
+    tree: &Tree,
+    module: Option<PathBuf>,
+    requirements: &Requirements,
+    reader: &mut Reader<'_>,
+) {
     // What is not there was noted already.
     let real = |path: &Path| Some(root.join(path).canonicalize().ok()?.strip_prefix(root).ok()?.to_owned());
-    let named = ["environment.pip_requirements", "environment.constraints"].into_iter().filter_map(|key| {
+    let keys = [
+        "environment.pip_requirements",
+        "environment.constraints",
+        "entrypoint.workdir",
+        "entrypoint.artifacts_dir",
+    ];
+    let named = keys.into_iter().filter_map(|key| {
         let (text, place) = reader.text(key)?;
         Some((inner_path(text).ok()?, place))
     });
-    let manifest = (FILE_NAME.into(), Place::file(FILE_NAME));
-    let installed = requirements.lines().filter_map(|line| {
-        let path = inner_path(&line.path()?.to_string_lossy()).ok()?;
-        // The root itself is no entry of the archive.
-        (!path.as_os_str().is_empty()).then(|| (path, line.place.clone()))
+    let module = module.map(|file| (file, reader.place("entrypoint.module")));
+    let included = requirements.included.iter().filter_map(|include| {
+        Some((inner_path(&include.path.to_string_lossy()).ok()?, include.place.clone()))
     });
+    let manifest = (FILE_NAME.into(), Place::file(FILE_NAME));
+    let installed = requirements
+        .lines()
+        .filter_map(|line| Some((inner_path(&line.path()?.to_string_lossy()).ok()?, line.place.clone())));
     let missing: Vec<Problem> = std::iter::once(manifest)
         .chain(named)
+        .chain(module)
+        .chain(included)
         .chain(installed)
-        .filter(|(path, _)| {
-            real(path).is_some_and(|real| !tree.entries.iter().any(|entry| Path::new(&entry.path) == real))
-        })
+        // The root itself is no entry of the archive.
+        .filter(|(path, _)| real(path).is_some_and(|real| real != Path::new("") && !tree.holds(&real)))
         .map(|(path, place)| {
             let shown = quoted(&path.to_string_lossy());
             Problem::error(Code::MissingFile, place, format!("{shown} is left out of archives of the bundle"))

@@ -30,9 +30,6 @@ pub struct Packed {
 /// Why nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
-    /// A path that the headers of an archive have no room for.
-    #[error("the path {} is too long for an archive", quoted(.0))]
-    TooLong(String),
     /// A file that is another one than a moment ago.
     #[error("{} was changed while it was packed", quoted(.0))]
     Changed(String),
@@ -73,7 +70,8 @@ pub fn pack(bundle: &Inspected, into: &Path) -> Result<Packed, PackError> {
     let gzip = Gzip::new(BufWriter::new(&mut file)).map_err(unwritable)?;
     let mut tar = Builder::new(gzip);
     let top = &bundle.manifest.name;
-    tar.append(&header(top, "", &Kind::Folder)?, io::empty()).map_err(unwritable)?;
+    let header = begin(&mut tar, &format!("{top}/"), &Kind::Folder).map_err(unwritable)?;
+    tar.append(&header, io::empty()).map_err(unwritable)?;
     for entry in entries {
         add(&mut tar, root, top, entry)?;
     }
@@ -97,8 +95,9 @@ fn without<'e>(entries: &'e [Entry], root: &Path, into: &Path, own: &[PathBuf]) 
 }
 
 fn add<W: Write>(tar: &mut Builder<W>, root: &Path, top: &str, entry: &Entry) -> Result<(), PackError> {
-    let header = header(top, &entry.path, &entry.kind)?;
     let unwritable = |source| PackError::Unwritable { path: "the archive".into(), source };
+    let slash = if entry.kind == Kind::Folder { "/" } else { "" };
+    let header = begin(tar, &format!("{top}/{}{slash}", entry.path), &entry.kind).map_err(unwritable)?;
     let Kind::File { bytes, .. } = entry.kind else {
         return tar.append(&header, io::empty()).map_err(unwritable);
     };
@@ -115,9 +114,9 @@ fn add<W: Write>(tar: &mut Builder<W>, root: &Path, top: &str, entry: &Entry) ->
     if is_same() && data.limit() == 0 { Ok(()) } else { Err(PackError::Changed(entry.path.clone())) }
 }
 
-/// The header of an entry: nothing in it is of this machine.
-fn header(top: &str, path: &str, kind: &Kind) -> Result<Header, PackError> {
-    let too_long = |_| PackError::TooLong(path.to_owned());
+/// The header of an entry: nothing in it is of this machine. A name or target that it has no room for is written before it, as
+/// POSIX does (https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13_03).
+fn begin<W: Write>(tar: &mut Builder<W>, name: &str, kind: &Kind) -> io::Result<Header> {
     let (entry_type, mode, bytes) = match kind {
         Kind::Folder => (EntryType::Directory, 0o755, 0),
         Kind::Link { .. } => (EntryType::Symlink, 0o777, 0),
@@ -125,12 +124,16 @@ fn header(top: &str, path: &str, kind: &Kind) -> Result<Header, PackError> {
         Kind::File { bytes, executable: false } => (EntryType::Regular, 0o644, *bytes),
     };
     let mut header = Header::new_ustar();
-    let slash = if *kind == Kind::Folder { "/" } else { "" };
-    let name = if path.is_empty() { format!("{top}/") } else { format!("{top}/{path}{slash}") };
-    header.set_path(name).map_err(too_long)?;
-    if let Kind::Link { target } = kind {
-        header.set_link_name_literal(target).map_err(too_long)?;
+    let mut records = Vec::new();
+    if header.set_path(name).is_err() {
+        records.push(("path", name.as_bytes()));
     }
+    if let Kind::Link { target } = kind
+        && header.set_link_name_literal(target).is_err()
+    {
+        records.push(("linkpath", target.as_bytes()));
+    }
+    tar.append_pax_extensions(records)?;
     header.set_entry_type(entry_type);
     header.set_mode(mode);
     header.set_size(bytes);

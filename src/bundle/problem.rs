@@ -117,13 +117,13 @@ impl Code {
         (
             Self::Secret,
             Severity::Error,
-            "a file that is or holds a key or a mnemonic; a warning for a password in a URL of the manifest",
+            "a file that is or holds a key or a mnemonic; a warning for a password in a URL of the manifest or the requirements",
         ),
         (Self::Unreadable, Severity::Error, "a file or folder that the system does not let us read"),
         (
             Self::UnfitEntry,
             Severity::Error,
-            "a file that no archive holds, or not beside the others: a device, a name that is not UTF-8 or differs by case only; in an archive, an entry that would be written outside of it",
+            "a file that no archive holds, or not beside the others: a device, a name that is not UTF-8, too long, or differs by case only; in an archive, an entry that would be written outside of it",
         ),
         (Self::Damaged, Severity::Error, "an archive that is not whole, or more than one"),
         (Self::NoPython, Severity::Warning, "no interpreter here fits the bundle, so its code was not tried"),

@@ -32,6 +32,8 @@ pub struct Requirements {
     pub listed: Vec<Requirement>,
     /// The URLs, files and folders that are to be installed, whichever projects they hold, in order.
     pub references: Vec<Requirement>,
+    /// The further files that `-r` and `-c` name.
+    pub included: Vec<Included>,
     /// The files that were read, below the root, sorted.
     pub files: Vec<PathBuf>,
     /// The one that is longer than [`MAX_BYTES`] and was not read.
@@ -44,9 +46,19 @@ pub struct Requirements {
     links: Vec<PathBuf>,
 }
 
+/// A file that another one names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Included {
+    /// Relative to the bundle's root, out of which it may lead, or absolute.
+    pub path: PathBuf,
+    /// Where it is named.
+    pub place: Place,
+}
+
 /// What a file and those that it includes say.
 #[derive(Default)]
 struct Said {
+    included: Vec<Included>,
     listed: Vec<Requirement>,
     references: Vec<Requirement>,
     /// The lines of constraints.
@@ -72,6 +84,7 @@ impl Requirements {
             constrained: pinned.collect(),
             listed: said.listed,
             references: said.references,
+            included: said.included,
             files,
             too_long: said.too_long,
             is_empty: !said.asks,
@@ -117,9 +130,13 @@ pub fn look(root: &Path, reader: &mut Reader<'_>) -> Requirements {
         let problem = Problem::error(Code::TooLarge, Place::file(file.to_string_lossy()), message);
         reader.problems.push(problem.fix("keep in it what the model needs installed"));
     }
-    let problems =
-        requirements.lines().filter_map(|line| loose(&requirements, line).or_else(|| absent(root, line)));
-    reader.problems.extend(problems);
+    // Where its marker does not hold, pip does not look for a path.
+    let unmarked = |line: &Requirement| line.path().filter(|_| line.marker().is_none());
+    let lines = requirements.lines().filter_map(|line| {
+        loose(&requirements, line).or_else(|| absent(root, &unmarked(line)?, &line.place))
+    });
+    let included = requirements.included.iter().filter_map(|file| absent(root, &file.path, &file.place));
+    reader.problems.extend(lines.chain(included));
     requirements
 }
 
@@ -142,10 +159,8 @@ fn loose(requirements: &Requirements, line: &Requirement) -> Option<Problem> {
     Some(Problem::warning(Code::Unpinned, line.place.clone(), message).fix(fix))
 }
 
-/// A file or folder to install from that no other machine will have.
-fn absent(root: &Path, line: &Requirement) -> Option<Problem> {
-    // Where its marker does not hold, pip does not look for it.
-    let path = line.path().filter(|_| line.marker().is_none())?;
+/// A file or folder that pip is to read and no other machine will have.
+fn absent(root: &Path, path: &Path, place: &Place) -> Option<Problem> {
     let shown = quoted(&path.to_string_lossy());
     let (code, message, fix) = match inner_path(&path.to_string_lossy()) {
         Ok(inner) if root.join(&inner).exists() => return None,
@@ -160,7 +175,7 @@ fn absent(root: &Path, line: &Requirement) -> Option<Problem> {
             (Code::OutsideBundle, message, "copy it into the bundle, and name it there")
         }
     };
-    Some(Problem::error(code, line.place.clone(), message).fix(fix))
+    Some(Problem::error(code, place.clone(), message).fix(fix))
 }
 
 impl Said {
@@ -168,6 +183,7 @@ impl Said {
         self.listed.append(&mut other.listed);
         self.references.append(&mut other.references);
         self.limits.append(&mut other.limits);
+        self.included.append(&mut other.included);
         self.links.append(&mut other.links);
         self.too_long = self.too_long.take().or(other.too_long);
         self.asks |= other.asks;
@@ -201,8 +217,10 @@ fn collect(root: &Path, file: &Path, seen: &mut HashSet<PathBuf>) -> Said {
         match line {
             Line::Project(requirement) => said.listed.push(requirement),
             Line::Reference(requirement) => said.references.push(requirement),
-            Line::Include { path, is_constraint } => {
-                let below = file.parent().unwrap_or(Path::new("")).join(path);
+            Line::Include { path: text, is_constraint, place } => {
+                let Some(named) = path(text) else { continue };
+                let below = file.parent().unwrap_or(Path::new("")).join(named);
+                said.included.push(Included { path: below.clone(), place });
                 let Ok(inner) = inner_path(&below.to_string_lossy()) else { continue };
                 let other = collect(root, &inner, seen);
                 if is_constraint { said.constrain(other) } else { said.include(other) }
@@ -274,7 +292,14 @@ a==1,<2
             (&format!("git+https://example.com/a@{commit}#egg=a"), false, true),
             ("a @ git+https://example.com/a@main", true, false),
             (&format!("a[x] @ git+https://example.com/a@{commit}"), true, true),
-            ("a@https://example.com/a.whl", true, true),
+            ("a@https://example.com/a.whl", true, false),
+            ("a@https://example.com/a-1-py3-none-any.whl", true, true),
+            ("a@file:///srv/a.zip", true, true),
+            ("https://example.com/a/archive/refs/heads/main.zip", false, false),
+            ("https://example.com/a/archive/refs/heads/release-2.zip", false, false),
+            ("https://example.com/a/archive/refs/tags/v1.tar.gz", false, false),
+            ("https://example.com/a/archive/refs/heads/main.zip#sha256=ab", false, true),
+            (&format!("https://example.com/a/archive/{commit}.zip"), false, true),
         ] {
             let mut read = lines(Path::new("requirements.txt"), line);
             let (named, requirement) = match read.pop() {

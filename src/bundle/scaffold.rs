@@ -86,6 +86,7 @@ impl Template {
                 "async",
                 "model.yaml",
                 "requirements.txt",
+                "artifacts/README",
                 "src/my_model/runner.py",
                 "src/my_model/sources.py",
                 "tests/test_runner.py"

@@ -86,6 +86,11 @@ impl Tree {
         tree
     }
 
+    /// Is there an entry with this path, below the root?
+    pub fn holds(&self, path: &Path) -> bool {
+        self.entries.iter().any(|entry| Path::new(&entry.path) == path)
+    }
+
     /// Its plain files.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         let is_file = |entry: &&Entry| matches!(entry.kind, Kind::File { .. });
@@ -139,6 +144,7 @@ fn unfit(path: &str, misfit: &Misfit) -> Problem {
         Misfit::LeadsOut => {
             (Code::OutsideBundle, "copy what it names into the bundle, or link to it by a relative path")
         }
+        Misfit::TooLong => (Code::UnfitEntry, "use shorter names, or list it in .bundleignore"),
         _ => (Code::UnfitEntry, "rename one of the two"),
     };
     Problem::error(code, Place::file(path), misfit.to_string()).fix(fix)

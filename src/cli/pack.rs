@@ -40,7 +40,6 @@ pub fn inspected<S>(flags: &Flags<S>) -> Result<Inspected, Report> {
 impl From<PackError> for Report {
     fn from(error: PackError) -> Self {
         let (exit, hint) = match &error {
-            PackError::TooLong(_) => (Exit::BadBundle, "use shorter names, or list it in .bundleignore"),
             PackError::Changed(_) => (Exit::BadBundle, "stop what writes to the bundle, and pack it again"),
             PackError::Unreadable { .. } => {
                 (Exit::BadBundle, "let this user read it, or list it in .bundleignore")

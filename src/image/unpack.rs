@@ -6,6 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::bundle::archive::{Archive, ArchiveError};
+use crate::bundle::requirements::Requirement;
+use crate::bundle::value::inner_path;
 use crate::bundle::{Limits, LoadError, Manifest};
 
 /// The file that pip is to install from. `docker/Dockerfile` names it.
@@ -42,9 +44,9 @@ pub fn unpack(archive: &Path, into: &Path, requirements: &Path) -> Result<PathBu
     let root = archive.unpack(into)?;
     let (manifest, _) = Manifest::read(&root)?;
     let required = manifest.requirements();
-    // `./wheels/a.whl`, `-e .`, `--find-links wheels/`.
-    if required.paths().any(|path| manifest.root.join(path).exists()) {
-        // Whatever of the bundle pip may build or install from.
+    let is_folder = |path: PathBuf| inner(&path).is_some_and(|path| manifest.root.join(path).is_dir());
+    if required.lines().filter_map(Requirement::path).any(is_folder) {
+        // `-e .`, `./part`: pip may build it from whatever the bundle has.
         make(requirements)?;
         let whole = archive.unpack(requirements)?;
         let aside = requirements.with_extension("whole");
@@ -53,8 +55,10 @@ pub fn unpack(archive: &Path, into: &Path, requirements: &Path) -> Result<PathBu
             .and_then(|()| fs::rename(&aside, requirements));
         moved.map_err(unwritable(requirements))?;
     } else {
-        for file in &required.files {
-            copy(&manifest.root.join(file), &requirements.join(file))?;
+        // `./wheels/a.whl`, `--find-links wheels/`.
+        let named = required.paths().filter_map(|path| inner(&path));
+        for path in required.files.iter().cloned().chain(named) {
+            copy(&manifest.root.join(&path), &requirements.join(&path))?;
         }
     }
     let list = requirements.join(FILE);
@@ -68,7 +72,19 @@ fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> UnpackError {
     move |source| UnpackError::Unwritable { path, source }
 }
 
+/// A path that pip is given, when it is one of the bundle.
+fn inner(path: &Path) -> Option<PathBuf> {
+    inner_path(&path.to_string_lossy()).ok()
+}
+
+/// Copies a file, or the files of a folder without those of the folders in it, where pip does not look.
 fn copy(from: &Path, to: &Path) -> Result<(), UnpackError> {
+    if from.is_dir() {
+        let files = fs::read_dir(from).map_err(unwritable(from))?.flatten();
+        return files
+            .filter(|file| file.path().is_file())
+            .try_for_each(|file| copy(&file.path(), &to.join(file.file_name())));
+    }
     // One that another file names and that is not there is for pip to complain of.
     if !from.is_file() {
         return Ok(());
@@ -127,15 +143,17 @@ mod tests {
 
     #[test]
     fn what_is_installed_from_the_bundle_comes_along() {
-        for line in [
-            "./wheels/d-1-py3-none-any.whl",
-            "--find-links=wheels/",
-            "-e .[x]",
-            "d @ file:./wheels/d-1-py3-none-any.whl",
+        let wheel = "wheels/d-1-py3-none-any.whl";
+        for (line, needs_all) in [
+            (&*format!("./{wheel}"), false),
+            ("--find-links=wheels/", false),
+            (&format!("d @ file:./{wheel}"), false),
+            ("-e .[x]", true),
+            ("./src", true),
         ] {
             let (_folder, _, requirements) = unpacked(&format!("a==1\n{line}\n"));
-            assert!(requirements.join("src/m.py").is_file(), "{line}");
-            assert!(requirements.join(FILE).is_file());
+            assert_eq!(requirements.join("src/m.py").exists(), needs_all, "{line}");
+            assert!(requirements.join(FILE).is_file() && requirements.join(wheel).is_file(), "{line}");
         }
         let (_folder, _, requirements) = unpacked("src\nmore==1 # ./src\n-r ./more/b.txt\n");
         assert!(!requirements.join("src").exists());

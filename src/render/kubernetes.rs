@@ -207,7 +207,7 @@ fn mounts(deployment: &Deployment, empty: &[String]) -> String {
 
 fn volumes(deployment: &Deployment, name: &str, empty: &[String]) -> String {
     let key = deployment.key.iter().map(|_| {
-        // Readable for the pod's group, which is the worker's alone.
+        // Readable for the pod's group, which is the worker's alone. The worker takes no offence at this mode.
         format!("        - {{name: key, secret: {{secretName: {name}-key, defaultMode: 0440}}}}")
     });
     let empty = (0..empty.len()).map(empty_volume);

@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{getegid, geteuid, getgroups};
 use zeroize::Zeroizing;
 
 /// What the file held, and who can read it.
@@ -18,7 +19,7 @@ pub struct SecretFile {
 /// Who can read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exposure {
-    /// Its owner only.
+    /// Its owner only, or nobody but us by a group of ours.
     Private,
     /// Others too: its group or everybody, by these mode bits.
     Shared {
@@ -27,7 +28,32 @@ pub enum Exposure {
     },
 }
 
+/// Whose a file is, or who reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Account {
+    user: u32,
+    groups: Vec<u32>,
+}
+
+impl Account {
+    /// The one that this process runs as.
+    fn own() -> Self {
+        let mut groups = vec![getegid().as_raw()];
+        groups.extend(getgroups().unwrap_or_default().into_iter().map(|group| group.as_raw()));
+        Self { user: geteuid().as_raw(), groups }
+    }
+}
+
 impl Exposure {
+    /// Of a file of this `user` and `group` to a process that runs as `reader`.
+    ///
+    /// Kubernetes mounts a secret as a file of root that the pod's `fsGroup` can read: nothing can be done about that by the
+    /// reader, whose only way to it is the group.
+    fn new(mode: u32, user: u32, group: u32, reader: &Account) -> Self {
+        let is_mounted = user != reader.user && reader.groups.contains(&group) && mode & 0o037 == 0;
+        if mode & 0o077 == 0 || is_mounted { Self::Private } else { Self::Shared { mode } }
+    }
+
     /// What to say where others can read the `kind`, such as `key file`, at `path`.
     #[must_use]
     pub fn notice(self, kind: &str, path: &Path) -> Option<String> {
@@ -77,7 +103,9 @@ impl SecretFile {
             return Err(unusable(Unusable::NotAFile, None));
         }
         let file = File::open(path).map_err(unreadable)?;
-        let mode = file.metadata().map_err(unreadable)?.mode() & 0o7777;
+        let metadata = file.metadata().map_err(unreadable)?;
+        let mode = metadata.mode() & 0o7777;
+        let exposure = Exposure::new(mode, metadata.uid(), metadata.gid(), &Account::own());
         // Room for all of it at once: a buffer that grows leaves pieces of the secret behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(most + 1));
         file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
@@ -85,7 +113,6 @@ impl SecretFile {
             return Err(unusable(Unusable::TooLarge(most), None));
         }
         let text = std::str::from_utf8(&bytes).map_err(|_| unusable(Unusable::NotText, None))?;
-        let exposure = if mode & 0o077 == 0 { Exposure::Private } else { Exposure::Shared { mode } };
         Ok(Self { text: Zeroizing::new(text.to_owned()), exposure })
     }
 }
@@ -115,6 +142,17 @@ mod tests {
                 assert!(notice.contains(&format!("{mode:o}")) && notice.contains("chmod 600"), "{notice}");
             }
         }
+    }
+
+    /// As the manifests for Kubernetes mount it: of root, for the group of the pod.
+    #[test]
+    fn a_mounted_file_is_private_to_the_group_it_is_mounted_for() {
+        let pod = Account { user: 1000, groups: vec![1000, 2000] };
+        let is_private = |mode, user, group| Exposure::new(mode, user, group, &pod) == Exposure::Private;
+        assert!(is_private(0o440, 0, 1000) && is_private(0o440, 0, 2000) && is_private(0o640, 0, 2000));
+        // Its own to change, another group's, the group's to write, everybody's.
+        assert!(!is_private(0o440, 1000, 1000) && !is_private(0o440, 0, 100));
+        assert!(!is_private(0o460, 0, 1000) && !is_private(0o444, 0, 1000));
     }
 
     #[test]

@@ -10,14 +10,14 @@ use flate2::bufread::GzDecoder;
 use tar::{EntryType, Header};
 
 use super::{ArchiveError, Unfit, damaged, fill};
-use crate::bundle::entry::Kind;
+use crate::bundle::entry::{Kind, LONGEST};
 use crate::bundle::limits::{Exceeded, Limits};
 
 const BLOCK: usize = 512;
 /// Most bytes of the records before a member, which hold times and owners.
 const MAX_RECORDS: u64 = 64 * 1024;
-/// Longest name that stands before a header, in bytes.
-const MAX_NAME: usize = 1024;
+/// Longest name that stands before a header, in bytes: with the top folder and the `/` of a folder.
+const MAX_NAME: usize = LONGEST + 256;
 /// Bytes beside its content that a member may take on average: header, records, what fills its last block.
 const OVERHEAD: u64 = 4096;
 /// Most zeros behind the last member; programs fill up to some kilobytes.

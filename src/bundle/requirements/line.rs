@@ -18,6 +18,8 @@ pub enum Line<'t> {
         path: &'t str,
         /// Does it only limit versions?
         is_constraint: bool,
+        /// Where it stands.
+        place: Place,
     },
     /// A folder or page of archives to choose from.
     FindLinks(&'t str),
@@ -44,9 +46,16 @@ pub fn lines<'t>(file: &Path, text: &'t str) -> Vec<Line<'t>> {
                 options.into_iter().find_map(|option| Some((option, code.strip_prefix(option)?)))?;
             // Behind a letter it may stand at once; behind a word it must not, or it is another word.
             let is_value = option.len() == 2 || value.starts_with(['=', ' ', '\t']);
-            is_value.then(|| value.trim_start_matches('=').trim())
+            is_value.then(|| value.trim_start_matches('=').trim().trim_matches(['"', '\'']))
         };
-        let include = |path, is_constraint| Line::Include { path, is_constraint };
+        let place = |width| Place {
+            file: file.to_string_lossy().into_owned(),
+            line: Some(index + 1),
+            column: Some(whole.chars().take_while(|c| c.is_whitespace()).count() + 1),
+            width,
+        };
+        let include =
+            |path, is_constraint| Line::Include { path, is_constraint, place: place(code.chars().count()) };
         let option = value(["-r", "--requirement"])
             .map(|path| include(path, false))
             .or_else(|| value(["-c", "--constraint"]).map(|path| include(path, true)))
@@ -61,12 +70,7 @@ pub fn lines<'t>(file: &Path, text: &'t str) -> Vec<Line<'t>> {
         if text.is_empty() || text.starts_with(['#', '-']) {
             continue;
         }
-        let place = Place {
-            file: file.to_string_lossy().into_owned(),
-            line: Some(index + 1),
-            column: Some(whole.chars().take_while(|c| c.is_whitespace()).count() + 1),
-            width: text.chars().count(),
-        };
+        let place = place(text.chars().count());
         let requirement = Requirement { place, text: text.to_owned(), hashes: hashes.collect() };
         let is_project = editable.is_none() && requirement.names_project();
         found.push(if is_project { Line::Project(requirement) } else { Line::Reference(requirement) });

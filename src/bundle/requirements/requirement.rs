@@ -85,7 +85,7 @@ impl Requirement {
     pub fn commit(&self) -> Option<&str> {
         let url = self.url().filter(|url| is_repository(url))?;
         let (_, commit) = address(url).rsplit_once('@')?;
-        (commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(commit)
+        is_commit(commit).then_some(commit)
     }
 
     /// Does it name the same thing for ever: a commit, a file, or something of the bundle itself?
@@ -94,8 +94,9 @@ impl Requirement {
         if is_repository(url) {
             return self.commit().is_some();
         }
+        let is_remote = url.contains("://") && !url.starts_with("file:");
         let fragment = url.split_once('#').map(|(_, fragment)| fragment).unwrap_or_default();
-        !url.contains("://") || fragment.contains("sha256=") || is_archive(file_name(url))
+        !is_remote || fragment.contains("sha256=") || self.wheel().is_some() || is_release(url)
     }
 
     /// Does it begin with a project's name? A URL or path may begin with a word as well.
@@ -143,6 +144,20 @@ fn address(url: &str) -> &str {
 pub fn file_name(url: &str) -> &str {
     let path = address(url).split('?').next().unwrap_or(url).trim_end_matches('/');
     path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Does the URL name an archive of one version, by `NAME-VERSION`, or of one commit, and not that of a branch?
+fn is_release(url: &str) -> bool {
+    let name = file_name(url);
+    let Some(stem) = [".tar.gz", ".zip"].into_iter().find_map(|end| name.strip_suffix(end)) else {
+        return false;
+    };
+    let is_version = |(_, version): (&str, &str)| version.starts_with(|c: char| c.is_ascii_digit());
+    !url.contains("/refs/heads/") && (is_commit(stem) || stem.rsplit_once('-').is_some_and(is_version))
+}
+
+fn is_commit(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn is_archive(name: &str) -> bool {

@@ -3,13 +3,20 @@
 use super::mnemonic::{self, Run};
 
 /// Words before the token itself that services begin theirs with.
-const TOKENS: [(&str, char); 4] = [("UP", '-'), ("sk", '-'), ("hf", '_'), ("ghp", '_')];
+const TOKENS: [(&str, char); 5] = [("UP", '-'), ("sk", '-'), ("hf", '_'), ("ghp", '_'), ("github", '_')];
 /// Bytes that are looked at for the rest of a token.
 const MAX_TOKEN: usize = 256;
 /// Fewest letters and digits in a row of a token.
 const MIN_TOKEN: usize = 16;
-/// What a line says of which 64 hexadecimal digits are a key. Alone they may be any hash.
-const SPEAKS: [&str; 5] = ["private_key", "privatekey", "private-key", "privkey", "priv_key"];
+/// What a line says of which 64 hexadecimal digits are a key, without the marks between words. Alone they may be any hash.
+const SPEAKS: [&str; 3] = ["privatekey", "privkey", "secretkey"];
+/// What stands just before them when they are one.
+const NAMES: [&str; 5] = ["key", "secret", "wallet", "mnemonic", "seed"];
+/// What stands there when they are none: hashes and public keys.
+const OTHERS: [&str; 9] =
+    ["hash", "sha256", "sha512", "sha3", "blake", "digest", "checksum", "fingerprint", "pub"];
+/// Bytes before the digits in which a name is looked for.
+const MAX_NAME: usize = 64;
 /// Bytes of the line that begins a key in PEM.
 const MAX_LABEL: usize = 40;
 
@@ -60,7 +67,7 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
 /// What a word is by itself. Nearly all words leave at their length.
 fn alone(text: &str, start: usize, word: &str, line: &mut Line) -> Option<&'static str> {
     match word.len() {
-        2 | 3 if is_token(text, start, word) => Some("an API key"),
+        2 | 3 | 6 if is_token(text, start, word) => Some("an API key"),
         5 if word == "BEGIN" && is_pem_key(text, start) => Some("a private key"),
         20 if word.starts_with("AKIA") && !word.bytes().any(|byte| byte.is_ascii_lowercase()) => {
             Some("an access key")
@@ -93,7 +100,21 @@ fn is_pem_key(text: &str, start: usize) -> bool {
 fn is_hex_key(text: &str, start: usize, word: &str, line: &mut Line) -> bool {
     let digits = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")).unwrap_or(word);
     let is_hex = digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_hex && (text.trim() == word || line.at(text, start).speaks)
+    is_hex && (text.trim() == word || line.at(text, start).speaks || is_named(text, start))
+}
+
+/// Is what begins here the value of something with the name of a key, in its line and its entry?
+fn is_named(text: &str, start: usize) -> bool {
+    let before = &text.as_bytes()[start.saturating_sub(MAX_NAME)..start];
+    let name = before.rsplit(|byte| b"\n,;{}".contains(byte)).next().unwrap_or_default();
+    let name = squeezed(&String::from_utf8_lossy(name));
+    let names = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    names(&NAMES) && !names(&OTHERS)
+}
+
+/// In lower case, without the marks between words.
+fn squeezed(text: &str) -> String {
+    text.replace([' ', '_', '-'], "").to_ascii_lowercase()
 }
 
 /// The last line that was asked about, so that one of a thousand hashes is judged once.
@@ -109,8 +130,8 @@ impl Line {
         if !self.range.contains(&at) {
             let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
             let end = text[at..].find('\n').map_or(text.len(), |length| at + length);
-            let lower = text[start..end].to_ascii_lowercase();
-            *self = Self { range: start..end, speaks: SPEAKS.iter().any(|word| lower.contains(word)) };
+            let line = squeezed(&text[start..end]);
+            *self = Self { range: start..end, speaks: SPEAKS.iter().any(|word| line.contains(word)) };
         }
         self
     }
@@ -142,11 +163,17 @@ mod tests {
             (numbered(". ", " "), (1, 4, "a mnemonic")),
             (numbered(") ", "\n"), (1, 4, "a mnemonic")),
             (format!("ALLORA_PRIVATE_KEY=0x{hex}"), (1, 20, "a private key")),
+            (format!("Private key: {hex}"), (1, 14, "a private key")),
+            (format!("SECRET_KEY = '{hex}'"), (1, 15, "a private key")),
+            (format!("x\n{{\"sha\": \"{hex}\", \"secretKey\": \"{hex}\"}}"), (2, 10, "a private key")),
+            (format!("KEY: bytes = bytes.fromhex('{hex}')"), (1, 29, "a private key")),
+            (format!("export WALLET='0x{hex}'"), (1, 16, "a private key")),
             (hex.clone(), (1, 1, "a private key")),
             (format!("\n0x{hex}\n"), (2, 1, "a private key")),
             ("x\n-----BEGIN EC PRIVATE KEY-----\n".into(), (2, 6, "a private key")),
             (format!("key: UP-{}", &hex[..24].replace('b', "1")), (1, 6, "an API key")),
             (format!("token={}_{}", "hf", "aB3".repeat(11)), (1, 7, "an API key")),
+            (format!("{}_pat_11A_{}", "github", "aB3".repeat(12)), (1, 1, "an API key")),
             (format!("{}_{}", "ghp", "aB3".repeat(12)), (1, 1, "an API key")),
             (format!("{}-proj-{}", "sk", "aB3".repeat(12)), (1, 1, "an API key")),
             (format!("id = {}{}", "AKIA", "A2".repeat(8)), (1, 6, "an access key")),
@@ -160,7 +187,13 @@ mod tests {
         let hex = "ab".repeat(32);
         for text in [
             &format!("sha256: {hex}"),
-            &format!("{hex}  weights.bin\n"),
+            &format!("{hex}  weights.bin\n{hex}  keys.json\n"),
+            &format!("keyring==25.6.0 \\\n    --hash=sha256:{hex} \\\n    --hash=sha256:{hex}"),
+            &format!("keyring==25.6.0 --hash=sha256:{hex}"),
+            &format!("{{ url = \"https://example.com/keyring-25.6.0.whl\", hash = \"sha256:{hex}\" }}"),
+            &format!("{{\"key\":\"a\",\"rows\":[1,2],\"of\":\"{hex}\"}}"),
+            &format!("public_key = '{hex}'"),
+            &format!("# the wallet is funded\ntransaction: {hex}"),
             "-----BEGIN CERTIFICATE-----",
             "-----BEGIN PUBLIC KEY-----",
             &PHRASE.replace("about", "abandon"),

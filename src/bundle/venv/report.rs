@@ -46,8 +46,8 @@ pub struct Package {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// Over the lines of its `RECORD`, which hold path, SHA-256 and size of each file: the same for the same package, whoever
-    /// installed it and where. Nothing, where the installer left no `RECORD`.
+    /// Over the lines of its `RECORD`, which hold path, SHA-256 and size of each file; of one whose line has no hash it is the
+    /// file's own. The same for the same package, whoever installed it and where. Nothing, where the installer left no `RECORD`.
     pub sha256: Option<String>,
 }
 
@@ -91,13 +91,20 @@ impl Report {
 /// scripts, compiled files, and what the installer writes itself.
 fn digest(dist_info: &Path) -> Option<String> {
     let record = fs::read_to_string(dist_info.join("RECORD")).ok()?;
+    let folder = dist_info.parent()?;
     let own = ["INSTALLER", "REQUESTED", "RECORD", "direct_url.json", "uv_cache.json"];
-    let mut lines: Vec<&str> = record
+    let mut lines: Vec<String> = record
         .lines()
-        .filter(|line| {
-            let path = line.split(',').next().unwrap_or(line).trim_matches('"');
+        .filter_map(|line| {
+            // A path may have commas; then it is quoted.
+            let mut fields = line.rsplitn(3, ',');
+            let (_size, hash, path) = (fields.next()?, fields.next()?, fields.next()?.trim_matches('"'));
             let name = path.rsplit('/').next().unwrap_or(path);
-            !path.starts_with("..") && !path.ends_with(".pyc") && !own.contains(&name)
+            if path.starts_with("..") || path.ends_with(".pyc") || own.contains(&name) {
+                return None;
+            }
+            let content = if hash.is_empty() { of_file(&folder.join(path)).ok() } else { None };
+            Some(format!("{line}{}", content.unwrap_or_default()))
         })
         .collect();
     lines.sort_unstable();
@@ -129,4 +136,27 @@ pub fn stamp(manifest: &Manifest, requirements: &Requirements, named: Option<&Pa
         add(content.unwrap_or_default().as_bytes());
     }
     hex::encode(hash.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_of_a_package_is_that_of_its_files_with_or_without_their_hashes() {
+        let folder = tempfile::tempdir().unwrap();
+        let info = folder.path().join("tool-1.0.dist-info");
+        fs::create_dir(&info).unwrap();
+        let sum = |record: &str, module: &str| {
+            fs::write(info.join("RECORD"), record).unwrap();
+            fs::write(folder.path().join("to,ol.py"), module).unwrap();
+            digest(&info).unwrap()
+        };
+        let bare = "\"to,ol.py\",,\ntool-1.0.dist-info/RECORD,,\n../../bin/tool,,\n";
+        assert_ne!(sum(bare, "1"), sum(bare, "2"));
+        assert_eq!(sum(bare, "1"), sum(&bare.replace("bin/tool", "Scripts/tool"), "1"));
+        let hashed = bare.replace(",,\ntool", ",sha256=abc,1\ntool");
+        assert_ne!(sum(bare, "1"), sum(&hashed, "1"));
+        assert_ne!(sum(&hashed, "1"), sum(&hashed.replace("abc", "abd"), "1"));
+    }
 }
