@@ -173,13 +173,24 @@ fn what_had_begun_before_a_restart_is_not_told_of_twice_and_ends() {
     }
     bench.until_ready();
 
+    // Blocks are told of over the connection that is there, and no question is answered.
+    bench.devnet.fault(Fault::new(FaultKind::HttpStatus { status: 503 })).unwrap();
+    until_alert(&bench, "BEGIN chain_unreachable");
+    assert!(detail(&bench, "BEGIN chain_unreachable").contains("cannot be asked"), "{}", written(&bench));
+    assert_eq!(bench.heartbeat()["ready"], false);
+    bench.devnet.clear_faults();
+    until_alert(&bench, "END chain_unreachable");
+    bench.until_ready();
+
     // Nothing comes over the connection that is there, and no other is made.
     bench.devnet.set_block_time(BlockTime::Manual).unwrap();
     bench.devnet.fault(Fault::new(FaultKind::DropRequest)).unwrap();
-    until_alert(&bench, "BEGIN chain_unreachable");
+    bench.until("another chain_unreachable", |bench| {
+        (count(bench, "BEGIN chain_unreachable") == 2).then_some(())
+    });
     bench.devnet.clear_faults();
     bench.devnet.set_block_time(BlockTime::Every(Duration::from_millis(200))).unwrap();
-    until_alert(&bench, "END chain_unreachable");
+    bench.until("its end", |bench| (count(bench, "END chain_unreachable") == 2).then_some(()));
     assert_eq!(worker.stop(), Some(0));
 }
 

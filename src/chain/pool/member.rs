@@ -90,6 +90,8 @@ struct Measured {
     /// Faults, less half of them with each answer.
     faults: u32,
     resting_until: Option<Instant>,
+    /// It did not answer since its last fault.
+    is_silent: bool,
     /// It asked for that pause itself.
     asked_to_rest: bool,
     /// When the head was first seen.
@@ -157,6 +159,11 @@ impl Member {
         self.measured().other_chain.clone()
     }
 
+    /// Whether it did not answer since its last fault.
+    pub fn is_silent(&self) -> bool {
+        self.measured().is_silent
+    }
+
     /// Never used again. Returns whether that is news.
     pub fn is_on(&self, chain_id: &str) -> bool {
         self.measured().other_chain.replace(chain_id.to_owned()).is_none()
@@ -171,6 +178,7 @@ impl Member {
         };
         measured.asked_to_rest = matches!(error, RpcError::HttpStatus { retry_after: Some(_), .. });
         measured.faults = measured.faults.saturating_add(1);
+        measured.is_silent = true;
         *measured.errors.entry(error.kind()).or_default() += 1;
         measured.resting_until = Some(Instant::now() + pause);
     }
@@ -181,6 +189,7 @@ impl Member {
         let mut measured = self.measured();
         measured.faults /= 2;
         measured.resting_until = None;
+        measured.is_silent = false;
     }
 
     /// The other nodes contradict its height. Returns whether that is news.
@@ -318,7 +327,9 @@ mod tests {
             pause(&member);
         }
         assert!(pause(&member) > MAX_PAUSE - FIRST_PAUSE);
+        assert!(member.is_silent());
         member.answered();
+        assert!(!member.is_silent());
         assert_eq!(member.standing(), Standing::Fresh);
         assert!(pause(&member) > FIRST_PAUSE, "one answer is not forgiveness");
     }

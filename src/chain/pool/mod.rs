@@ -316,6 +316,12 @@ impl Pool {
         }
     }
 
+    /// Whether no endpoint of this chain answered since its last fault.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.order().into_iter().all(|member| member.is_silent())
+    }
+
     /// Endpoints of this chain, best first.
     pub fn ranked(&self) -> Vec<&Endpoint> {
         self.order().into_iter().map(|member| &member.endpoint).collect()

@@ -33,6 +33,7 @@ impl MainLoop {
     pub(super) fn start_work(&mut self) {
         let now = Instant::now();
         self.follow_upgrade();
+        self.doubt_silence();
         if self.look_at() <= now {
             let context = Arc::clone(&self.context);
             self.spawn(Work::Look, async move { Done::Looked(look(&context).await) });
@@ -76,6 +77,14 @@ impl MainLoop {
             return;
         }
         self.start_rounds();
+    }
+
+    /// Blocks may be told of though no question is answered: then only a look finds out that the chain cannot be asked.
+    fn doubt_silence(&mut self) {
+        let is_known = self.unseen.is_some() || matches!(self.standing, Standing::Blocked(_));
+        if !is_known && !self.is_at(Work::Look) && self.context.client().pool().is_silent() {
+            self.schedule.look_now();
+        }
     }
 
     fn start_rounds(&mut self) {
