@@ -1,4 +1,4 @@
-//! How often in a row the same value was submitted.
+//! How often in a row the same value was submitted, or refused since it came again.
 
 /// The last value and how often in a row it came.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -22,14 +22,14 @@ impl Repeats {
         }
     }
 
-    /// How often in a row the last value was submitted; `None` when there was none.
+    /// How often in a row the last value came; `None` when there was none.
     #[must_use]
     pub fn times(&self) -> Option<u64> {
         self.last.as_ref().map(|(_, times)| *times)
     }
 
-    /// `value` was submitted.
-    pub fn submitted(&mut self, value: &str) {
+    /// `value` was submitted, or refused as a repetition of the last one.
+    pub fn came(&mut self, value: &str) {
         self.last = Some((value.to_owned(), self.with(value)));
     }
 }
@@ -42,10 +42,10 @@ mod tests {
     fn repeats_are_counted_in_a_row() {
         let mut repeats = Repeats::default();
         for _ in 0..2 {
-            repeats.submitted("1.5");
+            repeats.came("1.5");
         }
         assert_eq!((repeats.with("1.5"), repeats.with("1.6")), (3, 1));
-        repeats.submitted("1.6");
+        repeats.came("1.6");
         assert_eq!(repeats.with("1.5"), 1);
         assert_eq!(Repeats::resume(Some(("1.5".to_owned(), 7))).with("1.5"), 8);
     }

@@ -30,6 +30,12 @@ pub struct Objection {
 }
 
 impl Judgement {
+    /// Whether the value came too often in a row.
+    #[must_use]
+    pub fn is_repetition(&self) -> bool {
+        self.objections.iter().any(|objection| objection.limit == MAX_REPEATS)
+    }
+
     /// The keys of the limits.
     #[must_use]
     pub fn limits(&self) -> Limits {
@@ -60,6 +66,9 @@ impl Circumstances<'_> {
     /// Of a prediction that nothing is known around.
     pub const ALONE: Self = Self { times: 1, consensus: None };
 }
+
+/// The key of the limit to repetitions.
+const MAX_REPEATS: &str = "validation.max_repeats";
 
 /// The bundle's `validation`.
 #[derive(Debug)]
@@ -140,7 +149,7 @@ impl Bounds {
         let times = circumstances.times;
         if let Some(most) = self.repeats.filter(|most| times >= *most) {
             objections.push(Objection {
-                limit: "validation.max_repeats".to_owned(),
+                limit: MAX_REPEATS.to_owned(),
                 text: format!("the same value came {times} times in a row, the limit is {most}"),
             });
         }

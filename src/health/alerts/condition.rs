@@ -56,7 +56,7 @@ pub struct Observations {
     pub disk: Option<DiskUse>,
     /// Why the journal cannot be written.
     pub unwritable: Option<String>,
-    /// How often in a row the last value was submitted.
+    /// How often in a row the last value was submitted, or refused since it came again.
     pub repeats: Option<u64>,
     /// How often is too often, where the bundle says so.
     pub max_repeats: Option<u64>,
@@ -214,7 +214,7 @@ fn disk(seen: &Observations) -> Reading {
 fn values_repeating(seen: &Observations) -> Reading {
     match seen.repeats {
         Some(times) if times >= seen.max_repeats.unwrap_or(REPEATS) => {
-            Reading::Bad(format!("the same value was submitted {times} times in a row"))
+            Reading::Bad(format!("the same value came {times} times in a row"))
         }
         Some(_) => Reading::Good,
         None => Reading::Unclear,

@@ -97,7 +97,7 @@ impl Round {
     }
 
     fn judged(&self, admission: Admission, values: &Values) -> Submitted {
-        self.context.repeats().submitted(&values.to_string());
+        self.context.repeats().came(&values.to_string());
         Submitted::Ended(judged(admission))
     }
 

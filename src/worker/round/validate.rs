@@ -24,6 +24,9 @@ impl Round {
                     limits = keys,
                     "not submitted, the model is asked again while the window is open: {why}"
                 );
+                if judgement.is_repetition() {
+                    self.context.repeats().came(&value);
+                }
                 let reason = format!("{verdict}: {why}");
                 journal
                     .call(move |journal| journal.rejected_prediction(key, &why, &limits, Timestamp::now()))
