@@ -63,13 +63,14 @@ fn tree_size(folder: &Path) -> u64 {
     bytes
 }
 
-/// Bytes of a log file and of those that were rotated: they lie beside it, and their names begin with its name.
+/// Bytes of a log file and of those that were rotated: they lie beside it, and their names begin with its name. The
+/// worker's own rotation goes on with `.`, that of logrotate with `-`.
 fn log_size(file: &Path) -> u64 {
     let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else { return 0 };
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let is_ours = |path: &Path| {
         let rest = path.file_name().and_then(|other| other.as_bytes().strip_prefix(name.as_bytes()));
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
+        rest.is_some_and(|rest| rest.is_empty() || matches!(rest.first(), Some(b'.' | b'-')))
     };
     let ours = entries(folder).filter(|(path, metadata)| metadata.is_file() && is_ours(path));
     ours.map(|(_, metadata)| metadata.len()).sum()
@@ -101,10 +102,11 @@ mod tests {
             ("w.log", 1),
             ("w.log.20300131_235959", 10),
             ("w.log.20300131_235958_001.gz", 100),
-            ("w.logs", 1_000),
+            ("w.log-20300131-1927583999.gz", 1_000),
+            ("w.logs", 10_000),
         ] {
             fs::write(at("logs").join(name), vec![0; bytes]).unwrap();
         }
-        assert_eq!((log_size(&at("logs/w.log")), log_size(&at("none/w.log"))), (111, 0));
+        assert_eq!((log_size(&at("logs/w.log")), log_size(&at("none/w.log"))), (1_111, 0));
     }
 }
