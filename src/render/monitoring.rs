@@ -46,6 +46,18 @@ mod tests {
     }
 
     #[test]
+    fn a_condition_that_holds_is_red() {
+        let dashboard: serde_json::Value = serde_json::from_str(DASHBOARD).unwrap();
+        let panels = dashboard["panels"].as_array().unwrap();
+        let panel = panels.iter().find(|panel| panel.to_string().contains("bootstrap_alert_active")).unwrap();
+        let defaults = &panel["fieldConfig"]["defaults"];
+        let options = &defaults["mappings"][0]["options"];
+        assert_eq!([&options["0"]["color"], &options["1"]["color"]], ["green", "red"]);
+        let steps = defaults["thresholds"]["steps"].as_array().unwrap();
+        assert_eq!(steps.iter().map(|step| &step["color"]).collect::<Vec<_>>(), ["green", "red"]);
+    }
+
+    #[test]
     fn the_dashboard_is_json_whose_panels_do_not_overlap() {
         let dashboard: serde_json::Value = serde_json::from_str(DASHBOARD).unwrap();
         let mut cells = BTreeSet::new();
