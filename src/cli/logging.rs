@@ -4,6 +4,7 @@ mod json;
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write, stderr};
+use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,9 @@ use super::{Exit, Report};
 use crate::bundle::Manifest;
 use crate::logs::{LogFile, LogQueue, Stderr};
 use crate::settings::{LogFormat, Settings};
+
+/// How long a panic waits for its line to be written.
+const PANIC_FLUSH: Duration = Duration::from_millis(500);
 
 /// Where the log of this process goes.
 static QUEUES: OnceLock<Vec<LogQueue>> = OnceLock::new();
@@ -48,6 +52,7 @@ pub fn start(settings: &Settings, manifest: &Manifest, file: Option<LogFile>) ->
     let subscriber = tracing_subscriber::registry().with(layers).with(filter).with(filter_fn(is_discreet));
     subscriber.try_init().map_err(|error| Report::new(Exit::Internal, error))?;
     QUEUES.get_or_init(|| queues);
+    std::panic::set_hook(Box::new(log_panic));
     for notice in &settings.notices {
         tracing::warn!("{notice}");
     }
@@ -57,6 +62,13 @@ pub fn start(settings: &Settings, manifest: &Manifest, file: Option<LogFile>) ->
 /// Whether events of this kind hold no secret. With its request, a websocket's handshake shows the credentials in it.
 fn is_discreet(kind: &Metadata<'_>) -> bool {
     *kind.level() != Level::TRACE || !kind.target().starts_with("tungstenite::handshake")
+}
+
+/// A panic is an event like others: on a line of its own, in the file too.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    tracing::error!("this is a fault of this program: {panic}");
+    // It may be the end of the process.
+    flush(PANIC_FLUSH);
 }
 
 /// Waits until what was logged so far is written, at most for `limit`.
