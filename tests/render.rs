@@ -346,6 +346,56 @@ fn a_key_that_the_container_cannot_read_is_refused() {
 }
 
 #[test]
+fn what_the_service_s_user_cannot_write_to_is_refused_under_systemd() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("SKIPPED: a user's own service runs as who renders it");
+        return;
+    }
+    let deployed = Deployed::new("model", "runtime: {writable: [cache]}\n");
+    let cache = deployed.bundle.join("cache");
+    fs::create_dir(&cache).unwrap();
+    let render = |mode| {
+        fs::set_permissions(&cache, fs::Permissions::from_mode(mode)).unwrap();
+        deployed.render(&["systemd"])
+    };
+    assert_eq!(render(0o777).status.code(), Some(0));
+    let output = render(0o755);
+    assert_eq!(output.status.code(), Some(78));
+    let said = text(&output.stderr);
+    assert!(said.contains("cache is closed to a user of its own, who runs the worker"), "{said}");
+    assert!(said.contains("\nhint: the bundle is root's") && output.stdout.is_empty(), "{said}");
+    std::os::unix::fs::chown(&cache, Some(1), Some(1)).unwrap();
+    let unit = deployed.render(&["systemd"]);
+    assert!(text(&unit.stdout).contains("\nUser=daemon\n"), "{}", text(&unit.stderr));
+}
+
+#[test]
+fn a_user_without_a_home_has_no_state_in_it() {
+    let users = fs::read_to_string("/etc/passwd").unwrap();
+    let fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let homeless = fields.filter(|fields| fields[2] != "0").find(|fields| !Path::new(fields[5]).is_dir());
+    let Some(homeless) = homeless.filter(|_| nix::unistd::geteuid().is_root()) else {
+        eprintln!("SKIPPED: that takes root, and a user without a home");
+        return;
+    };
+    let deployed = Deployed::new("model", "");
+    std::os::unix::fs::chown(&deployed.bundle, Some(homeless[2].parse().unwrap()), None).unwrap();
+    for kind in ["supervisord", "cron"] {
+        let output = deployed.render(&[kind]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(78), "{said}");
+        assert!(
+            said.contains(&format!("{}, who runs the worker, has no home folder", homeless[0])),
+            "{said}"
+        );
+        assert!(said.contains("set ALLORA_STATE_DIR"), "{said}");
+        let moved = deployed.render_with(&[kind], &[("ALLORA_STATE_DIR", "/srv/state")]);
+        assert_eq!(moved.status.code(), Some(0), "{}", text(&moved.stderr));
+    }
+    assert_eq!(deployed.render(&["systemd"]).status.code(), Some(0), "systemd makes a folder");
+}
+
+#[test]
 fn every_kind_has_a_file_of_its_own() {
     let deployed = Deployed::new("model", "");
     let out = deployed.out();

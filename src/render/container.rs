@@ -1,10 +1,9 @@
 //! The container of a bundle's image, from inside: where it has what a deployment names by paths of this machine.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::deployment::{Deployment, FILES, RenderError};
+use super::identity::{Identity, MAKE, READ};
 
 /// The program. By its path, since packages of the bundle may bring a `bootstrap` of their own and are first on `PATH`.
 pub const PROGRAM: &str = "/usr/local/bin/bootstrap";
@@ -77,27 +76,14 @@ pub fn empty_at_start(deployment: &Deployment) -> Vec<String> {
 /// # Errors
 /// [`RenderError::Closed`].
 pub fn check_access(deployment: &Deployment) -> Result<(), RenderError> {
-    const READ: u32 = 0o4;
-    const WRITE: u32 = 0o3;
+    let user = Identity::numbered(USER);
     let key = deployment.key.iter().map(|key| (key.path.as_str(), READ));
     let folders = folders(deployment).map(|folder| folder.outside);
-    let folders = folders.chain(deployment.state_dir.as_deref()).map(|folder| (folder, WRITE));
-    let closed = key.chain(folders).find(|(path, right)| {
-        Path::new(path).metadata().is_ok_and(|metadata| rights(&metadata) & right != *right)
-    });
+    let folders = folders.chain(deployment.state_dir.as_deref()).map(|folder| (folder, MAKE));
+    let closed = key
+        .chain(folders)
+        .find(|(path, right)| Path::new(path).metadata().is_ok_and(|metadata| !user.may(*right, &metadata)));
     closed.map_or(Ok(()), |(path, _)| Err(RenderError::Closed(path.into())))
-}
-
-/// What the image's user may do with a file: bits of one digit of its mode.
-fn rights(metadata: &Metadata) -> u32 {
-    let mode = metadata.mode();
-    if metadata.uid() == USER {
-        mode >> 6
-    } else if metadata.gid() == USER {
-        mode >> 3
-    } else {
-        mode
-    }
 }
 
 #[cfg(test)]

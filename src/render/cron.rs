@@ -1,6 +1,6 @@
 //! Lines for cron, for a worker that runs only while a window is open.
 
-use super::deployment::Deployment;
+use super::deployment::{Deployment, RenderError};
 use super::file::File;
 use super::template::fill;
 
@@ -9,7 +9,11 @@ const TABLE: &str = include_str!("templates/crontab");
 /// The lines of a worker: with a user's name for root, whose file lies in `/etc/cron.d`; otherwise for `crontab(1)`.
 /// What comes from outside stands in variables alone, whose values cron takes as they are; a command would have to be
 /// quoted for cron and for its shell, and may not have more than 1,000 letters.
-pub fn render(deployment: &Deployment) -> File {
+///
+/// # Errors
+/// [`RenderError::NoHome`].
+pub fn render(deployment: &Deployment) -> Result<File, RenderError> {
+    deployment.check_home()?;
     let user = if deployment.uid.is_root() {
         format!(" {}", deployment.owner.as_deref().unwrap_or("root"))
     } else {
@@ -27,5 +31,5 @@ pub fn render(deployment: &Deployment) -> File {
         &[("marker", &deployment.marker()), ("user", &user), ("variables", &variables.join("\n"))],
     );
     // cron passes over files whose names have dots.
-    File { name: deployment.service().replace('.', "_"), text }
+    Ok(File { name: deployment.service().replace('.', "_"), text })
 }

@@ -45,6 +45,8 @@ pub struct Deployment {
     pub state_dir: Option<String>,
     /// The folder below which each worker has one for its state, where nothing was asked for.
     pub states: String,
+    /// Whether the worker is somebody else whose home, where the state would be, is not there.
+    pub is_homeless: bool,
     /// Further settings, by their variables.
     pub settings: Vec<(&'static str, String)>,
     /// Where the worker connects to, each place once.
@@ -99,6 +101,17 @@ pub enum RenderError {
     /// The user of the image can do nothing with a file or folder of this machine.
     #[error("{} is closed to the worker in its container", .0.display())]
     Closed(PathBuf),
+    /// The user of the service cannot write to a file or folder of this machine.
+    #[error("{} is closed to {}, who runs the worker", .path.display(), .user.as_deref().unwrap_or("a user of its own"))]
+    Unwritable {
+        /// The file or folder.
+        path: PathBuf,
+        /// The owner of what the model writes to, or else of the bundle; where that is root, systemd makes a user.
+        user: Option<String>,
+    },
+    /// The user of the worker has no home, in which its state would be.
+    #[error("{0}, who runs the worker, has no home folder for its state")]
+    NoHome(String),
     /// What belongs to the bundle cannot be read.
     #[error("{} cannot be read", .path.display())]
     Unreadable {
@@ -132,6 +145,14 @@ impl RenderError {
                 container::USER,
                 path.display()
             ),
+            Self::Unwritable { path, user: Some(user) } => format!("`chown {user} {}`", path.display()),
+            Self::Unwritable { path, user: None } => format!(
+                "the bundle is root's, and the worker is not: `chown` the bundle and {} to the user who is to run it",
+                path.display()
+            ),
+            Self::NoHome(user) => {
+                format!("make a folder that belongs to {user}, and set ALLORA_STATE_DIR to it")
+            }
             Self::Unreadable { .. } => "`bootstrap check` looks at the whole bundle".into(),
         }
     }
@@ -157,8 +178,9 @@ impl Deployment {
         let writable = runtime.writable.iter().map(|path| one_line(path)).collect::<Result<_, _>>()?;
         let is_state_dir_given = settings.origin(Setting::StateDir) != Origin::Default;
         let owner = owner(manifest);
-        let home =
-            owner.as_ref().filter(|_| uid.is_root()).map(|owner| owner.dir.join(".local/state/bootstrap"));
+        let other = owner.as_ref().filter(|_| uid.is_root());
+        let is_homeless = other.is_some_and(|owner| !owner.dir.is_dir());
+        let home = other.map(|owner| owner.dir.join(".local/state/bootstrap"));
         Ok(Self {
             name: manifest.name.clone(),
             version: manifest.version.clone(),
@@ -169,6 +191,7 @@ impl Deployment {
             writable,
             state_dir: is_state_dir_given.then(|| one_line(&settings.state_dir)).transpose()?,
             states: one_line(home.as_ref().unwrap_or(&settings.state_dir))?,
+            is_homeless,
             settings: given(settings, source)?,
             endpoints: endpoints(settings),
             uid,
@@ -209,6 +232,19 @@ impl Deployment {
     /// The folder for its state, where no manager gives it one.
     pub(super) fn state_folder(&self) -> String {
         self.state_dir.clone().unwrap_or_else(|| format!("{}/{}", self.states, self.name))
+    }
+
+    /// Sees to it that there is a home for the state, where no manager gives the worker a folder.
+    ///
+    /// # Errors
+    /// [`RenderError::NoHome`].
+    pub(super) fn check_home(&self) -> Result<(), RenderError> {
+        match &self.owner {
+            Some(owner) if self.is_homeless && self.state_dir.is_none() => {
+                Err(RenderError::NoHome(owner.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Every setting by its variable, for formats that have no place of their own for state, heartbeat and key.

@@ -18,6 +18,7 @@ mod cron;
 mod deployment;
 mod dockerfile;
 mod file;
+mod identity;
 mod kubernetes;
 mod logrotate;
 mod monitoring;
@@ -63,9 +64,9 @@ impl Kind {
         dockerfile: impl FnOnce() -> Result<File, E>,
     ) -> Result<Vec<File>, E> {
         Ok(match self {
-            Self::Systemd => vec![systemd::render(&deployment()?)],
-            Self::Supervisord => vec![supervisord::render(&deployment()?)],
-            Self::Cron => vec![cron::render(&deployment()?)],
+            Self::Systemd => vec![systemd::render(&deployment()?)?],
+            Self::Supervisord => vec![supervisord::render(&deployment()?)?],
+            Self::Cron => vec![cron::render(&deployment()?)?],
             Self::Logrotate => vec![logrotate::render(&deployment()?)],
             Self::Compose => vec![compose::render(&deployment()?)?],
             Self::Kubernetes => vec![kubernetes::render(&deployment()?)?],

@@ -1,13 +1,17 @@
 //! A program of supervisord.
 
-use super::deployment::Deployment;
+use super::deployment::{Deployment, RenderError};
 use super::file::File;
 use super::template::fill;
 
 const PROGRAM: &str = include_str!("templates/supervisord.conf");
 
 /// The program of a worker.
-pub fn render(deployment: &Deployment) -> File {
+///
+/// # Errors
+/// [`RenderError::NoHome`].
+pub fn render(deployment: &Deployment) -> Result<File, RenderError> {
+    deployment.check_home()?;
     // `environment=` cannot hold every value, a command can.
     let variables = deployment.variables().into_iter().map(|(name, value)| format!("{name}={value}"));
     let run = [deployment.program.clone(), "run".to_owned(), deployment.bundle.clone()];
@@ -20,10 +24,21 @@ pub fn render(deployment: &Deployment) -> File {
             ("marker", &deployment.marker()),
             ("service", &deployment.service()),
             ("command", &command.join(" ")),
+            ("log_file", &log_file(deployment)),
             ("user", &user.map(|user| format!("user={user}")).unwrap_or_default()),
         ],
     );
-    File { name: format!("{}.conf", deployment.service()), text }
+    Ok(File { name: format!("{}.conf", deployment.service()), text })
+}
+
+/// Where the log goes. The folder must be there when supervisord reads the program, and of a user's it is not known
+/// which is: then the place is left to supervisord.
+fn log_file(deployment: &Deployment) -> String {
+    if deployment.uid.is_root() {
+        format!("/var/log/{}.log", deployment.service())
+    } else {
+        "AUTO".to_owned()
+    }
 }
 
 /// A word of a command: each letter that means something to a shell behind a backslash. Quotes would not do, since

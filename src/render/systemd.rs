@@ -1,7 +1,10 @@
 //! A systemd unit: of the system for root, otherwise of the user.
 
-use super::deployment::{Deployment, FILES, Key};
+use std::path::Path;
+
+use super::deployment::{Deployment, FILES, Key, RenderError};
 use super::file::File;
+use super::identity::{Identity, MAKE, WRITE};
 use super::template::fill;
 
 const UNIT: &str = include_str!("templates/systemd.service");
@@ -12,7 +15,11 @@ const SYSTEM: &str = include_str!("templates/systemd-system.conf");
 const FILTER: &str = include_str!("templates/systemd-filter.conf");
 
 /// The unit of a worker.
-pub fn render(deployment: &Deployment) -> File {
+///
+/// # Errors
+/// [`RenderError::Unwritable`].
+pub fn render(deployment: &Deployment) -> Result<File, RenderError> {
+    check_access(deployment)?;
     let is_system = deployment.uid.is_root();
     let folder = format!("bootstrap/{}", deployment.name);
     let memory = deployment.memory_mib.map(|mib| fill(MEMORY, &[("mib", &mib.to_string())]));
@@ -33,7 +40,44 @@ pub fn render(deployment: &Deployment) -> File {
             ("wanted_by", if is_system { "multi-user.target" } else { "default.target" }),
         ],
     );
-    File { name: format!("{}.service", deployment.service()), text }
+    Ok(File { name: format!("{}.service", deployment.service()), text })
+}
+
+/// Sees to it that the service's user can write where the sandbox lets it. What is not there yet is not looked at, nor
+/// what systemd gives to the user. A user's own service is who renders it.
+fn check_access(deployment: &Deployment) -> Result<(), RenderError> {
+    if !deployment.uid.is_root() {
+        return Ok(());
+    }
+    let user = match &deployment.owner {
+        None => Identity::stranger(),
+        // Who is not known here cannot be judged.
+        Some(owner) => match Identity::named(owner) {
+            Some(user) => user,
+            None => return Ok(()),
+        },
+    };
+    let given = format!("/var/log/bootstrap/{}", deployment.name);
+    let is_closed = |path: &Path| {
+        path.metadata()
+            .is_ok_and(|metadata| !user.may(if metadata.is_dir() { MAKE } else { WRITE }, &metadata))
+    };
+    let mut paths = writable(deployment).map(Path::new).filter(|path| !path.starts_with(&given));
+    match paths.find(|path| is_closed(path)) {
+        Some(path) => Err(RenderError::Unwritable { path: path.to_owned(), user: deployment.owner.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Folders and files that the worker writes to, without those that systemd makes.
+fn writable(deployment: &Deployment) -> impl Iterator<Item = &str> {
+    let of_model = deployment.writable.iter().filter(|path| !is_device(path));
+    let of_files = FILES.iter().filter_map(|variable| deployment.folder_of_file(variable));
+    of_model.chain(&deployment.state_dir).map(String::as_str).chain(of_files)
+}
+
+fn is_device(path: &str) -> bool {
+    path.starts_with("/dev/")
 }
 
 /// Folders, key and settings.
@@ -76,12 +120,9 @@ fn user(deployment: &Deployment) -> String {
 }
 
 fn system(deployment: &Deployment) -> String {
-    let (devices, folders): (Vec<_>, Vec<_>) =
-        deployment.writable.iter().partition(|path| path.starts_with("/dev/"));
-    let folders = folders.into_iter().chain(&deployment.state_dir).map(String::as_str);
-    let of_files = FILES.iter().filter_map(|variable| deployment.folder_of_file(variable));
-    let folders = folders.chain(of_files);
-    let writable: Vec<_> = folders.map(|path| format!("ReadWritePaths=-{}", path_word(path))).collect();
+    let devices: Vec<_> = deployment.writable.iter().filter(|path| is_device(path)).collect();
+    let writable: Vec<_> =
+        writable(deployment).map(|path| format!("ReadWritePaths=-{}", path_word(path))).collect();
     let devices = if devices.is_empty() {
         "PrivateDevices=yes".to_owned()
     } else {

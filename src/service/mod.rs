@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::render::{Deployment, File, WriteError, Written, marker};
+use crate::render::{Deployment, File, RenderError, WriteError, Written, marker};
 use program::ProgramError;
 use supervisord::Supervisord;
 use systemd::Systemd;
@@ -28,7 +28,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// A manager of services.
 trait Manager {
     /// What it reads of a worker.
-    fn render(&self, deployment: &Deployment) -> File;
+    fn render(&self, deployment: &Deployment) -> Result<File, RenderError>;
     /// Where it reads it.
     fn folder(&self) -> &Path;
     /// The name of the file of a service.
@@ -80,6 +80,9 @@ pub enum ServiceError {
         /// What its first line says.
         source: Origin,
     },
+    /// There is nothing that could be installed.
+    #[error(transparent)]
+    Render(#[from] RenderError),
     /// It cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -114,6 +117,7 @@ impl ServiceError {
             }
             Self::NotInstalled(bundle) => format!("`bootstrap service install {bundle}` installs it"),
             Self::Foreign { .. } => "move it away, or give the bundle another name in model.yaml".into(),
+            Self::Render(error) => error.hint(),
             Self::Write(_) | Self::File { .. } => {
                 "it needs the right to write there: be root, or the user whom the manager belongs to".into()
             }
@@ -144,7 +148,7 @@ impl Service {
         {
             return Err(ServiceError::Foreign { path, source: Origin(line) });
         }
-        let file = File { name: manager.file_name(&name), ..manager.render(deployment) };
+        let file = File { name: manager.file_name(&name), ..manager.render(deployment)? };
         let written = file.write_to(manager.folder())?;
         manager.installed(&name)?;
         Ok((Self { manager, name, path }, written))

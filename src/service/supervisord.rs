@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::program::{ProgramError, run};
 use super::{Manager, START_LIMIT, STOP_LIMIT, ServiceError, Started};
-use crate::render::{self, Deployment, File, heartbeat_file};
+use crate::render::{self, Deployment, File, RenderError, heartbeat_file};
 use crate::subprocess;
 
 const PROGRAM: &str = "supervisorctl";
@@ -84,7 +84,7 @@ fn included(config: &str) -> Option<&str> {
 }
 
 impl Manager for Supervisord {
-    fn render(&self, deployment: &Deployment) -> File {
+    fn render(&self, deployment: &Deployment) -> Result<File, RenderError> {
         render::supervisord::render(deployment)
     }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::program::{ProgramError, run};
 use super::{Manager, START_LIMIT, STOP_LIMIT, Started};
-use crate::render::{self, Deployment, File};
+use crate::render::{self, Deployment, File, RenderError};
 
 /// A manager of systemd.
 pub struct Systemd {
@@ -41,7 +41,7 @@ impl Systemd {
 }
 
 impl Manager for Systemd {
-    fn render(&self, deployment: &Deployment) -> File {
+    fn render(&self, deployment: &Deployment) -> Result<File, RenderError> {
         render::systemd::render(deployment)
     }
 

@@ -158,7 +158,7 @@ impl Drop for Machine {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let log =
-                self.exec("journalctl --no-pager -o cat -n 60 || tail -n 60 /var/log/supervisor/* /var/lib/bootstrap/*/log/* /tmp/log");
+                self.exec("journalctl --no-pager -o cat -n 60 || tail -n 60 /var/log/supervisor/* /var/log/bootstrap-*.log /var/lib/bootstrap/*/log/* /tmp/log");
             eprintln!("{}", String::from_utf8_lossy(&log.stdout));
         }
         self.engine.docker(&["rm", "--force", "--volumes", &self.container]);

@@ -46,7 +46,7 @@ fn a_worker_is_kept_alive_and_stopped_in_order() {
     assert_ne!(pid(&machine), second);
     assert_eq!(machine.service("stop", &bundle), "stopped bootstrap-test");
     assert_eq!(machine.service("stop", &bundle), "stopped bootstrap-test");
-    let log = "cat /var/log/supervisor/bootstrap-test-stderr*";
+    let log = "cat /var/log/bootstrap-test.log*";
     assert!(machine.must(log).contains("\"message\":\"stopped\""));
     let health = machine.bootstrap("service health", &bundle);
     assert_eq!(String::from_utf8_lossy(&health.stdout), "no: the worker has stopped\n");
