@@ -9,7 +9,7 @@ use cosmrs::proto::cosmos::auth::v1beta1::QueryAccountInfoRequest;
 use cosmrs::proto::cosmos::bank::v1beta1::{MsgSend, QueryBalanceRequest};
 use cosmrs::proto::cosmos::base::v1beta1::Coin;
 use prost::{Message as _, Name as _};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::bench::PATIENCE;
 use crate::rpc::Rpc;
@@ -52,8 +52,7 @@ impl Account {
     /// What its next signature needs, by the committed state.
     pub fn signer(&self, rpc: &Rpc) -> SignerData {
         let info = rpc.query(&QueryAccountInfoRequest { address: self.address() }).unwrap().info.unwrap();
-        let chain_id = rpc.status()["node_info"]["network"].as_str().unwrap().to_owned();
-        SignerData { chain_id, account_number: info.account_number, sequence: info.sequence }
+        SignerData { chain_id: rpc.chain_id(), account_number: info.account_number, sequence: info.sequence }
     }
 
     /// Sends a transaction with the next sequence; `Err` is what the node says against it.
@@ -66,15 +65,21 @@ impl Account {
         }
     }
 
-    /// Sends until a node takes it, and waits for its block. Gives the hash.
-    fn send(&self, rpc: &Rpc, message: &Any) -> TxHash {
+    /// Sends until a node takes it, and waits for its block. Gives the hash, and what came of it there.
+    pub fn deliver(&self, rpc: &Rpc, message: &Any) -> (TxHash, Value) {
         rpc.until("a transaction that is taken", PATIENCE, || {
             let hash = self.try_send(rpc, message.clone()).ok()?;
             let params = json!({"hash": base64(hash.as_bytes())});
-            let found = rpc.until("its block", PATIENCE, || rpc.call("tx", &params).ok());
-            assert_eq!(found["tx_result"]["code"], 0, "{found}");
-            Some(hash)
+            let mut found = rpc.until("its block", PATIENCE, || rpc.call("tx", &params).ok());
+            Some((hash, found["tx_result"].take()))
         })
+    }
+
+    /// The same for what must succeed.
+    fn send(&self, rpc: &Rpc, message: &Any) -> TxHash {
+        let (hash, result) = self.deliver(rpc, message);
+        assert_eq!(result["code"], 0, "{result}");
+        hash
     }
 
     /// Gives money to somebody, once it is in a block.

@@ -55,7 +55,7 @@ impl<'a> Deployment<'a> {
         command
             .env("BUNDLE_ROOT", in_folder("bundle"))
             .env("ALLORA_NETWORK", self.node.rpc.urls().join(","))
-            .env("ALLORA_CHAIN_ID", self.node.rpc.status()["node_info"]["network"].as_str().unwrap())
+            .env("ALLORA_CHAIN_ID", self.node.rpc.chain_id())
             .env("ALLORA_TOPIC_ID", self.topic.id.to_string())
             .env("ALLORA_MNEMONIC", &self.account().mnemonic)
             .env("ALLORA_STATE_DIR", in_folder("state"))

@@ -6,10 +6,11 @@
 //! | `REALCHAIN_TOPIC` | id of an active topic that lets the accounts submit |
 //! | `REALCHAIN_MNEMONICS` | funded accounts, separated by `;` or new lines. The first is the worker's, a second keeps its money for a while. Nobody else may use them meanwhile |
 //! | `REALCHAIN_STOP`, `REALCHAIN_START` | shell commands that stop and start the node. The first finds `TERM` or `KILL` in `REALCHAIN_SIGNAL`; the second may be the node itself |
+//! | `REALCHAIN_PAY` | when it is set, the script's part that costs money is played to the node too: the first account registers anew and answers a window twice, and once when it is over |
 //!
 //! A given node is never asked for a method of devnet, and has one test at a time. What cannot be shown on it says so on
 //! stderr, with `SKIPPED`. The slow ones are ignored: `cargo test --test realchain -- --include-ignored` runs all.
-//! `cargo test --test realchain script` plays a script of requests to it, which changes nothing there, and tells how many
+//! `cargo test --test realchain agree` plays a script of requests to it, which without `REALCHAIN_PAY` changes nothing there, and tells how many
 //! answers agree with the recordings and with a local chain. `tests/realchain/localnet.sh` brings up a chain for them
 //! where there is an `allorad`.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
@@ -17,6 +18,7 @@
 mod account;
 #[path = "../support/bench.rs"]
 mod bench;
+mod delivered;
 mod deployment;
 mod kills;
 mod money;

@@ -6,10 +6,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bootstrap::chain::messages::{EmissionsVersion, Query, query::GetParamsRequest};
+use futures::{SinkExt as _, StreamExt as _};
 use prost::Message as _;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 use crate::bench::{PATIENCE, wait};
 
@@ -105,6 +107,32 @@ impl Rpc {
 
     pub fn status(&self) -> Value {
         self.call("status", &json!({})).unwrap()
+    }
+
+    pub fn chain_id(&self) -> String {
+        self.status()["node_info"]["network"].as_str().unwrap().to_owned()
+    }
+
+    /// Does something, and gives the first frame that a subscription to `query` heard since.
+    pub fn with_frame<T>(&self, query: &str, act: impl FnOnce() -> T) -> (T, Value) {
+        let url = format!("{}/websocket", self.urls[0].trim_end_matches('/').replacen("http", "ws", 1));
+        let subscribe = json!({"jsonrpc": "2.0", "id": 1, "method": "subscribe", "params": {"query": query}});
+        let subscribe = async || {
+            let (mut socket, _) = connect_async(&url).await?;
+            socket.send(Message::text(subscribe.to_string())).await?;
+            let acknowledged = socket.next().await;
+            anyhow::Ok((socket, acknowledged.is_some()))
+        };
+        let (mut socket, is_open) = self.runtime.block_on(subscribe()).unwrap();
+        assert!(is_open, "the websocket closed");
+        let done = act();
+        let mut frame = async || loop {
+            if let Message::Text(text) = socket.next().await.unwrap().unwrap() {
+                return serde_json::from_str(&text).unwrap();
+            }
+        };
+        let frame = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, frame()).await });
+        (done, frame.expect("a frame"))
     }
 
     pub fn height(&self) -> i64 {
