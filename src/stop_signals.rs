@@ -1,8 +1,13 @@
 //! SIGINT and SIGTERM, by which people and service managers ask a program to stop.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, sleep_until};
+
+/// What comes within this time of a signal is the same wish: `timeout` signals its child and then its whole group.
+const SAME_WISH: Duration = Duration::from_millis(500);
 
 /// Which of the two came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +39,18 @@ impl StopSignals {
         tokio::select! {
             _ = self.interrupt.recv() => StopSignal::Interrupt,
             _ = self.terminate.recv() => StopSignal::Terminate,
+        }
+    }
+
+    /// After a signal: lets those pass that mean the same. The next one is a wish of its own.
+    pub async fn settle(&mut self) {
+        let end = Instant::now() + SAME_WISH;
+        loop {
+            tokio::select! {
+                biased;
+                () = sleep_until(end) => return,
+                _ = self.recv() => {}
+            }
         }
     }
 }

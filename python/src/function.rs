@@ -101,7 +101,7 @@ fn find<'py>(py: Python<'py>, load: &Load) -> PyResult<Bound<'py, PyAny>> {
     })?;
     if !function.is_callable() {
         let class = function.get_type().name()?;
-        let problem = format!("{}:{} is a {class}, not a function", load.module, load.function);
+        let problem = format!("{}:{} is of type {class}, not a function", load.module, load.function);
         return Err(PyTypeError::new_err(problem));
     }
     Ok(function)

@@ -48,6 +48,8 @@ fn of_import(message: &str, manifest: &Manifest) -> String {
         format!("correct the line for Python {}", manifest.python)
     } else if message.contains(" has no function ") {
         format!("define it in {}, or correct entrypoint.function in model.yaml", manifest.entrypoint.module)
+    } else if message.contains(", not a function") {
+        "make it a function, or correct entrypoint.function in model.yaml".to_owned()
     } else if message.contains(" cannot be called: ") {
         "let it take nothing, the nonce, or the nonce and the context: `def predict(nonce, context)`"
             .to_owned()

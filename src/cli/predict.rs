@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::trial::{self, Predicted, Unpredicted};
-use super::{Exit, Outcome, Report, environment, hint, logging, model, number, output};
+use super::{Exit, Outcome, Report, environment, hint, logging, model, output};
 use crate::bundle::Manifest;
 use crate::journal::Verdict;
 use crate::model::{Failure, FailureKind, Prediction, Private};
@@ -16,7 +16,7 @@ pub struct Args {
     #[command(flatten)]
     flags: Flags<settings::Model>,
     /// The nonce that the model is asked for
-    #[arg(long, default_value_t = 1, value_parser = number::whole::<i64>)]
+    #[arg(long, default_value_t = 1, allow_hyphen_values = true, value_parser = clap::value_parser!(i64).range(0..))]
     nonce: i64,
     /// Print one JSON document
     #[arg(long)]

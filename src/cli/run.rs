@@ -312,7 +312,7 @@ fn wallet(key: &KeySource, settings: &Settings) -> Result<Wallet, Report> {
     Ok(opened.wallet)
 }
 
-/// SIGINT and SIGTERM stop in order; a second one ends the process at once.
+/// SIGINT and SIGTERM stop in order; a second one, half a second later or more, ends the process at once.
 fn stop_on_signals() -> Result<CancellationToken, Report> {
     let internal = |error| Report::new(Exit::Internal, error);
     let mut signals = StopSignals::listen().map_err(internal)?;
@@ -327,8 +327,10 @@ fn stop_on_signals() -> Result<CancellationToken, Report> {
     let stop = stopping.clone();
     tokio::spawn(async move {
         signals.recv().await;
-        tracing::info!("stopping in order; a second signal stops at once");
+        tracing::info!("stopping in order");
         stop.cancel();
+        signals.settle().await;
+        tracing::info!("a second signal stops at once");
         let forced = match signals.recv().await {
             StopSignal::Interrupt => Exit::Interrupted,
             StopSignal::Terminate => Exit::Terminated,

@@ -78,9 +78,22 @@ pub enum Unfit {
     /// A virtual environment whose base interpreter was removed.
     #[error("its base interpreter {} is gone", .0.display())]
     BaseGone(PathBuf),
+    /// A virtual environment whose base interpreter is in a folder that is closed to this user.
+    #[error("its base interpreter {} is out of reach of this user", .0.display())]
+    BaseUnreachable(PathBuf),
     /// It cannot be started, or does not describe itself.
     #[error("it does not say what it is")]
     Silent(#[source] io::Error),
+}
+
+impl Unfit {
+    /// What a look at the base interpreter, which fails with `error`, says of it.
+    fn of_base(base: PathBuf, error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => Self::BaseUnreachable(base),
+            _ => Self::BaseGone(base),
+        }
+    }
 }
 
 impl InterpreterError {
@@ -90,6 +103,12 @@ impl InterpreterError {
         match self {
             Self::NamedMissing(_) => {
                 "give --python or ALLORA_PYTHON the path of an interpreter, or leave it away".into()
+            }
+            Self::Unfit { why: Unfit::BaseUnreachable(base), .. } => {
+                format!(
+                    "open the folders above {} to this user, or name another interpreter with --python",
+                    base.display()
+                )
             }
             Self::Unfit { path, .. } => match bundle_of(path) {
                 Some(bundle) => {
@@ -223,7 +242,7 @@ impl Interpreter {
         stopping: &CancellationToken,
     ) -> Result<Self, Unfit> {
         let said = probe::describe(path, private, stopping)
-            .map_err(|error| gone_base(path).map_or(Unfit::Silent(error), Unfit::BaseGone))?;
+            .map_err(|error| lost_base(path).unwrap_or(Unfit::Silent(error)))?;
         if said.implementation != "cpython" {
             return Err(Unfit::Implementation(said.implementation));
         }
@@ -238,15 +257,15 @@ impl Interpreter {
     }
 }
 
-/// What a virtual environment was made from, when that is gone: its executable is a link to it, or a copy
+/// What a virtual environment was made from, when that is gone or cannot be reached: its executable is a link to it, or a copy
 /// beside a `pyvenv.cfg` that names its folder.
-fn gone_base(executable: &Path) -> Option<PathBuf> {
+fn lost_base(executable: &Path) -> Option<Unfit> {
     let mut path = executable.to_owned();
     for _ in 0..LINKS {
         let Ok(target) = path.read_link() else { break };
         path = path.parent()?.join(target);
-        if path.symlink_metadata().is_err() {
-            return Some(path);
+        if let Err(error) = path.symlink_metadata() {
+            return Some(Unfit::of_base(path, &error));
         }
     }
     let mut config = String::new();
@@ -255,7 +274,12 @@ fn gone_base(executable: &Path) -> Option<PathBuf> {
     let values = config.lines().filter_map(|line| line.split_once('='));
     let mut homes =
         values.filter(|(key, _)| key.trim() == "home").map(|(_, home)| PathBuf::from(home.trim()));
-    homes.next_back().filter(|home| !home.is_dir())
+    let home = homes.next_back()?;
+    match home.metadata() {
+        Ok(found) if found.is_dir() => None,
+        Ok(_) => Some(Unfit::BaseGone(home)),
+        Err(error) => Some(Unfit::of_base(home, &error)),
+    }
 }
 
 /// Executables in the folders of `path`, best first, each once.
@@ -325,12 +349,12 @@ mod tests {
         let config = folder.path().join("pyvenv.cfg");
         std::fs::write(&config, "version = 3.11.7\nhome = /gone/bin\n").unwrap();
         let python = folder.path().join("bin/python");
-        assert_eq!(gone_base(&python), Some("/gone/bin".into()));
+        assert!(matches!(lost_base(&python), Some(Unfit::BaseGone(home)) if home == Path::new("/gone/bin")));
         std::fs::write(&config, format!("home = {}\n", folder.path().display())).unwrap();
-        assert_eq!(gone_base(&python), None);
+        assert!(lost_base(&python).is_none());
         std::fs::remove_file(&python).unwrap();
         std::os::unix::fs::symlink("python", &python).unwrap();
-        assert_eq!(gone_base(&python), None);
+        assert!(lost_base(&python).is_none());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::clock::Clock;
 use super::main_loop::{Pause, UNWRITABLE_PAUSE};
 use super::reporter::Reporter;
-use super::setup::{Goal, Setup, WorkerError};
+use super::setup::{Ended, Goal, Reason, Setup, WorkerError};
 use crate::chain::messages::Topic;
 use crate::chain::pool::{Pool, PoolError};
 use crate::chain::query::Client;
@@ -27,6 +27,10 @@ const ONCE: Duration = Duration::from_secs(30);
 /// Pause between two turns while something takes time.
 const TICK: Duration = Duration::from_secs(1);
 
+/// Where the journal knows more than the chain.
+const DISAGREE: &str =
+    "run it again when the node has caught up; a chain that was started anew needs a new journal";
+
 /// What looking for the chain came to.
 pub enum Connection {
     /// The chain is there.
@@ -35,15 +39,39 @@ pub enum Connection {
     None(String),
 }
 
+/// How long a wait goes on.
+struct Patience {
+    /// `None`: for ever.
+    end: Option<Instant>,
+}
+
+impl Patience {
+    fn of(goal: Goal) -> Self {
+        let end = match goal {
+            Goal::Once { until } => Some(until.unwrap_or_else(|| Instant::now() + ONCE)),
+            Goal::Forever | Goal::Windows(_) => None,
+        };
+        Self { end }
+    }
+
+    fn is_over(&self) -> bool {
+        self.end.is_some_and(|end| end <= Instant::now())
+    }
+
+    /// The pause before the next try: the last one comes when the time is over. `None` after that one.
+    fn pause(&self, back_off: Duration) -> Option<Duration> {
+        let Some(end) = self.end else { return Some(back_off) };
+        let left = end.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then(|| back_off.min(left))
+    }
+}
+
 /// Looks for the chain until an endpoint answers for it.
 ///
 /// # Errors
 /// [`WorkerError::WrongChain`] when all endpoints answer for another.
 pub async fn connect(setup: &Setup, reporter: &mut Reporter) -> Result<Connection, WorkerError> {
-    let end = match setup.goal {
-        Goal::Once { until } => Some(until.unwrap_or_else(|| Instant::now() + ONCE)),
-        _ => None,
-    };
+    let patience = Patience::of(setup.goal);
     let mut back_off = BACK_OFF.0;
     loop {
         let why = match turning(try_connect(&setup.pool), reporter).await {
@@ -55,14 +83,9 @@ pub async fn connect(setup: &Setup, reporter: &mut Reporter) -> Result<Connectio
             Err(Unconnected::NotYet(why)) => why,
         };
         reporter.seen().chain = Some(Err(why.clone()));
-        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-        if left.is_some_and(|left| left.is_zero()) {
-            return Ok(Connection::None(why));
-        }
+        let Some(pause) = patience.pause(back_off) else { return Ok(Connection::None(why)) };
         tracing::warn!(why, "the chain cannot be used yet");
         reporter.ready(Some(why));
-        // The last try comes when the time is over.
-        let pause = left.map_or(back_off, |left| back_off.min(left));
         turning(tokio::time::sleep(pause), reporter).await;
         back_off = (back_off * 2).min(BACK_OFF.1);
     }
@@ -130,7 +153,7 @@ pub async fn open_journal(
 
 /// Waits until the chain has seen every transaction that the journal knows to be in a block. Otherwise the
 /// node is behind, or the chain was started anew under its old id: what the journal says of a nonce would be
-/// of another one.
+/// of another one. How `--once` ends, when it has no more time for this.
 ///
 /// # Errors
 /// When the journal cannot be read.
@@ -139,34 +162,38 @@ pub async fn agree(
     client: &Client,
     journal: &JournalHandle,
     reporter: &mut Reporter,
-) -> Result<(), WorkerError> {
+) -> Result<Option<Ended>, WorkerError> {
     let asked = journal.call(|journal| journal.reader().last_sequence());
-    let Some(last) = turning(asked, reporter).await? else { return Ok(()) };
+    let Some(last) = turning(asked, reporter).await? else { return Ok(None) };
+    let patience = Patience::of(setup.goal);
     let mut back_off = BACK_OFF.0;
     loop {
-        let why = match turning(client.account(setup.wallet.address()), reporter).await {
+        let ended = match turning(client.account(setup.wallet.address()), reporter).await {
             Ok(account) => {
                 let seen = account.map_or(0, |account| account.sequence);
                 if seen > last {
-                    return Ok(());
+                    return Ok(None);
                 }
                 // Another node may not be behind.
-                if turning(client.pool().look_again(LIMIT), reporter).await {
+                if turning(client.pool().look_again(LIMIT), reporter).await && !patience.is_over() {
                     continue;
                 }
                 let file = reporter.beat().journal.clone().unwrap_or_default();
-                format!(
+                let why = format!(
                     "the chain has {seen} transactions of this account, the journal knows of {}: the node is \
                      behind, or the chain was started anew; if so, remove {}",
                     last + 1,
                     file.display()
-                )
+                );
+                Ended::NothingSubmitted(Reason { why, hint: DISAGREE })
             }
-            Err(error) => error.to_string(),
+            Err(error) => Ended::NoEndpoint(Reason::of_endpoints(error.to_string())),
         };
-        tracing::warn!("{why}");
-        reporter.ready(Some(why));
-        turning(tokio::time::sleep(back_off), reporter).await;
+        let Some(pause) = patience.pause(back_off) else { return Ok(Some(ended)) };
+        let why = ended.why();
+        tracing::warn!(why, "the journal cannot be used yet");
+        reporter.ready(why);
+        turning(tokio::time::sleep(pause), reporter).await;
         back_off = (back_off * 2).min(BACK_OFF.1);
     }
 }

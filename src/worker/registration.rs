@@ -24,6 +24,16 @@ pub enum RegistrationError {
         /// What the chain said.
         text: String,
     },
+    /// It was not sent: the user's own limits are in the way.
+    #[error("{address} is not registered in topic {topic_id}: {text}")]
+    NotSent {
+        /// The worker.
+        address: String,
+        /// The topic.
+        topic_id: u64,
+        /// Which limit.
+        text: String,
+    },
     /// It was not included in time.
     #[error("the registration was not included: {0}")]
     NotIncluded(String),
@@ -51,7 +61,8 @@ pub async fn register(context: &Arc<Context>) -> Result<(), RegistrationError> {
     };
     let refused = |obstacle: Obstacle, text: String| match obstacle {
         Obstacle::Chain(Verdict::AlreadyDone) => Ok(()),
-        _ => Err(RegistrationError::Refused { address, topic_id, text }),
+        Obstacle::Chain(_) => Err(RegistrationError::Refused { address, topic_id, text }),
+        Obstacle::FeeCap | Obstacle::LostFees => Err(RegistrationError::NotSent { address, topic_id, text }),
     };
     match transact::transact(context, &intent).await? {
         Transacted::Delivered(tx) => match block_verdict(&tx) {

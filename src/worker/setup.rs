@@ -80,6 +80,20 @@ pub enum Ended {
     NoEndpoint(Reason),
 }
 
+impl Ended {
+    /// Why, where nobody asked for it.
+    #[must_use]
+    pub fn why(&self) -> Option<String> {
+        match self {
+            Self::Stopped | Self::Done => None,
+            Self::NoTopic(topic) => Some(topic.to_string()),
+            Self::NothingSubmitted(reason) | Self::NotPermitted(reason) | Self::NoEndpoint(reason) => {
+                Some(reason.why.clone())
+            }
+        }
+    }
+}
+
 /// Why a window was not answered, and what the user can do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {

@@ -107,6 +107,8 @@ fn a_chain_that_was_started_anew_is_not_taken_for_the_old_one() {
         bench.heartbeat()["why"].as_str().is_some_and(|why| why.contains("started anew")).then_some(())
     });
     assert_eq!(worker.stop(), Some(0));
+    let once = bench.run(&["--once", "--wait", "2"]);
+    assert_eq!(once.exit().code(), Some(75), "{}", bench.log());
     assert_eq!(bench.rounds(), before);
 }
 

@@ -384,6 +384,11 @@ fn a_second_signal_ends_the_worker_at_once() {
         worker.signal(Signal::SIGTERM);
         // Until its transaction is in a block, or there is no more time.
         until_phase(&bench, "stopping");
+        // The same wish, told twice.
+        worker.signal(Signal::SIGTERM);
+        bench.until("the wait for another", |bench| {
+            bench.log().contains("a second signal stops at once").then_some(())
+        });
         worker.signal(second);
         assert_eq!(worker.exit().code(), Some(code), "{}", bench.log());
         bench.until("the end of the model", |bench| (descendants(bench) == 0).then_some(()));

@@ -6,6 +6,7 @@ use super::{MainLoop, Standing, Work};
 use crate::chain::outcome::Verdict;
 use crate::chain::query::NoTopic;
 use crate::journal::RoundState;
+use crate::model::ModelState;
 use crate::worker::means::Unaffordable;
 use crate::worker::round::Finished;
 use crate::worker::transact::Obstacle;
@@ -16,6 +17,8 @@ const LONGER: &str = "--wait SECONDS waits longer; without it the wait is the to
 /// Where the topic asks nobody.
 const INACTIVE: &str =
     "name another topic with --topic-id, or run it again when somebody has funded this one";
+/// Where the model is at fault.
+const MODEL: &str = "`bootstrap predict` asks the model without a chain; the log above has its output";
 /// Where money was.
 const FUNDS: &str = "send uallo to the wallet; `bootstrap doctor` says how much is missing";
 
@@ -62,6 +65,11 @@ impl MainLoop {
                 Ended::NoEndpoint(Reason::of_endpoints(why))
             }
             (Standing::Blocked(why), _) => Ended::NotPermitted(Reason::to_examine(why.clone())),
+            (Standing::Unregistered, Some(why))
+                if matches!(self.models.borrow().state, ModelState::Failed(_)) =>
+            {
+                Ended::NothingSubmitted(Reason { why, hint: MODEL })
+            }
             (Standing::Unregistered, _) => {
                 let why = "the worker was not registered in time; the model is loaded before".to_owned();
                 Ended::NothingSubmitted(Reason { why, hint: LONGER })
@@ -103,10 +111,7 @@ impl MainLoop {
                     "the model left this window out itself; the next run asks it about the next window";
                 Ended::NothingSubmitted(Reason { why, hint })
             }
-            (RoundState::Expired, None) => {
-                let hint = "`bootstrap predict` asks the model without a chain; the log above has its output";
-                Ended::NothingSubmitted(Reason { why, hint })
-            }
+            (RoundState::Expired, None) => Ended::NothingSubmitted(Reason { why, hint: MODEL }),
             _ => Ended::NothingSubmitted(Reason::to_examine(why)),
         }
     }

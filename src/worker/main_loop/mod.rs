@@ -86,11 +86,7 @@ pub async fn run(setup: Setup, alerts: Alerts, textfile: Option<Textfile>) -> Re
 /// Why the worker ended, where nobody asked for it.
 fn why(ended: &Result<Ended, WorkerError>) -> Option<String> {
     match ended {
-        Ok(Ended::Stopped | Ended::Done) => None,
-        Ok(Ended::NoTopic(topic)) => Some(topic.to_string()),
-        Ok(Ended::NothingSubmitted(reason) | Ended::NotPermitted(reason) | Ended::NoEndpoint(reason)) => {
-            Some(reason.why.clone())
-        }
+        Ok(ended) => ended.why(),
         Err(error) => Some(match error.source() {
             Some(cause) => format!("{error}: {cause}"),
             None => error.to_string(),
@@ -115,7 +111,9 @@ impl Held {
         client.pool().keep_ranked();
         let journal = onboarding::open_journal(&setup, client.pool(), reporter).await?;
         let journal = self.journal.insert(journal).clone();
-        onboarding::agree(&setup, &client, &journal, reporter).await?;
+        if let Some(ended) = onboarding::agree(&setup, &client, &journal, reporter).await? {
+            return Ok(ended);
+        }
         let main_loop = MainLoop::new(setup, client, clock, journal, reporter).await?;
         model::release(Extent::Everything);
         self.main_loop.insert(main_loop).turns(reporter).await

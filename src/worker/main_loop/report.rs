@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{MainLoop, Standing};
 use crate::chain::outcome;
 use crate::health::Phase;
-use crate::model::{FailureKind, ModelState};
+use crate::model::{Failure, FailureKind, ModelState};
 use crate::worker::clock::Head;
 use crate::worker::context::Broadcasting;
 use crate::worker::means::Unaffordable;
@@ -17,6 +17,11 @@ use crate::worker::schedule::Subscribed;
 const STALE_BLOCKS: u32 = 10;
 /// A chain with short blocks is not called stale before this.
 const STALE_AFTER: Duration = Duration::from_secs(15);
+
+/// Why the worker is not registered while its model cannot be loaded.
+pub(super) fn awaits_model(failure: &Failure) -> String {
+    format!("not registered before the model can be loaded: {failure}")
+}
 
 impl MainLoop {
     /// What a reader of the heartbeat should know by now.
@@ -69,7 +74,7 @@ impl MainLoop {
             (Standing::Unknown, _) => return Some("the chain was not asked yet".to_owned()),
             (Standing::Blocked(why), _) => return Some(why.clone()),
             (Standing::Unregistered, ModelState::Failed(failure)) => {
-                return Some(format!("not registered before the model can be loaded: {failure}"));
+                return Some(awaits_model(failure));
             }
             (Standing::Unregistered, _) => {
                 return Some(format!("registering {} in topic {topic_id}", self.context.address()));

@@ -7,10 +7,12 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::look::look;
+use super::report::awaits_model;
 use super::{Done, MainLoop, Standing, TICK, Task, Work};
 use crate::chain::outcome::Verdict;
 use crate::chain::query::{QueryError, Window};
 use crate::journal::{Purpose, RoundKey};
+use crate::model::ModelState;
 use crate::worker::context::Context;
 use crate::worker::means::{self, Unaffordable};
 use crate::worker::registration;
@@ -216,7 +218,10 @@ impl MainLoop {
     fn why_missed(&self) -> (String, Option<Obstacle>) {
         match &self.standing {
             Standing::Blocked(why) => (why.clone(), Some(Obstacle::Chain(Verdict::NotPermitted))),
-            Standing::Unregistered => ("the worker was not registered yet".to_owned(), None),
+            Standing::Unregistered => match &self.models.borrow().state {
+                ModelState::Failed(failure) => (awaits_model(failure), None),
+                _ => ("the worker was not registered yet".to_owned(), None),
+            },
             Standing::Unknown | Standing::Good if self.rounds().next().is_some() => {
                 ("the worker was busy with another window".to_owned(), None)
             }
