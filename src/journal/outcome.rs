@@ -27,8 +27,9 @@ pub struct Inclusion {
     pub gas_used: Option<u64>,
 }
 
-/// CheckTx refused the bytes: nothing was paid, and no node keeps them.
+/// CheckTx refused the bytes: nothing was paid, and no node keeps them. The worker makes one of the answers of all nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Refusal {
     /// The code, not 0.
     pub code: u32,

@@ -6,6 +6,7 @@
 
 mod agreement;
 mod alias;
+mod broadcast;
 mod member;
 
 use std::fmt;
@@ -19,13 +20,13 @@ use futures::stream::FuturesUnordered;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+pub use self::broadcast::{AllRefused, Broadcast};
 pub use self::member::{LAG_BLOCKS, LAG_TIME, Standing};
 use self::{
     alias::Aliases,
     member::{Head, Lag, Member},
 };
-use super::outcome::Verdict;
-use super::rpc::{CheckTxAnswer, Endpoint, NodeStatus, RpcError};
+use super::rpc::{Endpoint, NodeStatus, RpcError};
 use crate::bundle::SensitiveUrl;
 
 /// Pause between two polls.
@@ -101,42 +102,6 @@ pub trait Durable: durable::Sealed {
 pub(crate) mod durable {
     /// Keeps [`Durable`](super::Durable) to what the journal made.
     pub trait Sealed {}
-}
-
-/// What one endpoint said to a broadcast.
-#[derive(Debug, Clone)]
-pub struct Broadcast {
-    /// The address without credentials.
-    pub endpoint: String,
-    /// CheckTx's answer, or why there is none.
-    pub answer: Result<CheckTxAnswer, RpcError>,
-}
-
-impl Broadcast {
-    /// Whether the bytes are in this node's mempool, or were.
-    #[must_use]
-    pub fn is_accepted(&self) -> bool {
-        match &self.answer {
-            Ok(check) => check.code == 0,
-            Err(error) => error.verdict() == Some(Verdict::InCache),
-        }
-    }
-
-    /// Whether this node certainly has not got the bytes from this broadcast: CheckTx refused them, or they
-    /// never left.
-    #[must_use]
-    pub fn is_certainly_not_there(&self) -> bool {
-        match &self.answer {
-            Ok(_) => self.is_refused(),
-            Err(error) => error.is_unsent(),
-        }
-    }
-
-    /// Whether CheckTx refused the bytes: then they are not in this node's mempool, however they may have come there.
-    #[must_use]
-    pub fn is_refused(&self) -> bool {
-        self.answer.as_ref().is_ok_and(|check| check.code != 0)
-    }
 }
 
 /// What is known of one endpoint, for people.

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use super::{Fate, Refusal, Transaction, check_verdict};
 use crate::chain::outcome::Verdict;
-use crate::chain::pool::Broadcast;
+use crate::chain::pool::{AllRefused, Broadcast};
 use crate::chain::query::Account;
-use crate::chain::rpc::CheckTxAnswer;
 use crate::chain::sequence::Sequence;
 use crate::chain::tx::TxHash;
 use crate::failpoint::{self, Moment, Step};
@@ -42,11 +41,11 @@ impl Transaction<'_> {
             // These very bytes are good: they are sent again after the next block.
             return Ok(Ok(Fate::Unknown));
         }
-        let is_not_there = if is_new { Broadcast::is_certainly_not_there } else { Broadcast::is_refused };
-        if answers.iter().all(is_not_there) {
-            // No node has it. Where one said nothing, it stays live, and only one with the same sequence can
-            // be signed beside it: the chain takes one of the two.
-            self.rejected(tx, check).await?;
+        let all_refused = if is_new { AllRefused::at_first } else { AllRefused::again };
+        // Where one said nothing, it stays live, and only one with the same sequence can be signed beside it: the
+        // chain takes one of the two.
+        if let Some(proof) = all_refused(&answers) {
+            self.rejected(tx, &proof).await?;
         }
         // The sequence is free in either case: the next transaction of this purpose takes it again.
         sequence.freed(&TxHash::of(tx.bytes()));
@@ -61,7 +60,8 @@ impl Transaction<'_> {
     }
 
     /// Notes that no node has it.
-    pub(super) async fn rejected(&self, tx: &Prepared, check: &CheckTxAnswer) -> Result<(), JournalError> {
+    pub(super) async fn rejected(&self, tx: &Prepared, proof: &AllRefused) -> Result<(), JournalError> {
+        let check = proof.check();
         let refusal = crate::journal::Refusal {
             code: check.code,
             codespace: check.codespace.clone(),

@@ -10,7 +10,7 @@ use crate::chain::delivered::DeliveredTx;
 use crate::chain::fees;
 use crate::chain::locate::Located;
 use crate::chain::outcome::Verdict;
-use crate::chain::pool::Broadcast;
+use crate::chain::pool::{AllRefused, Broadcast};
 use crate::chain::tx::TxHash;
 use crate::failpoint::{self, Moment};
 use crate::journal::{Death, DeathError, Inclusion, JournalError, Prepared, Timestamp, Uallo};
@@ -168,10 +168,10 @@ impl Transaction<'_> {
         if let Some((_, check)) = too_high
             && absent_at > 0
             && self.context.sequence.lock().await.next().is_some_and(|next| next.sequence < tx.sequence())
-            && self.is_with_nobody(tx, answers).await
+            && let Some(proof) = self.refused_by_all(tx, answers).await
         {
             // What was to come before it is dead, so its turn never comes, and no node has it.
-            self.rejected(tx, check).await?;
+            self.rejected(tx, &proof).await?;
             self.context.sequence.lock().await.freed(&hash);
             return Ok(Some(Step::Again { why: check.log.clone(), when: When::AtOnce }));
         }
@@ -183,25 +183,25 @@ impl Transaction<'_> {
         Ok(step)
     }
 
-    /// Whether no node has a transaction whose turn does not come: what is signed in its stead has a lower sequence, so
+    /// The proof that no node has a transaction whose turn does not come: what is signed in its stead has a lower sequence, so
     /// that both could land.
-    async fn is_with_nobody(&self, tx: &Prepared, answers: &[Broadcast]) -> bool {
+    async fn refused_by_all(&self, tx: &Prepared, answers: &[Broadcast]) -> Option<AllRefused> {
         if !self.may_follow_others {
             // A mempool checks again with each block what it holds: with the last block of ours that were to come before
             // it, it has dropped them, and this one with them.
-            return answers.iter().all(Broadcast::is_certainly_not_there);
+            return AllRefused::at_first(answers);
         }
         // Somebody else's has no last block: who has both may bring both into a block.
         let answers = self.send_to_all(tx).await;
-        let is_refused = answers.iter().all(Broadcast::is_refused);
-        if !is_refused {
+        let proof = AllRefused::again(&answers);
+        if proof.is_none() {
             let hash = tx.hash();
             tracing::debug!(
                 hash,
                 "a node that does not refuse it may bring it into a block: no other is signed"
             );
         }
-        is_refused
+        proof
     }
 
     /// Its sequence is used: by this very transaction in a block that came meanwhile, or by another program's.
