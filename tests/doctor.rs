@@ -195,6 +195,30 @@ fn the_wallet_and_the_topic() {
 }
 
 #[test]
+fn questions_that_the_node_does_not_answer_and_a_topic_that_nobody_set() {
+    let bench = healthy();
+    for (path, names) in [
+        ("/cosmos.bank.v1beta1.Query/Balance", &["balance"][..]),
+        ("/emissions.v10.QueryService/GetTopic", &["topic"]),
+        ("/emissions.v10.QueryService/GetWorkerSubmissionWindowStatus", &["registration", "whitelist"]),
+    ] {
+        bench.devnet.fault(Fault::new(FaultKind::HttpStatus { status: 503 }).on(path)).unwrap();
+        let said = examine(&bench);
+        for name in names {
+            said.says(name, "failed", "503");
+            assert!(said.fix(name).starts_with("ask again"), "{}", said.fix(name));
+        }
+        bench.devnet.clear_faults();
+    }
+    let manifest = bench.folder.path().join("bundle/model.yaml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace("allora:\n  topic_id: 1\n", "")).unwrap();
+    let said = examine(&bench);
+    said.says("topic", "failed", "no topic is set").says("whitelist", "skipped", "waits for `topic`");
+    assert!(said.fix("topic").contains("ALLORA_TOPIC_ID"), "{}", said.fix("topic"));
+}
+
+#[test]
 fn the_key() {
     let bench = healthy();
     let at = |name: &str| bench.folder.path().join(name);
