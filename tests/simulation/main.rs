@@ -148,6 +148,10 @@ const SEEDS: &[(u64, &str)] = &[
         2_415_616_736,
         "a node that was wrong about its height, and alone, had a transaction taken for dead that landed",
     ),
+    (
+        4_687_219_187,
+        "a window was given up beside a node that was wrong about its height, when the other had just come back",
+    ),
 ];
 
 /// Workers and chains at a time: they wait more than they compute.
