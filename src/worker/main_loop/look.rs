@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::work::QUERY_LIMIT;
-use crate::chain::pool::{Pool, Standing};
+use crate::chain::pool::Pool;
 use crate::chain::query::{Client, QueryError, WindowStatus};
 use crate::chain::rpc::Endpoint;
 use crate::worker::context::Context;
@@ -43,8 +43,8 @@ async fn is_catching_up(pool: &Pool) -> bool {
     let status = async |endpoint: Endpoint, limit| endpoint.status(limit).await;
     let best = async || pool.first(QUERY_LIMIT, status).await.is_ok_and(|status| status.catching_up);
     // Nobody else ranks a single endpoint, and so takes it back when it has caught up.
-    let is_any_fresh = pool.report().iter().any(|report| report.standing == Standing::Fresh);
-    if !best().await && is_any_fresh {
+    let had_fresh = pool.has_fresh();
+    if !best().await && had_fresh {
         return false;
     }
     pool.look_again(RANK_LIMIT).await;

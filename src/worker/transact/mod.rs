@@ -68,8 +68,8 @@ impl Intent {
 
 impl durable::Sealed for Prepared {}
 
-/// The one kind of bytes that is [`Durable`]. Only the journal makes one of these, once it is flushed to the disk. A second transaction for a nonce
-/// cannot be sent past it:
+/// The one kind of bytes that is [`Durable`]. Only the journal makes one of these, once it is flushed to the disk. A
+/// second transaction for a nonce cannot be sent past it:
 ///
 /// ```compile_fail,E0451
 /// # use bootstrap::journal::{NewTransaction, Prepared};
