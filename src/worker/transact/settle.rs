@@ -222,15 +222,21 @@ impl Transaction<'_> {
         }
     }
 
-    /// Who has used the sequence stands in the blocks: they tell at once what an index tells a block later. In a
-    /// window of many blocks there is time for that.
+    /// Who has used the sequence stands in the blocks: they tell at once what an index tells a block later.
     async fn look_for_user(&self, tx: &Prepared, hash: TxHash) -> Result<Option<Step>, JournalError> {
         let Some(SequenceUsed { committed, height, .. }) = self.sequence_used else { return Ok(None) };
-        let first = self.first_block(tx.timeout_height());
-        if height.saturating_sub(first) >= FEW_BLOCKS {
-            return Ok(None);
-        }
         let client = self.context.client().within(self.call_limit());
+        let mut first = self.first_block(tx.timeout_height());
+        if height.saturating_sub(first) >= FEW_BLOCKS {
+            // An index lacks the newest block at most: the others need not be read.
+            match client.locate(hash, first..=height - 1).await {
+                Ok(Located::Found(found)) => {
+                    return self.delivered(tx.hash(), tx.cost(), *found).await.map(Some);
+                }
+                Ok(Located::Absent { head }) if head >= height => first = height,
+                _ => return Ok(None),
+            }
+        }
         match client.locate_in_blocks(hash, first..=height).await {
             Ok(Located::Found(found)) => self.delivered(tx.hash(), tx.cost(), *found).await.map(Some),
             Ok(Located::Absent { .. }) => self.dead(tx, Death::SequenceUsed { committed }).await.map(Some),
