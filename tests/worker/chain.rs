@@ -467,7 +467,9 @@ fn a_refusal_that_is_not_known_is_tried_again_and_final_when_the_window_is_over(
     assert_eq!(bench.round(nonce).unwrap()["finished_at"], serde_json::Value::Null);
     bench.devnet.mine(11).unwrap();
     let round = bench.until("an end", |bench| bench.round(nonce).filter(|round| round["state"] == "refused"));
-    assert!(round["reason"].as_str().unwrap().ends_with(" (other 1234)"), "{round}");
+    let reason = round["reason"].as_str().unwrap();
+    // The last try may have met the block after the window.
+    assert!(reason.ends_with(" (other 1234)") || reason.ends_with("tx timeout height"), "{round}");
     assert_eq!(bench.paid(), Vec::<String>::new());
     assert_eq!(worker.stop(), Some(0));
 }
