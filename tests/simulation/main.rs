@@ -152,6 +152,10 @@ const SEEDS: &[(u64, &str)] = &[
         4_687_219_187,
         "a window was given up beside a node that was wrong about its height, when the other had just come back",
     ),
+    (
+        4_562_669_573,
+        "a sequence was used in the last block but one of a long window, and who had used it was told a block later",
+    ),
 ];
 
 /// Workers and chains at a time: they wait more than they compute.
