@@ -2,12 +2,26 @@
 //!
 //! Nothing in it waits for anything but the next thing to happen: whatever takes time is a task, so that a
 //! turn is completed at least every [`TICK`], whatever chain, model and disk do.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `work`, `news` | what takes time: when it is due, and what came of it |
+//! | `look` | one look at the chain |
+//! | `events` | what a subscription tells |
+//! | `rounds` | the rounds that run, and the windows that have none |
+//! | `money` | whether the next transaction can be paid |
+//! | `report` | what all that means for the heartbeat |
+//! | `goal` | when the worker is done |
+//! | `pause` | pauses that grow |
 
+mod events;
 mod goal;
 mod look;
+mod money;
 mod news;
 mod pause;
 mod report;
+mod rounds;
 mod work;
 
 use std::collections::HashMap;
@@ -33,7 +47,7 @@ use super::round::{self, Finished, Progress};
 use super::schedule::{Schedule, Subscribed};
 use super::setup::{Ended, Goal, Reason, Setup, WorkerError};
 use super::shutdown::Budget;
-use crate::chain::events::{self, ChainEvent, Interest};
+use crate::chain::events::{ChainEvent, Interest, subscribe};
 use crate::chain::faucet::{Faucet, FaucetError};
 use crate::chain::messages::{EmissionsVersion, Topic};
 use crate::chain::query::{Client, QueryError, Window, WindowStatus};
@@ -267,7 +281,7 @@ impl MainLoop {
         let chain_id = pool.chain_id().unwrap_or_default().to_owned();
         reporter.beat().chain_id = Some(chain_id.clone());
         let interest = Interest { topic_id: options.topic_id, address: wallet.address().clone() };
-        let events = events::subscribe(Arc::clone(&pool), interest);
+        let events = subscribe(Arc::clone(&pool), interest);
         let faucet = Faucet::of_chain(&chain_id, api_key).map(Arc::new);
         let version = client.version();
         let context = Arc::new(Context::new(

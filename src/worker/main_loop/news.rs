@@ -1,95 +1,23 @@
-//! What happened, and what the loop makes of it.
-
-use std::sync::Arc;
+//! What came of the tasks, and what the loop makes of it.
 
 use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
 
 use super::look::LookError;
 use super::pause::Pause;
-use super::{Done, MainLoop, POOR_PAUSE, Standing, Trouble, UNWRITABLE_PAUSE, Work};
-use crate::chain::events::ChainEvent;
-use crate::chain::faucet::FaucetError;
+use super::{Done, MainLoop, Standing, Trouble, UNWRITABLE_PAUSE, Work};
 use crate::chain::messages::Topic;
-use crate::chain::outcome::Verdict;
-use crate::chain::pool;
-use crate::chain::query::{NoTopic, Window, WindowStatus};
-use crate::health::alerts::Balance;
-use crate::journal::{JournalError, RoundState};
+use crate::chain::query::{NoTopic, WindowStatus};
+use crate::journal::JournalError;
 use crate::worker::WorkerError;
 use crate::worker::context::Broadcasting;
-use crate::worker::means::{Means, Unaffordable};
 use crate::worker::prediction::Arity;
 use crate::worker::registration::RegistrationError;
 use crate::worker::reporter::Reporter;
-use crate::worker::round::{self, Finished};
+use crate::worker::round;
 use crate::worker::schedule::Subscribed;
-use crate::worker::transact::Obstacle;
 
 impl MainLoop {
-    /// The chain told us something.
-    pub(super) fn heard(&mut self, event: ChainEvent) {
-        match event {
-            ChainEvent::Connected { endpoint } => {
-                tracing::debug!(endpoint, "events come in");
-                self.source = Some(endpoint);
-                // What opened in the gap is not told again; and a node that was just started may catch up.
-                self.schedule.look_now();
-            }
-            ChainEvent::Disconnected { endpoint, cause } => {
-                if self.subscribed == Subscribed::Yes {
-                    tracing::warn!(endpoint, cause, "no events, the chain is polled until they come again");
-                    self.schedule.look_now();
-                } else {
-                    tracing::debug!(endpoint, cause, "still no events");
-                }
-                self.subscribed = Subscribed::No;
-                self.source = None;
-            }
-            ChainEvent::Block { height, time, .. } => {
-                if self.subscribed == Subscribed::Yes && self.context.clock.is_late(time) {
-                    tracing::debug!(
-                        height,
-                        "an old block came in: the chain is polled until its source is looked at"
-                    );
-                    self.subscribed = Subscribed::No;
-                    self.schedule.look_now();
-                }
-                self.told_of(height);
-            }
-            ChainEvent::WindowOpened { nonce, window_end, height } => {
-                let is_believed = self.told_of(height);
-                if window_end <= self.context.clock.head().height {
-                    // A node that catches up tells of windows long closed.
-                } else if is_believed {
-                    self.schedule.opened(Window { nonce, end: window_end });
-                } else {
-                    self.schedule.look_now();
-                }
-            }
-            ChainEvent::Tx(tx) => {
-                self.told_of(tx.height);
-                // Nobody listens when no round waits for it.
-                let _ = self.context.delivered.send(Arc::from(tx));
-            }
-        }
-    }
-
-    /// An event tells of a block. Whether that is believed.
-    fn told_of(&self, height: u64) -> bool {
-        self.subscribed == Subscribed::Yes && self.context.clock.observe(height)
-    }
-
-    /// A look showed that the best endpoint does not catch up. What another one tells that is behind is not believed.
-    fn confirm_source(&mut self) {
-        let Some(source) = &self.source else { return };
-        let report = self.context.client().pool().report();
-        let is_behind = report
-            .iter()
-            .any(|report| report.endpoint == *source && report.standing == pool::Standing::Behind);
-        self.subscribed = if is_behind { Subscribed::No } else { Subscribed::Yes };
-    }
-
     /// A task is done, or panicked.
     pub(super) fn joined(
         &mut self,
@@ -196,108 +124,10 @@ impl MainLoop {
         self.topic_pause.reset();
     }
 
-    fn means(&mut self, means: Means, reporter: &mut Reporter) {
-        self.means_unknown = None;
-        reporter.balance(Balance {
-            uallo: means.balance,
-            days_left: self.days_left(&means),
-            is_enough: !matches!(means.next_cost, Err(Unaffordable::Funds { .. })),
-        });
-        let Err(why) = means.next_cost else {
-            if self.unaffordable.take().is_some() {
-                tracing::info!("the next transaction can be paid");
-                if matches!(self.standing, Standing::Blocked(_)) {
-                    // That may have been all that was missing.
-                    self.schedule.look_now();
-                }
-            }
-            return;
-        };
-        match &mut self.unaffordable {
-            Some(trouble) => {
-                trouble.why = why;
-                trouble.pause.again();
-            }
-            None => {
-                tracing::warn!("{why}");
-                self.unaffordable = Some(Trouble { why, pause: Pause::new(POOR_PAUSE) });
-            }
-        }
-    }
-
-    /// For how many days the balance lasts at what a window costs now; `None` where the next transaction is not for
-    /// a window, or the topic is not known.
-    fn days_left(&self, means: &Means) -> Option<f64> {
-        let cost = means.next_cost.as_ref().ok().filter(|_| self.standing == Standing::Good)?;
-        let epoch = u32::try_from(self.schedule.epoch_length()?).ok()?;
-        let window = self.context.clock.head().block_time * epoch;
-        let windows = means.balance / (*cost).max(1);
-        // More than that many last longer than anybody asks.
-        let windows = u32::try_from(windows).unwrap_or(u32::MAX);
-        Some(f64::from(windows) * window.as_secs_f64() / 86_400.0)
-    }
-
-    fn funded(&mut self, funded: Result<u128, FaucetError>) {
-        match funded {
-            Ok(balance) => {
-                tracing::info!(%balance, "the faucet gave money");
-                self.faucet_pause.reset();
-                self.ask_means();
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the faucet gave nothing");
-                if let Some(pause) = error.retry_after() {
-                    self.faucet_pause.at_least(pause);
-                }
-            }
-        }
-        self.faucet_after = Instant::now() + self.faucet_pause.length();
-        self.faucet_pause.again();
-    }
-
-    /// Whether the next transaction can be paid is to be found out now.
-    fn ask_means(&mut self) {
-        self.context.funds().forget();
-        self.means_for = None;
-        if let Some(trouble) = &mut self.unaffordable {
-            trouble.pause.expire();
-        }
-    }
-
     fn looked(&mut self, looked: Result<WindowStatus, LookError>) {
         let status = match looked {
             Ok(status) => status,
-            Err(error @ LookError::CatchingUp) => {
-                self.schedule.look_failed(Instant::now());
-                self.subscribed = Subscribed::No;
-                let why = error.to_string();
-                if self.unseen.as_ref() != Some(&why) {
-                    tracing::warn!("{why}: nothing is believed until one has caught up");
-                }
-                self.unseen = Some(why);
-                return;
-            }
-            Err(LookError::Query(error)) => {
-                self.schedule.look_failed(Instant::now());
-                if !error.is_endpoint_fault() {
-                    self.confirm_source();
-                }
-                if error.is_unknown_topic() {
-                    self.unseen = None;
-                    let topic = NoTopic(self.context.options.topic_id);
-                    if !std::mem::replace(&mut self.is_topic_missing, true) {
-                        tracing::warn!("{topic}: {}", NoTopic::HINT);
-                    }
-                    return self.block(format!("{topic}: {}", NoTopic::HINT));
-                }
-                tracing::warn!(%error, "cannot look at the chain");
-                if error.is_endpoint_fault() {
-                    self.unseen = Some(error.to_string());
-                } else {
-                    self.block(format!("the chain refuses to be asked: {error}"));
-                }
-                return;
-            }
+            Err(error) => return self.not_looked(error),
         };
         self.unseen = None;
         self.context.clock.observe(status.height);
@@ -329,6 +159,40 @@ impl MainLoop {
         }
     }
 
+    /// A look showed nothing.
+    fn not_looked(&mut self, error: LookError) {
+        self.schedule.look_failed(Instant::now());
+        let error = match error {
+            LookError::CatchingUp => {
+                self.subscribed = Subscribed::No;
+                let why = error.to_string();
+                if self.unseen.as_ref() != Some(&why) {
+                    tracing::warn!("{why}: nothing is believed until one has caught up");
+                }
+                self.unseen = Some(why);
+                return;
+            }
+            LookError::Query(error) => error,
+        };
+        if error.is_endpoint_fault() {
+            tracing::warn!(%error, "cannot look at the chain");
+            self.unseen = Some(error.to_string());
+            return;
+        }
+        self.confirm_source();
+        if error.is_unknown_topic() {
+            self.unseen = None;
+            let topic = NoTopic(self.context.options.topic_id);
+            if !std::mem::replace(&mut self.is_topic_missing, true) {
+                tracing::warn!("{topic}: {}", NoTopic::HINT);
+            }
+            self.block(format!("{topic}: {}", NoTopic::HINT));
+        } else {
+            tracing::warn!(%error, "cannot look at the chain");
+            self.block(format!("the chain refuses to be asked: {error}"));
+        }
+    }
+
     /// A dry run registers nobody, and asks the model all the same.
     fn rehearse(&mut self) {
         if self.standing != Standing::Good {
@@ -340,7 +204,7 @@ impl MainLoop {
         self.standing = Standing::Good;
     }
 
-    fn block(&mut self, why: String) {
+    pub(super) fn block(&mut self, why: String) {
         match self.standing {
             Standing::Unknown | Standing::Good => self.blocked.reset(),
             Standing::Unregistered | Standing::Blocked(_) => self.blocked.again(),
@@ -362,57 +226,6 @@ impl MainLoop {
                 // The next look tries again.
                 self.block(error.to_string());
             }
-        }
-    }
-
-    fn finished(&mut self, finished: Finished, work: Option<Work>, reporter: &mut Reporter) {
-        // What was over before this life began is settled, and not what it was started for.
-        let is_ours = match work {
-            Some(Work::Round(window) | Work::Missed(window)) => window.end > self.started_at_height,
-            _ => false,
-        };
-        reporter.finished(&finished);
-        let Finished { nonce, state, reason, value, obstacle, row } = &finished;
-        let (topic_id, value) = (self.context.options.topic_id, value.as_deref());
-        let head = self.context.clock.head();
-        let next = self
-            .schedule
-            .next_start()
-            .filter(|start| start > nonce && head.is_paced)
-            .map(|start| head.time_to(start).as_secs());
-        let ending = match row {
-            Some(_) => state.to_string(),
-            None => format!("already {state}, in an earlier run"),
-        };
-        let line = match next {
-            Some(seconds) => format!("window {nonce}: {ending}; the next one opens in {seconds} s"),
-            None => format!("window {nonce}: {ending}"),
-        };
-        let reason_text = reason.as_deref();
-        match state {
-            RoundState::Admitted | RoundState::DryRun | RoundState::Skipped => {
-                tracing::info!(topic_id, nonce, value, reason = reason_text, "{line}");
-            }
-            _ => tracing::warn!(topic_id, nonce, value, reason = reason_text, "{line}"),
-        }
-        if *obstacle == Some(Obstacle::Chain(Verdict::NotPermitted)) {
-            self.block(reason.clone().unwrap_or_default());
-            self.schedule.look_now();
-        }
-        if matches!(
-            obstacle,
-            Some(Obstacle::FeeCap | Obstacle::Chain(Verdict::InsufficientFunds | Verdict::UnknownAccount))
-        ) {
-            self.ask_means();
-        }
-        if *state == RoundState::AnsweredElsewhere && *nonce > self.started_at_height {
-            tracing::warn!(nonce, "another instance answers for this wallet: standing by");
-            self.standby = true;
-        }
-        if is_ours {
-            // One that an earlier life ended has no row, and answers `--once` only.
-            self.finished_rounds += u64::from(finished.row.is_some());
-            self.last = Some(finished);
         }
     }
 }

@@ -7,8 +7,6 @@ use crate::chain::outcome;
 use crate::health::Phase;
 use crate::model::{Failure, FailureKind, ModelState};
 use crate::worker::clock::Head;
-use crate::worker::context::Broadcasting;
-use crate::worker::means::Unaffordable;
 use crate::worker::reporter::Reporter;
 use crate::worker::round::Progress;
 use crate::worker::schedule::Subscribed;
@@ -102,12 +100,6 @@ impl MainLoop {
             return Some(why.to_string());
         }
         (!self.is_topic_active).then(|| format!("topic {topic_id} is not active"))
-    }
-
-    /// Why the next transaction cannot be paid. A dry run pays for nothing.
-    pub(super) fn unaffordable(&self) -> Option<&Unaffordable> {
-        let is_paying = self.context.options.broadcasting == Broadcasting::On;
-        self.unaffordable.as_ref().filter(|_| is_paying).map(|trouble| &trouble.why)
     }
 
     /// What is wrong with the disk or the chain.
