@@ -8,12 +8,15 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use bench::{Bench, manual, quick};
 use bootstrap::devnet::{Fault, FaultKind, Options, Whitelist};
+use bootstrap::journal;
+use rustix::process::{Resource, Rlimit};
 use serde_json::Value;
 
 const CODE: &str = "def predict():\n    return 1\n";
@@ -265,8 +268,21 @@ fn the_state_folder_and_the_heartbeat() {
     let spoilt = examine_with(&bench, "ALLORA_STATE_DIR", at("spoilt"));
     spoilt.says("state_dir", "failed", "a.b.journal").alone("state_dir");
 
+    fs::create_dir_all(at("closed/a.b.journal")).unwrap();
+    examine_with(&bench, "ALLORA_STATE_DIR", at("closed"))
+        .says("state_dir", "failed", "a.b.journal")
+        .alone("state_dir");
+
     let missing = examine_with(&bench, "ALLORA_HEARTBEAT_FILE", at("missing/heartbeat"));
     missing.says("heartbeat", "failed", "missing/heartbeat").alone("heartbeat");
+    let worker =
+        bench.bootstrap().arg("run").env("ALLORA_HEARTBEAT_FILE", at("missing/heartbeat")).output().unwrap();
+    let said = text(&worker.stderr);
+    assert!(worker.status.code() == Some(78) && said.contains("missing/heartbeat"), "{said}");
+    assert!(
+        said.contains("hint: choose a file in a folder that can be written with --heartbeat-file"),
+        "{said}"
+    );
     examine_with(&bench, "ALLORA_HEARTBEAT_FILE", at("keys")).says("heartbeat", "ok", "");
     fs::create_dir(at("taken")).unwrap();
     examine_with(&bench, "ALLORA_HEARTBEAT_FILE", at("taken")).alone("heartbeat");
@@ -287,6 +303,19 @@ fn beside_a_running_worker() {
     bench.until_admitted();
     assert_eq!(worker.stop(), Some(0), "{}", bench.log());
     examine(&bench).says("state_dir", "ok", "1 journal").says("heartbeat", "ok", "the worker has stopped");
+
+    let bench = bench.with_new_chain();
+    bench.until("some blocks", |bench| (bench.devnet.height().unwrap() > 2).then_some(()));
+    let said = examine(&bench);
+    said.says("state_dir", "failed", "the chain was started anew").alone("state_dir");
+    let journal = journal::files(&bench.folder.path().join("state")).unwrap().remove(0);
+    assert!(
+        said.fix("state_dir").ends_with(&format!("remove {}", journal.display())),
+        "{}",
+        said.fix("state_dir")
+    );
+    fs::remove_file(journal).unwrap();
+    examine(&bench).says("state_dir", "ok", "no journal yet");
 }
 
 #[test]
@@ -307,6 +336,13 @@ fn the_bundle_and_its_python() {
     said.says("packages", "skipped", "waits for `python`");
     examine_with(&bench, "ALLORA_PYTHON", "/nowhere/python").says("python", "failed", "/nowhere/python");
 
+    fs::write(at("model.yaml"), &manifest).unwrap();
+    fs::write(at("requirements.txt"), "here==1\n").unwrap();
+    let said = examine_with(&bench, "ALLORA_PYTHON", &python);
+    said.says("packages", "failed", "does not say what is installed").alone("packages");
+    assert!(said.fix("packages").contains("`bootstrap install`"), "{}", said.fix("packages"));
+    fs::write(at("requirements.txt"), "").unwrap();
+
     fs::write(at("model.yaml"), format!("{manifest}surprise: 1\n")).unwrap();
     let said = examine(&bench);
     said.says("bundle", "failed", "model.yaml:")
@@ -321,6 +357,63 @@ fn the_bundle_and_its_python() {
         (&"skipped".into(), &"waits for `bundle`".into()),
         "{document}"
     );
+}
+
+/// Where a file cannot be read to its end, nothing that needs it is known.
+#[test]
+fn a_disk_that_hangs() {
+    let bench = healthy();
+    let state = bench.folder.path().join("state");
+    fs::create_dir(&state).unwrap();
+    // To open it for writing takes until somebody reads.
+    nix::unistd::mkfifo(&state.join("a.b.journal"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let said = examine(&bench);
+    for name in ["state_dir", "heartbeat", "isolation"] {
+        said.says(name, "failed", "it could not be looked at within 20 s");
+        assert!(said.fix(name).starts_with("look at the disks that hold"), "{}", said.fix(name));
+    }
+    said.says("key", "ok", "").says("topic", "ok", "");
+    assert_eq!(said.code, 1);
+}
+
+/// With two threads, one of them for a look and none for what it starts.
+#[test]
+fn a_user_who_may_start_no_more_threads() {
+    let bench = healthy();
+    // Nobody else on this machine: what others run would count too. Root has no limit.
+    let nobody = 1_000_000_000 + std::process::id();
+    let folder = bench.folder.path();
+    let opened = Command::new("chmod").args(["-R", "a+rwX"]).arg(folder).status().unwrap();
+    assert!(opened.success());
+    let program = folder.join("bootstrap");
+    fs::copy(env!("CARGO_BIN_EXE_bootstrap"), &program).unwrap();
+    let mut limited = Command::new(program);
+    limited.args(["doctor", "--json"]);
+    for (name, value) in command(&bench).get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    let is_root = nix::unistd::geteuid().is_root();
+    let become_nobody = move || {
+        rustix::process::setrlimit(Resource::Nproc, Rlimit { current: Some(2), maximum: Some(2) })?;
+        if is_root {
+            nix::unistd::setgroups(&[])?;
+            nix::unistd::setuid(nix::unistd::Uid::from_raw(nobody))?;
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec it makes three system calls and allocates nothing.
+    unsafe { limited.pre_exec(become_nobody) };
+    let said = Said::of(&bench, &mut limited);
+    for name in ["python", "isolation"] {
+        assert!(
+            said.check(name).0 == "failed" && said.fix(name).contains("`ulimit -u`"),
+            "{:#}",
+            said.document
+        );
+    }
 }
 
 /// Says that it is Python 3.12.1.
@@ -506,6 +599,11 @@ fn the_clock() {
         let said = examine_with(&bench, "ALLORA_NETWORK", &url);
         said.says("clock", status, if seconds < 0 { "ahead of the nodes" } else { "behind the nodes" });
         assert!(said.fix("clock").starts_with("set the clock"), "{}", said.fix("clock"));
+        if seconds == 4_000 {
+            // By its own clock, the newest block is that old.
+            said.says("synced", "failed", "has had no block for");
+            assert!(said.fix("synced").starts_with("wait until the node"), "{}", said.fix("synced"));
+        }
     }
 }
 

@@ -16,6 +16,7 @@ fn after(seconds: i64) -> Timestamp {
 fn status(folder: &Path, json: bool) -> String {
     let mut command = Command::cargo_bin("bootstrap").unwrap();
     command.arg("status").arg("--heartbeat-file").arg(folder.join("heartbeat"));
+    std::fs::create_dir_all(folder.join("state")).unwrap();
     command.arg("--state-dir").arg(folder.join("state"));
     if json {
         command.arg("--json");
@@ -229,4 +230,70 @@ fn a_torn_heartbeat_is_said_and_every_journal_is_counted() {
         (&7.into(), &"allora-testnet-1".into())
     );
     assert_eq!(shown["journals"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_state_folder_that_is_not_there_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let typo = folder.path().join("sate");
+    for arguments in [&["status"][..], &["journal", "list"], &["journal", "export", "--csv"]] {
+        let bootstrap = || Command::cargo_bin("bootstrap").unwrap();
+        let named = bootstrap().args(arguments).arg("--state-dir").arg(&typo).assert().code(78).stdout("");
+        let said = String::from_utf8(named.get_output().stderr.clone()).unwrap();
+        let wanted = format!(
+            "error: there is no state folder {}\nhint: correct --state-dir; the first `run` makes the folder\n",
+            typo.display()
+        );
+        assert_eq!(said, wanted);
+        // No worker may have run yet where a variable is set for it.
+        let set = bootstrap().args(arguments).env("ALLORA_STATE_DIR", &typo).assert().code(0);
+        let said = String::from_utf8(set.get_output().stderr.clone()).unwrap();
+        let wanted = format!("warning: ALLORA_STATE_DIR: there is no state folder {}\n", typo.display());
+        assert_eq!(said, wanted);
+    }
+}
+
+#[tokio::test]
+async fn a_heartbeat_of_another_worker_says_nothing_of_this_one() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(journal(folder.path()));
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = journal(elsewhere.path());
+    let heartbeat = Heartbeat {
+        phase: Phase::Waiting,
+        ready: true,
+        why: None,
+        address: Some("allo1other".into()),
+        topic_id: Some(7),
+        journal: Some(other.path().to_owned()),
+        ..Heartbeat::starting("testnet".into(), after(60))
+    };
+    let file = HeartbeatFile::new(&folder.path().join("heartbeat"));
+    file.write(&heartbeat).await.unwrap();
+    let shown = json(folder.path());
+    let why = shown["why"].as_str().unwrap();
+    for part in [format!("process {}", heartbeat.pid), other.path().display().to_string()] {
+        assert!(why.contains("is of another worker") && why.contains(&part), "{why}");
+    }
+    assert_eq!(
+        (&shown["address"], &shown["topic_id"], &shown["live"]),
+        (&().into(), &().into(), &false.into())
+    );
+    assert_eq!((&shown["last_round"]["nonce"], &shown["counts"]["skipped"]), (&120.into(), &1.into()));
+    let own = folder.path().join("state").join(other.path().file_name().unwrap());
+    assert_eq!(shown["journals"], serde_json::json!([own]));
+
+    // By itself it leads to its own journal; and the same folder may be mounted elsewhere.
+    let mut command = Command::cargo_bin("bootstrap").unwrap();
+    command.env_remove("ALLORA_STATE_DIR").args(["status", "--json", "--heartbeat-file"]).arg(file.path());
+    let led: serde_json::Value =
+        serde_json::from_slice(&command.assert().code(0).get_output().stdout.clone()).unwrap();
+    assert_eq!(
+        (&led["address"], &led["journals"]),
+        (&"allo1other".into(), &serde_json::json!([other.path()]))
+    );
+    let mounted = Path::new("/mounted/elsewhere").join(other.path().file_name().unwrap());
+    file.write(&Heartbeat { journal: Some(mounted), ..heartbeat }).await.unwrap();
+    let shown = json(folder.path());
+    assert_eq!((&shown["address"], &shown["journals"]), (&"allo1other".into(), &serde_json::json!([own])));
 }

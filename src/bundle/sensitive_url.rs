@@ -66,7 +66,10 @@ impl FromStr for SensitiveUrl {
             }
             scheme => return Err(bad(format!("write http:// or https:// instead of {scheme}://"))),
         }
-        let url = Url::parse(text).map_err(|error| bad(format!("correct the URL: {error}")))?;
+        let url = Url::parse(text).map_err(|error| {
+            BadValue::new(&shown(text), format!("a URL: {error}"))
+                .fix("write it as https://rpc.example.com or http://127.0.0.1:26657")
+        })?;
         if url.fragment().is_some() {
             return Err(bad("leave out what follows the #".into()));
         }
@@ -129,12 +132,13 @@ mod tests {
                 "give the CometBFT RPC endpoint (port 26657 by default), not the gRPC one",
             ),
             ("ftp://x", "write http:// or https:// instead of ftp://"),
-            ("https://u:secret@", "correct the URL: empty host"),
-            ("http://u:secret@h:99999", "correct the URL: invalid port number"),
+            ("https://u:secret@", "write it as https://rpc.example.com or http://127.0.0.1:26657"),
         ] {
             let bad = text.parse::<SensitiveUrl>().unwrap_err();
             assert_eq!(bad.fix.as_deref(), Some(fix));
             assert!(!bad.to_string().contains("secret"), "{bad}");
         }
+        let port = "http://u:secret@h:99999".parse::<SensitiveUrl>().unwrap_err();
+        assert_eq!(port.to_string(), "`http://h:99999` is not a URL: invalid port number");
     }
 }

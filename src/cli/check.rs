@@ -146,7 +146,7 @@ fn beyond_limits(manifest: &Manifest, judgement: &Judgement) -> impl Iterator<It
 /// What a failed trial says of the bundle. Without its packages a module cannot be imported, so it is not
 /// known then whether it could be; `install` is the command for them.
 fn failed(manifest: &Manifest, stage: Stage, failure: &Failure, install: Option<&String>) -> Problem {
-    let Failure { kind, message, traceback } = failure;
+    let Failure { kind, message, advice: _, traceback } = failure;
     let place = traceback.as_deref().and_then(|text| last_line(manifest, text));
     let place = place.unwrap_or_else(|| entrypoint(manifest));
     let (code, what) = match kind {
@@ -201,7 +201,8 @@ enum Subject {
 
 impl Subject {
     fn open(path: &Path, limits: Limits) -> Result<Self, Report> {
-        if !path.is_file() {
+        // No archive has the manifest's name: its folder is meant, and is asked for.
+        if !path.is_file() || path.ends_with(bundle::FILE_NAME) {
             return Ok(Self::Folder(path.to_owned()));
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -8,12 +8,17 @@ use crate::worker::validate::Judgement;
 
 /// About a failure at this stage.
 pub fn of_failure(stage: Stage, failure: &Failure, manifest: &Manifest) -> String {
+    if let Some(advice) = &failure.advice {
+        return advice.clone();
+    }
     let hint = match (failure.kind, stage) {
         (FailureKind::Import, _) => return of_import(&failure.message, manifest),
         (FailureKind::Timeout, Stage::Load) => "import less at once, or raise runtime.load_seconds",
         (FailureKind::Timeout, Stage::Call) => "make it faster, or raise runtime.max_seconds",
         (FailureKind::Memory, _) => "make it smaller, or raise runtime.memory_mb",
-        (FailureKind::BadValue, _) => "return one number, or a number for each label",
+        (FailureKind::BadValue, _) => {
+            "return what the chain takes: a number of its range, or one for each label"
+        }
         (FailureKind::Exception | FailureKind::Crash, _) => "fix the code",
     };
     hint.to_owned()

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::{Exit, Outcome, Report, environment, output};
+use super::{Exit, Outcome, Report, output, state_dir};
 use crate::journal::{self, Reader, RoundRow};
 use crate::settings::{self, Flags};
 
@@ -58,7 +58,7 @@ impl Args {
         let flags = match &self.command {
             Command::List { flags, .. } | Command::Export { flags, .. } => flags,
         };
-        let rounds = read(&settings::state_dir_of(flags, environment())?)?;
+        let rounds = read(&state_dir::of_reader(flags)?.path)?;
         let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
         let written = match self.command {
             Command::List { json: false, .. } => table(&rounds, &mut out),

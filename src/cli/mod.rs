@@ -37,6 +37,7 @@ mod render;
 mod report;
 mod run;
 mod service;
+mod state_dir;
 mod status;
 mod trial;
 mod wallet;

@@ -47,7 +47,7 @@ impl Args {
             }
             Err(Unpredicted::Interrupted) => Ok(Exit::Interrupted),
             Err(Unpredicted::Failed(stage, failure)) => {
-                let Failure { kind, message, traceback } = &failure;
+                let Failure { kind, message, advice: _, traceback } = &failure;
                 let lacks_packages =
                     || !model::unmet(&manifest, &python, &private, &CancellationToken::new()).is_empty();
                 let hint = match kind {
@@ -56,6 +56,8 @@ impl Args {
                     }
                     _ => hint::of_failure(stage, &failure, &manifest),
                 };
+                // The document has no place for a hint.
+                let message = if self.json { &failure.to_string() } else { message };
                 self.show_error(kind.as_str(), message, traceback.as_deref(), Some(&hint))?;
                 Ok(Exit::No)
             }

@@ -25,10 +25,10 @@ use crate::chain::query::NoTopic;
 use crate::devnet;
 use crate::health::alerts::{self, Alerts};
 use crate::health::metrics::{self, Identity, Metrics, Textfile};
-use crate::health::{Heartbeat, HeartbeatFile, Phase};
+use crate::health::{Heartbeat, HeartbeatError, HeartbeatFile, Phase};
 use crate::journal::{Journal, Timestamp};
 use crate::logs::{LogFile, LogFileError};
-use crate::model::{Model, ModelSpec, Private, adopt_orphans};
+use crate::model::{Model, ModelSpec, Private, Sandbox, adopt_orphans};
 use crate::settings::{self, Flags, KeySource, Settings, Worker};
 use crate::stop_signals::{StopSignal, StopSignals};
 use crate::wallet::{OpenedWallet, Wallet};
@@ -74,6 +74,8 @@ enum CannotRun {
     #[error("the address of an endpoint cannot be used")]
     Endpoint(#[source] crate::chain::rpc::RpcError),
     #[error(transparent)]
+    Heartbeat(#[from] HeartbeatError),
+    #[error(transparent)]
     MetricsAddress(#[from] metrics::BindError),
     #[error(transparent)]
     MetricsFile(#[from] metrics::TextfileError),
@@ -90,6 +92,7 @@ impl From<CannotRun> for Report {
                  or try it without a key: --network devnet"
             }
             CannotRun::Devnet(_) => return Self::new(Exit::Internal, error),
+            CannotRun::Heartbeat(_) => HeartbeatError::HINT,
             CannotRun::MetricsAddress(_) => {
                 "set ALLORA_METRICS_ADDR to a free port of this machine, or leave it out"
             }
@@ -130,6 +133,8 @@ impl Args {
         let root = settings::bundle_root(&self.flags, environment())?;
         let (manifest, warnings) = Manifest::read(&root)?;
         let settings = Settings::resolve(Some(&manifest), &self.flags, environment())?;
+        // Before anything is made in those places, or done with the key.
+        Sandbox::check_places(&manifest, &settings.private_paths(), &settings.read_only_paths())?;
         logging::start(&settings, &manifest, open_log_file(&settings)?)?;
         for warning in warnings {
             tracing::warn!("{warning}");
@@ -138,6 +143,12 @@ impl Args {
         let loading = Loading::within(manifest.runtime.load_seconds);
         let line = progress::show(&settings, progress::of_worker(heard, loading));
         Journal::make_folder(&settings.state_dir).map_err(WorkerError::Open)?;
+        let heartbeat = HeartbeatFile::new(&settings.heartbeat_file);
+        // A disk that is full may have room before the first probe.
+        heartbeat
+            .check_writable()
+            .or_else(|error| if error.may_pass() { Ok(()) } else { Err(error) })
+            .map_err(CannotRun::from)?;
         let wallet = settings.key.as_ref().map(|key| wallet(key, &settings)).transpose()?;
         let private = Private::new(&settings, wallet.as_ref());
         let ended = match model::spec(&manifest, &settings, &private, &stopping) {

@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 
 use anyhow::Context as _;
 
+use super::state_dir::{self, StateDir};
 use super::{Exit, Outcome, Report, environment, output};
 use crate::health::{EndpointHealth, ModelHealth, Status};
 use crate::model::Isolation;
@@ -23,8 +24,8 @@ impl Args {
     /// Runs the command.
     pub fn run(self) -> Outcome {
         let heartbeat = settings::heartbeat_file(&self.flags, environment())?;
-        let state_dir = settings::state_dir_of(&self.flags, environment())?;
-        let status = Status::read(&heartbeat, &state_dir).map_err(|error| {
+        let StateDir { path, is_named } = state_dir::of_reader(&self.flags)?;
+        let status = Status::read(&heartbeat, &path, is_named).map_err(|error| {
             let hint = error.hint();
             Report::new(Exit::Config, anyhow::Error::new(error).context("the journal cannot be read"))
                 .hint(hint)

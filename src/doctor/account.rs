@@ -1,5 +1,6 @@
 //! What the chain says of the wallet and the topic.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::check::{Check, Subject, in_full};
@@ -8,10 +9,11 @@ use crate::chain::fees::{self, Day, FeeCaps, FeeError, GasKind};
 use crate::chain::gas_price::GasPrice;
 use crate::chain::messages::Topic;
 use crate::chain::networks::{KnownNetwork, Remote, how_to_fund};
-use crate::chain::query::{Client, NoTopic, QueryError, WindowStatus};
+use crate::chain::query::{Account, Client, NoTopic, QueryError, WindowStatus};
 use crate::journal::{Journal, Purpose, Reader, RoundKey, Timestamp};
 use crate::settings::Settings;
 use crate::wallet::Address;
+use crate::worker::Disagreement;
 
 /// A balance for fewer transactions than this is worth a notice.
 const FEW: u128 = 20;
@@ -19,18 +21,27 @@ const FEW: u128 = 20;
 /// What to do where a node that answered a moment ago does not.
 const AGAIN: &str = "ask again; if it stays so, name another endpoint in ALLORA_NETWORK";
 
+/// What one node says.
+pub struct Findings {
+    /// Balance, registration, whitelist, topic.
+    pub checks: Vec<Check>,
+    /// The state folder, where its journal is of another chain than this one.
+    pub state_dir: Option<Check>,
+}
+
 /// Asks one node everything at once.
 pub async fn look(
     case: &Arc<Case>,
     remote: &Remote,
     address: Option<Address>,
     client: Result<Client, Subject>,
-) -> Vec<Check> {
+) -> Findings {
     let client = match client {
         Ok(client) => client.within(nodes::LIMIT),
         Err(awaited) => {
             let subjects = [Subject::Balance, Subject::Registration, Subject::Whitelist, Subject::Topic];
-            return subjects.map(|subject| subject.awaits(awaited)).into();
+            let checks = subjects.map(|subject| subject.awaits(awaited)).into();
+            return Findings { checks, state_dir: None };
         }
     };
     let topic_id = case.settings.topic_id;
@@ -40,15 +51,20 @@ pub async fn look(
     };
     let window = async { Some(client.window_status(topic_id?, address.as_ref()?).await) };
     let balance = async { Some(tokio::join!(client.balance(address.as_ref()?), client.gas_price())) };
-    let (topic, window, balance) = tokio::join!(topic, window, balance);
+    let account = async { client.account(address.as_ref()?).await.ok() };
+    let (topic, window, balance, account) = tokio::join!(topic, window, balance, account);
 
     let is_new = matches!(&window, Some(Ok(window)) if !window.is_registered);
     let kind = if is_new { GasKind::Register } else { GasKind::Payload };
+    let mut state_dir = None;
     let balance = match (balance, &address) {
         (Some((balance, price)), Some(address)) => {
-            let history = History::of(case, &client, address, kind).await;
+            let chain_id = client.pool().chain_id().unwrap_or_default();
+            let journal = Journal::path_of(&case.settings.state_dir, chain_id, &address.to_string());
+            let history = History::of(case, journal.clone(), kind).await;
+            state_dir = account.and_then(|account| disagreement(account.as_ref(), &history, &journal));
             let price = price.unwrap_or(GasPrice::from_uallo(remote.min_gas_price));
-            self::balance(&case.settings, &client, address, balance, (kind, price), history)
+            self::balance(&case.settings, &client, address, balance, (kind, price), &history)
         }
         _ => Subject::Balance.awaits(Subject::Key),
     };
@@ -65,33 +81,41 @@ pub async fn look(
         None if case.manifest.is_none() => Subject::Topic.awaits(Subject::Bundle),
         _ => self::topic(topic_id, topic),
     };
-    vec![balance, registration, whitelist, topic]
+    Findings { checks: vec![balance, registration, whitelist, topic], state_dir }
 }
 
 /// What the journal knows of earlier transactions.
 #[derive(Debug, Default)]
 struct History {
     last_used: Option<u64>,
+    last_sequence: Option<u64>,
     spent_today: u128,
 }
 
 impl History {
-    async fn of(case: &Arc<Case>, client: &Client, address: &Address, kind: GasKind) -> Self {
-        let chain_id = client.pool().chain_id().unwrap_or_default();
-        let path = Journal::path_of(&case.settings.state_dir, chain_id, &address.to_string());
+    async fn of(case: &Arc<Case>, journal: PathBuf, kind: GasKind) -> Self {
         let topic_id = case.settings.topic_id.unwrap_or_default();
         let purpose = match kind {
             GasKind::Payload => Purpose::Payload(RoundKey { topic_id, nonce: 0 }),
             GasKind::Register => Purpose::Registration { topic_id },
         };
         let read = move |_: &Case| {
-            let reader = Reader::open(&path).ok()?;
-            let spent_today = reader.spent_on_day_of(Timestamp::now()).ok()?.0;
-            Some(Self { last_used: reader.last_gas_used(purpose).ok()?, spent_today })
+            let reader = Reader::open(&journal).ok()?;
+            Some(Self {
+                last_used: reader.last_gas_used(purpose).ok()?,
+                last_sequence: reader.last_sequence().ok()?,
+                spent_today: reader.spent_on_day_of(Timestamp::now()).ok()?.0,
+            })
         };
         // Without a journal there is none.
-        limited(case, read).await.flatten().unwrap_or_default()
+        limited(case, read).await.ok().flatten().unwrap_or_default()
     }
+}
+
+/// The worker would wait for ever.
+fn disagreement(account: Option<&Account>, history: &History, journal: &Path) -> Option<Check> {
+    let found = Disagreement::between(account, history.last_sequence?)?;
+    Some(Subject::StateDir.failed(found, Disagreement::hint(journal)))
 }
 
 fn balance(
@@ -100,7 +124,7 @@ fn balance(
     address: &Address,
     balance: Result<u128, QueryError>,
     (kind, price): (GasKind, GasPrice),
-    History { last_used, spent_today }: History,
+    &History { last_used, spent_today, .. }: &History,
 ) -> Check {
     let subject = Subject::Balance;
     let balance = match balance {

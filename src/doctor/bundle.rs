@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 use super::check::{Check, Subject, in_full};
-use super::{Case, packages};
+use super::{Case, MORE_THREADS, packages};
 use crate::bundle::{self, Code, Manifest, Severity};
 use crate::model::{Interpreter, Private};
 
@@ -35,8 +35,7 @@ pub fn look(case: &Case) -> Vec<Check> {
             vec![bundle, failed, Subject::Packages.awaits(Subject::Python)]
         }
         Err(error) => {
-            let failed =
-                Subject::Python.failed(in_full(&error), "let this user start more threads: `ulimit -u`");
+            let failed = Subject::Python.failed(in_full(&error), MORE_THREADS);
             vec![bundle, failed, Subject::Packages.awaits(Subject::Python)]
         }
     }

@@ -4,10 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Case;
 use super::check::{Check, Subject, in_full};
+use super::{Case, MORE_THREADS};
 use crate::bundle::Network;
-use crate::health::{self, Heartbeat, HeartbeatFile, Instant, Probe};
+use crate::health::{self, Heartbeat, HeartbeatError, HeartbeatFile, Instant, Probe};
 use crate::journal::{self, OpenError, Reader};
 use crate::model::{Sandbox, StartError};
 use crate::settings::KeySource;
@@ -111,8 +111,7 @@ fn heartbeat(case: &Case, worker: Option<&Heartbeat>, why_not: Option<String>) -
         return subject.failed(&exposed, exposed.hint().unwrap_or_default());
     }
     if let Err(error) = HeartbeatFile::new(path).check_writable() {
-        return subject
-            .failed(in_full(&error), "choose a file in a folder that can be written with --heartbeat-file");
+        return subject.failed(in_full(&error), HeartbeatError::HINT);
     }
     let shown = path.display();
     match (worker, why_not) {
@@ -135,15 +134,12 @@ fn isolation(case: &Case) -> Check {
             let missing = walls.missing().join(", ");
             subject.warning(format_args!("this system does not keep the model apart by: {missing}"), fix)
         }
-        Err(error) => subject.failed(in_full(&error), "let this user start more threads: `ulimit -u`"),
+        Err(error) => subject.failed(in_full(&error), MORE_THREADS),
     }
 }
 
 /// Why the worker would not start: what it keeps from the model lies within the model's reach.
 fn exposure(case: &Case, protected: &[PathBuf], read_only: &[PathBuf]) -> Option<StartError> {
     let manifest = case.manifest.as_ref()?;
-    // Stands for the scratch folder, whose name is drawn.
-    let scratch = std::env::temp_dir().join("bootstrap-scratch");
-    let writable: Vec<_> = manifest.runtime.writable.iter().cloned().chain([scratch]).collect();
-    Sandbox::keeping(protected, read_only, &manifest.root, &writable).err()
+    Sandbox::check_places(manifest, protected, read_only).err()
 }

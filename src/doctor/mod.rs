@@ -18,9 +18,12 @@ mod machine;
 mod nodes;
 mod packages;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::oneshot;
 
 use crate::bundle::Manifest;
 use crate::chain::networks::Remote;
@@ -42,6 +45,9 @@ const OF_THE_CHAIN: [Subject; 8] = [
 
 /// How long this machine's files, and the interpreter, may take.
 const LOCAL_LIMIT: Duration = Duration::from_secs(20);
+
+/// What helps where the system gives no thread.
+const MORE_THREADS: &str = "let this user start more threads: `ulimit -u`";
 
 /// What is to be looked at.
 #[derive(Debug)]
@@ -132,7 +138,16 @@ pub async fn examine(case: Case) -> Diagnosis {
     match of_the_chain {
         Ok((nodes, remote)) => {
             checks.extend(nodes.checks);
-            checks.extend(account::look(&case, &remote, address, nodes.client).await);
+            let of_account = account::look(&case, &remote, address, nodes.client).await;
+            checks.extend(of_account.checks);
+            if let Some(state_dir) = of_account.state_dir {
+                // What the folder itself is like is known before, and comes first.
+                let is_usable = |check: &Check| check.name == Subject::StateDir && check.status == Status::Ok;
+                checks
+                    .iter_mut()
+                    .filter(|check| is_usable(check))
+                    .for_each(|check| *check = state_dir.clone());
+            }
         }
         Err(skipped) => checks.extend(skipped),
     }
@@ -143,28 +158,52 @@ pub async fn examine(case: Case) -> Diagnosis {
 async fn local(case: &Arc<Case>) -> (Vec<Check>, Option<Address>) {
     let (bundle, key, machine) =
         tokio::join!(limited(case, bundle::look), limited(case, machine::key), limited(case, machine::look));
-    let hangs = |subject: &Subject| {
-        let seconds = LOCAL_LIMIT.as_secs();
-        subject.failed(
-            format_args!("it could not be looked at within {seconds} s"),
-            "look at the disks that hold bundle, key, state folder and heartbeat",
-        )
+    let unlooked = |subjects: &[Subject], why: &Unlooked| -> Vec<Check> {
+        subjects.iter().map(|subject| subject.failed(why, why.hint())).collect()
     };
-    let mut checks = bundle.unwrap_or_else(|| bundle::SUBJECTS.iter().map(hangs).collect());
-    checks.extend(machine.unwrap_or_else(|| machine::SUBJECTS.iter().map(hangs).collect()));
-    let (check, address) = key.unwrap_or_else(|| (hangs(&Subject::Key), None));
+    let mut checks = bundle.unwrap_or_else(|why| unlooked(&bundle::SUBJECTS, &why));
+    checks.extend(machine.unwrap_or_else(|why| unlooked(&machine::SUBJECTS, &why)));
+    let (check, address) = key.unwrap_or_else(|why| (Subject::Key.failed(&why, why.hint()), None));
     checks.push(check);
     (checks, address)
 }
 
-/// What `look` finds, in a thread that may hang; `None` when it does.
+/// Why something on this machine could not be looked at.
+#[derive(Debug, thiserror::Error)]
+enum Unlooked {
+    #[error("it could not be looked at within {} s", LOCAL_LIMIT.as_secs())]
+    Hangs,
+    #[error("the system gives no thread to look at it: {0}")]
+    NoThread(io::Error),
+}
+
+impl Unlooked {
+    const fn hint(&self) -> &'static str {
+        match self {
+            Self::Hangs => "look at the disks that hold bundle, key, state folder and heartbeat",
+            Self::NoThread(_) => MORE_THREADS,
+        }
+    }
+}
+
+/// What `look` finds, in a thread that may hang.
 async fn limited<T: Send + 'static>(
     case: &Arc<Case>,
     look: impl FnOnce(&Case) -> T + Send + 'static,
-) -> Option<T> {
+) -> Result<T, Unlooked> {
     let case = Arc::clone(case);
-    let looked = tokio::task::spawn_blocking(move || look(&case));
-    tokio::time::timeout(LOCAL_LIMIT, looked).await.ok()?.ok()
+    let (found, finding) = oneshot::channel();
+    // Not of the runtime's threads: it panics where the system gives none.
+    let work = move || drop(found.send(look(&case)));
+    let thread = std::thread::Builder::new().name("look".into()).spawn(work).map_err(Unlooked::NoThread)?;
+    match tokio::time::timeout(LOCAL_LIMIT, finding).await {
+        Ok(Ok(found)) => Ok(found),
+        // A panic is no verdict on this machine.
+        Ok(Err(_)) => {
+            thread.join().map_or_else(|panic| std::panic::resume_unwind(panic), |()| Err(Unlooked::Hangs))
+        }
+        Err(_) => Err(Unlooked::Hangs),
+    }
 }
 
 /// How the chain is reached; otherwise the checks that cannot be made for want of it.

@@ -215,6 +215,17 @@ pub struct HeartbeatError {
     source: io::Error,
 }
 
+impl HeartbeatError {
+    /// What the user can do about it.
+    pub const HINT: &str = "choose a file in a folder that can be written with --heartbeat-file";
+
+    /// Whether the same may succeed later, with the folder as it is: the disk is full.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+}
+
 /// Where heartbeats go. Only the worker's loop writes them, and only when it has completed a turn: a timer
 /// would go on saying "alive" for a loop that hangs.
 #[derive(Debug, Clone)]

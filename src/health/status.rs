@@ -68,19 +68,30 @@ pub struct NextWindow {
 }
 
 impl Status {
-    /// Reads the heartbeat and the journals of `state_dir`. Where that folder has none, the journal that the
-    /// heartbeat names.
+    /// Reads the heartbeat and the journals of `state_dir`. Where that folder is not `is_named` by the user, or the
+    /// heartbeat's worker has its journal in it, only that journal. A heartbeat of a worker whose journal is elsewhere says
+    /// nothing of the folder's: `why` says whose it is.
     ///
     /// # Errors
     /// A journal cannot be read. A missing or broken heartbeat is no error: `why` says so.
-    pub fn read(heartbeat_file: &Path, state_dir: &Path) -> Result<Self, JournalError> {
+    pub fn read(heartbeat_file: &Path, state_dir: &Path, is_named: bool) -> Result<Self, JournalError> {
         let now = Timestamp::now();
+        let found = journal::files(state_dir).unwrap_or_default();
         let heartbeat = probe::read(heartbeat_file);
         let mut status = match &heartbeat {
-            Ok(heartbeat) => Self::of(heartbeat, now),
-            Err(unread) => Self { why: Some(unread.to_string()), ..Self::stopped() },
+            Ok(heartbeat) => match of_heartbeat(heartbeat, &found, is_named) {
+                Ok(journals) => Self { journals, ..Self::of(heartbeat, now) },
+                Err(other) => {
+                    let (file, pid, other) = (heartbeat_file.display(), heartbeat.pid, other.display());
+                    let why = format!(
+                        "the heartbeat {file} is of another worker, process {pid}, whose journal is {other}: \
+                         name this worker's with --heartbeat-file"
+                    );
+                    Self { why: Some(why), journals: found, ..Self::stopped() }
+                }
+            },
+            Err(unread) => Self { why: Some(unread.to_string()), journals: found, ..Self::stopped() },
         };
-        status.journals = journals(state_dir, heartbeat.ok().and_then(|heartbeat| heartbeat.journal));
         for path in status.journals.clone() {
             status.add(&Reader::open(&path)?, now)?;
         }
@@ -161,10 +172,22 @@ impl Status {
     }
 }
 
-fn journals(state_dir: &Path, named: Option<PathBuf>) -> Vec<PathBuf> {
-    let found = journal::files(state_dir).unwrap_or_default();
-    match named {
-        Some(named) if found.contains(&named) || (found.is_empty() && named.exists()) => vec![named],
-        _ => found,
+/// The journals of the heartbeat's worker, among those that were found; otherwise its own, which is elsewhere.
+fn of_heartbeat<'h>(
+    heartbeat: &'h Heartbeat,
+    found: &[PathBuf],
+    is_named: bool,
+) -> Result<Vec<PathBuf>, &'h Path> {
+    let Some(own) = &heartbeat.journal else { return Ok(found.to_vec()) };
+    let is_there = own.exists();
+    let is_own = |path: &&PathBuf| match is_there {
+        true => path.canonicalize().is_ok_and(|path| own.canonicalize().is_ok_and(|own| path == own)),
+        // Seen through another mount, it has another folder and the same name.
+        false => path.file_name() == own.file_name(),
+    };
+    match found.iter().find(is_own) {
+        Some(path) => Ok(vec![path.clone()]),
+        None if is_named => Err(own),
+        None => Ok(is_there.then(|| own.clone()).into_iter().collect()),
     }
 }

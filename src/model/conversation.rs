@@ -86,7 +86,7 @@ async fn died(process: Option<Process>) -> Failure {
     }
     let (status, last_lines) = process.end().await;
     let message = format!("the model process died: {}", describe(status));
-    Failure { kind: FailureKind::Crash, message, traceback: last_lines }
+    Failure { traceback: last_lines, ..Failure::new(FailureKind::Crash, message) }
 }
 
 /// A process that does not keep to the protocol is not to be trusted with another call.
@@ -96,7 +96,7 @@ pub async fn broke(process: Option<Process>, problem: &str) -> Failure {
         None => None,
     };
     let message = format!("the model process was killed: {problem}");
-    Failure { kind: FailureKind::Crash, message, traceback: last_lines }
+    Failure { traceback: last_lines, ..Failure::new(FailureKind::Crash, message) }
 }
 
 /// One that answers another question.

@@ -18,6 +18,7 @@ use bootstrap_frames::{FromHost, WIRE_FD};
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW, Symbol};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::signal::{SigHandler, Signal, signal};
 use serde::{Deserialize, Serialize};
 
 use super::footprint::{Extent, release};
@@ -136,6 +137,7 @@ fn embed(python: &Path, libpython: &Path, module: File) -> Result<u8, HostError>
             .map_err(|error| HostError::Library(path.into(), error))
     };
     let missing = |error| HostError::Library(libpython.into(), error);
+    forget_own_signal_handlers()?;
     let interpreter = open(libpython)?;
     let ours = open(&path_of(&module))?;
     drop(module);
@@ -159,6 +161,17 @@ fn embed(python: &Path, libpython: &Path, module: File) -> Result<u8, HostError>
     // SAFETY: three arguments and the closing null, all alive until Python has ended.
     let code = unsafe { main(3, pointers.as_mut_ptr()) };
     Ok(u8::try_from(code).unwrap_or(1))
+}
+
+/// Rust's start-up handles a segmentation fault to tell of a stack that overflowed; of another it restores the default and
+/// returns. One that was sent, and not met, would then be survived: Python's faulthandler hands it back to us.
+fn forget_own_signal_handlers() -> Result<(), HostError> {
+    for fault in [Signal::SIGSEGV, Signal::SIGBUS] {
+        // SAFETY: the default runs no code of ours.
+        unsafe { signal(fault, SigHandler::SigDfl) }
+            .map_err(|error| HostError::System("restoring a signal's default", error.into()))?;
+    }
+    Ok(())
 }
 
 /// Becomes the static interpreter, which loads our module from the descriptor it inherits.

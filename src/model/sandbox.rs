@@ -12,6 +12,7 @@ use super::isolation::Isolation;
 use super::landlock::{self, Landlocked, real};
 use super::seccomp;
 use super::spec::{ModelSpec, StartError};
+use crate::bundle::Manifest;
 
 /// What the model may touch. Paths are absolute and without links, as far as they exist.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -34,12 +35,28 @@ impl Sandbox {
         Self::keeping(&spec.private.paths, &spec.read_only, &spec.bundle_root, &writable)
     }
 
+    /// Whether what the worker keeps lies within the reach of a bundle's model, found out before anything is done with
+    /// either.
+    ///
+    /// # Errors
+    /// As [`Sandbox::of`].
+    pub fn check_places(
+        manifest: &Manifest,
+        protected: &[PathBuf],
+        read_only: &[PathBuf],
+    ) -> Result<(), StartError> {
+        // Stands for the scratch folder, whose name is drawn.
+        let scratch = std::env::temp_dir().join("bootstrap-scratch");
+        let writable: Vec<_> = manifest.runtime.writable.iter().cloned().chain([scratch]).collect();
+        Self::keeping(protected, read_only, &manifest.root, &writable).map(drop)
+    }
+
     /// A sandbox that keeps `protected` and `read_only` from a model that has to read its bundle and writes to
     /// `writable`.
     ///
     /// # Errors
     /// As [`Sandbox::of`].
-    pub fn keeping(
+    fn keeping(
         protected: &[PathBuf],
         read_only: &[PathBuf],
         bundle_root: &Path,

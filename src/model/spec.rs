@@ -1,7 +1,7 @@
 //! What to run, what to ask, what comes back.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bootstrap_frames::{Fault, Prediction, cut};
@@ -153,12 +153,14 @@ impl Answer {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
+#[error("{message}{}", advice.as_ref().map(|advice| format!("; {advice}")).unwrap_or_default())]
 pub struct Failure {
     /// What kind of end it was.
     pub kind: FailureKind,
     /// One line or a few, for people.
     pub message: String,
+    /// What to do about it, where that depends on more than the kind.
+    pub advice: Option<String>,
     /// Python's, when there was an exception; the last lines it printed, when it crashed.
     pub traceback: Option<String>,
 }
@@ -209,7 +211,11 @@ impl Failure {
     /// A failure without a traceback. Of a long message the beginning.
     #[must_use]
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: shown(&message.into(), MAX_MESSAGE), traceback: None }
+        Self { kind, message: shown(&message.into(), MAX_MESSAGE), advice: None, traceback: None }
+    }
+
+    fn with_advice(self, advice: &str) -> Self {
+        Self { advice: Some(shown(advice, MAX_MESSAGE)), ..self }
     }
 
     fn with_traceback(self, traceback: Option<String>) -> Self {
@@ -232,7 +238,7 @@ impl From<Fault> for Failure {
                 let message = if message.is_empty() { class } else { format!("{class}: {message}") };
                 Self::new(FailureKind::Exception, message).with_traceback(traceback)
             }
-            Fault::BadValue(bad) => Self::new(FailureKind::BadValue, bad.to_string()),
+            Fault::BadValue(bad) => Self::new(FailureKind::BadValue, bad.finding()).with_advice(&bad.fix),
         }
     }
 }
@@ -250,7 +256,7 @@ pub enum StartError {
     #[error("the path {0} is not UTF-8")]
     NotUtf8(PathBuf),
     /// A key file, a state folder, a log file or the heartbeat lies where the model may write or must read.
-    #[error("{} belongs to the worker and {} to the model, but one lies in the other", kept.display(), folder.display())]
+    #[error("{}", exposed(kept, folder))]
     Exposed {
         /// The worker's.
         kept: PathBuf,
@@ -259,13 +265,22 @@ pub enum StartError {
     },
 }
 
+fn exposed(kept: &Path, folder: &Path) -> String {
+    let (shown, folder_shown) = (kept.display(), folder.display());
+    if kept.starts_with(folder) {
+        format!("{shown} belongs to the worker, but lies in {folder_shown}, where the model gets at it")
+    } else {
+        format!("{shown} belongs to the worker, but {folder_shown}, which is the model's, lies in it")
+    }
+}
+
 impl StartError {
     /// What the user can do about it, where there is something.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         matches!(self, Self::Exposed { .. }).then_some(
-            "keep key, state, log, heartbeat and environment file outside of the bundle, TMPDIR and runtime.writable: \
-             ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE, ALLORA_STATE_DIR, ALLORA_LOG_FILE, \
+            "move it out, and say where it is; key, state, log, heartbeat and environment file have their place outside of the \
+             bundle, TMPDIR and runtime.writable: ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE, ALLORA_STATE_DIR, ALLORA_LOG_FILE, \
              ALLORA_HEARTBEAT_FILE, --env-file",
         )
     }

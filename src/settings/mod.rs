@@ -284,8 +284,11 @@ pub fn bundle_root<S>(flags: &Flags<S>, source: &dyn Source) -> Result<PathBuf, 
 ///
 /// # Errors
 /// When the flag or variable is no path.
-pub fn state_dir_of<S>(flags: &Flags<S>, source: &dyn Source) -> Result<PathBuf, Problems> {
-    one(flags, source, |from| Some(state_dir(from, source)))
+pub fn state_dir_of<S>(flags: &Flags<S>, source: &dyn Source) -> Result<(PathBuf, Origin), Problems> {
+    one(flags, source, |from| {
+        let path = state_dir(from, source);
+        Some((path, from.origins.get(&Setting::StateDir).copied().unwrap_or(Origin::Default)))
+    })
 }
 
 /// The file that probes read, for commands that need no other setting.

@@ -5,6 +5,7 @@
 //! | `setup` | what a worker is made of, and how it ends |
 //! | `main_loop` | the loop: events, looks, rounds, the heartbeat |
 //! | `onboarding` | from endpoints and a key to a chain that is known |
+//! | `disagreement` | where the journal knows more of the account than the chain |
 //! | `schedule` | which windows are open, and when to look again |
 //! | `clock` | block heights as a clock |
 //! | `round` | one nonce: predict, validate, submit |
@@ -24,6 +25,7 @@
 pub mod clock;
 pub mod consensus;
 pub mod context;
+mod disagreement;
 pub mod funds;
 mod main_loop;
 mod means;
@@ -41,6 +43,7 @@ mod transact;
 pub mod validate;
 
 pub use context::{Broadcasting, Options};
+pub use disagreement::Disagreement;
 pub use main_loop::run;
 pub use setup::{Ended, Goal, Reason, Setup, WorkerError};
 pub use validate::Rules;

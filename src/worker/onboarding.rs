@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::clock::Clock;
+use super::disagreement::Disagreement;
 use super::main_loop::{Pause, UNWRITABLE_PAUSE};
 use super::reporter::Reporter;
 use super::setup::{Ended, Goal, Reason, Setup, WorkerError};
@@ -170,21 +171,15 @@ pub async fn agree(
     loop {
         let ended = match turning(client.account(setup.wallet.address()), reporter).await {
             Ok(account) => {
-                let seen = account.map_or(0, |account| account.sequence);
-                if seen > last {
+                let Some(disagreement) = Disagreement::between(account.as_ref(), last) else {
                     return Ok(None);
-                }
+                };
                 // Another node may not be behind.
                 if turning(client.pool().look_again(LIMIT), reporter).await && !patience.is_over() {
                     continue;
                 }
                 let file = reporter.beat().journal.clone().unwrap_or_default();
-                let why = format!(
-                    "the chain has {seen} transactions of this account, the journal knows of {}: the node is \
-                     behind, or the chain was started anew; if so, remove {}",
-                    last + 1,
-                    file.display()
-                );
+                let why = format!("{disagreement}; {}", Disagreement::hint(&file));
                 Ended::NothingSubmitted(Reason { why, hint: DISAGREE })
             }
             Err(error) => Ended::NoEndpoint(Reason::of_endpoints(error.to_string())),

@@ -54,9 +54,12 @@ fn the_workers_files_within_the_models_reach() {
             fs::write(&path, key).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         }
+        let was_there = path.exists();
         let output = command.output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(78), "{setting} {place}: {text}");
+        assert_eq!(path.exists(), was_there, "{setting} {place}: nothing is made there");
+        assert!(text.starts_with("error: "), "nothing comes before: {text}");
         let named = path.display().to_string().replace("/link/", "/bundle/");
         assert!(text.contains(named.trim_end_matches('/')), "{setting} {place}: {text}");
         assert!(text.contains("belongs to the worker") && text.contains("hint:"), "{text}");

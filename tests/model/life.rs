@@ -24,6 +24,8 @@ def predict(nonce):
     if nonce == 7: os.close(3)
     if nonce == 8:
         if os.fork() == 0: return 5
+    if nonce == 9: os.kill(os.getpid(), signal.SIGSEGV)
+    if nonce == 10: os.kill(os.getpid(), signal.SIGBUS)
     return nonce
 ";
     with_each_python(|python| async move {
@@ -41,6 +43,8 @@ def predict(nonce):
             (5, "not a message"),
             (6, "not asked"),
             (7, "died"),
+            (9, "SIGSEGV"),
+            (10, "SIGBUS"),
         ] {
             // The replacement is on its way; what died before does not cost this call its answer.
             while value(&model, 100).await != "100" {}

@@ -178,14 +178,19 @@ pub struct BadValue {
     pub fix: String,
 }
 
+impl BadValue {
+    /// What was returned and what is wrong with it, without what to write instead.
+    #[must_use]
+    pub fn finding(&self) -> String {
+        let Self { class, shape, problem, fix: _ } = self;
+        let shape = shape.as_ref().map(|shape| format!(" of shape {shape}")).unwrap_or_default();
+        format!("the model returned {class}{shape}: {problem}")
+    }
+}
+
 impl fmt::Display for BadValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { class, shape, problem, fix } = self;
-        write!(f, "the model returned {class}")?;
-        if let Some(shape) = shape {
-            write!(f, " of shape {shape}")?;
-        }
-        write!(f, ": {problem}; {fix}")
+        write!(f, "{}; {}", self.finding(), self.fix)
     }
 }
 

@@ -55,12 +55,13 @@ impl Round {
                 Err(unfit) => ("bad_value".to_owned(), unfit.to_string()),
             },
             Err(failure) => {
+                let (kind, message) = (failure.kind.to_string(), failure.to_string());
                 // That of an import is shown when it happens, window or not.
                 let shown = failure.traceback.filter(|_| failure.kind != FailureKind::Import);
                 if let Some(traceback) = shown.filter(|text| self.context.is_new_traceback(text)) {
                     tracing::warn!("the model failed:\n{}", traceback.trim_end());
                 }
-                (failure.kind.to_string(), failure.message)
+                (kind, message)
             }
         };
         Ok(Predicted::Failed(self.failed(&kind, &message).await?))
