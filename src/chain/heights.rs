@@ -8,7 +8,8 @@ use super::query::Client;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Client {
-    /// The highest height that most of the nodes agree on which answer now and are synced.
+    /// The highest height that most of the nodes agree on which answer now and are synced, and of
+    /// which they have the block.
     pub async fn height(&self) -> Option<u64> {
         self.pool().agreed_height(self.limit().min(PATIENCE)).await
     }

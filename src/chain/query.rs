@@ -275,7 +275,8 @@ impl Client {
     }
 
     /// Whether the chain has an inference of `worker` for a window that is over. `None` while the node that answers has
-    /// none, and has not come to the window's last block.
+    /// none, and has not come to the window's last block. That there is none, is asked again of the state that it claims to
+    /// have answered from: a node that is wrong about its height lacks it.
     ///
     /// # Errors
     /// See [`QueryError`].
@@ -285,14 +286,28 @@ impl Client {
         worker: &Address,
         window: Window,
     ) -> Result<Option<bool>, QueryError> {
+        let (height, has_it) = self.lists_inference(topic_id, worker, window.nonce).await?;
+        let is_over = i64::try_from(height).is_ok_and(|height| height >= window.end);
+        if has_it || !is_over {
+            return Ok(has_it.then_some(true));
+        }
+        let (_, has_it) = self.at(height).lists_inference(topic_id, worker, window.nonce).await?;
+        Ok(Some(has_it))
+    }
+
+    /// The height whose state was read, and whether it lists an inference of `worker` for this nonce.
+    async fn lists_inference(
+        &self,
+        topic_id: u64,
+        worker: &Address,
+        nonce: i64,
+    ) -> Result<(u64, bool), QueryError> {
         // The inferer has the same field in both versions.
-        let request = GetInferencesAtBlockRequest { topic_id, block_height: window.nonce };
-        let (height, answer) = self.ask(&request).await?;
+        let (height, answer) =
+            self.ask(&GetInferencesAtBlockRequest { topic_id, block_height: nonce }).await?;
         let worker = worker.to_string();
         let inferences = answer.inferences.unwrap_or_default().inferences;
-        let has_it = inferences.iter().any(|inference| inference.inferer == worker);
-        let is_over = i64::try_from(height).is_ok_and(|height| height >= window.end);
-        Ok((has_it || is_over).then_some(has_it))
+        Ok((height, inferences.iter().any(|inference| inference.inferer == worker)))
     }
 
     /// The nonce of the open window in which `worker` was admitted; `None` where it was not, or was evicted.

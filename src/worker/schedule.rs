@@ -1,8 +1,9 @@
 //! Which windows are open, and when to look at the chain again.
 //!
 //! Pure: told of events, answers and the clock, it says what to do next. Looks are sparse far from a
-//! window, dense close by, and never further apart than the polling interval. While events come in, the
-//! look at an opening is only the net below them. All pauses are shares of a window, so that none can open
+//! window, dense close by, and never further apart than the polling interval. While events come in, each
+//! block that they tell of counts as a look as far as windows go: the look at an opening is only the net
+//! below them, and a few more are for what no event tells. All pauses are shares of a window, so that none can open
 //! and close between two looks.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,9 +18,12 @@ use crate::chain::query::{Window, WindowStatus};
 const MAX_UNSEEN: i64 = 168;
 /// Finished nonces that are remembered. Events and looks may bring one up again for a window's length.
 const REMEMBERED: usize = 256;
+/// Between two looks while events come in and the next opening is known: for what no event tells, as that the worker was
+/// taken off a whitelist.
+const SELDOM: Duration = Duration::from_secs(3_600);
 /// The shortest pause between two looks.
 const MIN_PAUSE: Duration = Duration::from_millis(50);
-/// Pauses after a look that failed, doubling.
+/// Pauses after a look that failed, doubling; half a block at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 /// Blocks by which an event of an opening may be late before the chain is asked.
 const LATE_BLOCKS: u32 = 2;
@@ -58,7 +62,8 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// A schedule that has seen nothing. `polling_interval` is the longest pause between two looks.
+    /// A schedule that has seen nothing. `polling_interval` is the longest pause between two looks, or between a look and
+    /// an event.
     #[must_use]
     pub const fn new(polling_interval: Duration) -> Self {
         Self {
@@ -222,12 +227,14 @@ impl Schedule {
     pub fn next_look(&self, head: Head, subscribed: Subscribed, is_answering: bool) -> Instant {
         let Some(last) = self.last_look else { return head.seen };
         let latest = last + self.polling_interval;
-        if self.failures > 0 {
-            return (last + (RETRY.0 * 2_u32.saturating_pow(self.failures - 1)).min(RETRY.1)).min(latest);
-        }
         // A window is found before a quarter of it is gone.
         let quarter = head.block_time * self.window_length.unwrap_or(LATE_BLOCKS * 4) / 4;
         let dense = (head.block_time / 2).max(MIN_PAUSE);
+        if self.failures > 0 {
+            // A window is answered yet by whoever finds out that a node is back two blocks before its end.
+            let pause = RETRY.0 * 2_u32.saturating_pow(self.failures - 1);
+            return (last + pause.min(RETRY.1).min(dense)).min(latest);
+        }
         if is_answering && subscribed == Subscribed::No {
             // Only looks tell how much of the window is left.
             return (last + head.block_time).min(latest);
@@ -238,10 +245,13 @@ impl Schedule {
                 Subscribed::No => latest.min(last + quarter.max(dense)),
             };
         };
-        let wanted = match subscribed {
+        let (wanted, latest) = match subscribed {
             // The event of the opening comes with the block; a little later it is overdue.
-            Subscribed::Yes => head.eta(start) + quarter.min(head.block_time * LATE_BLOCKS),
-            Subscribed::No => head.eta(start) + head.block_time / 4,
+            Subscribed::Yes => (
+                head.eta(start) + quarter.min(head.block_time * LATE_BLOCKS),
+                latest.max(head.seen + self.polling_interval).min(last + SELDOM.max(self.polling_interval)),
+            ),
+            Subscribed::No => (head.eta(start) + head.block_time / 4, latest),
         };
         // Overdue, as when the chain halts or skips a window: with growing pauses.
         let pause = (dense * 2_u32.saturating_pow(self.in_vain)).min(quarter).max(dense);
@@ -299,6 +309,17 @@ mod tests {
     }
 
     #[test]
+    fn a_block_that_is_told_of_counts_as_a_look_for_an_hour() {
+        let (mut schedule, now) = (schedule(), Instant::now());
+        schedule.looked(&closed(Some(10_000)), now);
+        let seen = now + Duration::from_secs(1_000);
+        let next = |subscribed, seen| schedule.next_look(head(1_100, seen), subscribed, false) - now;
+        assert_eq!(next(Subscribed::Yes, seen), Duration::from_secs(1_120));
+        assert_eq!(next(Subscribed::Yes, now + SELDOM), SELDOM);
+        assert_eq!(next(Subscribed::No, seen), Duration::from_secs(120));
+    }
+
+    #[test]
     fn without_events_no_window_can_pass_unseen() {
         assert_eq!(pause(None, 100, Subscribed::No), BLOCK * 2, "a quarter of a window");
         for length in [2, 3, 8, 100] {
@@ -332,7 +353,9 @@ mod tests {
         for _ in 0..20 {
             schedule.look_failed(now);
         }
-        assert_eq!(schedule.next_look(head(100, now), Subscribed::Yes, false) - now, RETRY.1);
+        assert_eq!(schedule.next_look(head(100, now), Subscribed::Yes, false) - now, BLOCK / 2);
+        let slow = Head { block_time: Duration::from_secs(30), ..head(100, now) };
+        assert_eq!(schedule.next_look(slow, Subscribed::Yes, false) - now, RETRY.1);
     }
 
     #[test]

@@ -294,6 +294,31 @@ fn heights_that_are_far_too_high_cost_no_window() {
     }
 }
 
+/// Nobody contradicts it then, but it cannot show the block that it claims to be at.
+#[test]
+fn a_height_that_is_far_too_high_ends_no_window_while_the_honest_node_is_away() {
+    let (bench, honest) = with_second(manual());
+    let liar = bench.devnet.endpoint();
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    answers_the_next(&bench);
+    liar.fault(Fault::new(FaultKind::Ahead { blocks: 310_717 })).unwrap();
+    liar.fault(Fault::new(FaultKind::Error).on("broadcast_tx_sync")).unwrap();
+    answers_the_next(&bench);
+    let nonce = bench.mine_to_opening();
+    bench.until_sent();
+    honest.close().unwrap();
+    let asked = || liar.calls().get("block").copied().unwrap_or(0);
+    let before = asked();
+    bench.until("doubts", |_| (asked() > before).then_some(()));
+    honest.open().unwrap();
+    bench.devnet.mine(1).unwrap();
+    bench.until("an answer", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
+    answers_the_next(&bench);
+    assert_eq!((bench.rounds().len(), bench.paid().len()), (4, 4), "{}", bench.log());
+    assert_eq!(worker.stop(), Some(0));
+}
+
 #[test]
 fn a_node_that_is_wrong_about_itself_from_the_start_keeps_nobody_from_being_ready() {
     for blocks in [50, 5_000] {

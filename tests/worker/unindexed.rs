@@ -103,6 +103,11 @@ fn a_node_that_is_behind_does_not_tell_what_came_of_a_window() {
     let asked = || bench.devnet.endpoint().calls().get(INFERENCES).copied().unwrap_or(0);
     bench.until("questions", |_| (asked() >= 3).then_some(()));
     assert_eq!(bench.round(nonce).unwrap()["state"], "broadcast");
+    // And what it says of its height is wrong, too.
+    bench.devnet.fault(Fault::new(FaultKind::Ahead { blocks: 24 }).on(INFERENCES)).unwrap();
+    let before = asked();
+    bench.until("more questions", |_| (asked() >= before + 6).then_some(()));
+    assert_eq!(bench.round(nonce).unwrap()["state"], "broadcast");
     bench.devnet.clear_faults();
     silent(&bench);
     bench.until_a_round_is("admitted");

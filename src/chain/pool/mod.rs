@@ -1,6 +1,6 @@
 //! Several endpoints of one chain, ranked before they are needed.
 //!
-//! A background poll measures; a call only walks the order. Healthy endpoints keep the order in which the
+//! Whoever has the pool has it ranked, ahead of need; a call only walks the order. Healthy endpoints keep the order in which the
 //! user named them, so nothing flaps. What the application of the chain answers, an error too, never moves
 //! an endpoint: only silence, faults of the connection, lag and a wrong chain do.
 
@@ -29,10 +29,6 @@ use self::{
 use super::rpc::{Endpoint, NodeStatus, RpcError};
 use crate::bundle::SensitiveUrl;
 
-/// Pause between two polls.
-const POLL_INTERVAL: Duration = Duration::from_secs(10);
-/// One poll.
-const POLL_LIMIT: Duration = Duration::from_secs(5);
 /// Silence after which the next endpoint is asked too.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -113,24 +109,6 @@ impl Pool {
         self.chain_id.get().map(String::as_str)
     }
 
-    /// Polls the endpoints from now on, until the pool is dropped. A single endpoint needs no ranking, and
-    /// is spared.
-    pub fn keep_ranked(self: &Arc<Self>) {
-        if self.members.len() < 2 {
-            return;
-        }
-        let pool = Arc::downgrade(self);
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(POLL_INTERVAL).await;
-                let Some(pool) = pool.upgrade() else { return };
-                if let Err(error) = pool.refresh(POLL_LIMIT).await {
-                    tracing::debug!(%error, "no endpoint could be measured");
-                }
-            }
-        });
-    }
-
     /// Asks the endpoints for their status and ranks them anew. Those that asked to be left alone are, unless
     /// there is no other. Returns the best head.
     ///
@@ -157,10 +135,14 @@ impl Pool {
     }
 
     /// The highest height that most of the nodes agree on which answer now and are synced. Asked as by
-    /// [`Pool::look_again`].
+    /// [`Pool::look_again`]. `None` too where those that claim it have no such block: who is wrong about its height, and
+    /// alone, has nobody to contradict it.
     pub async fn agreed_height(&self, limit: Duration) -> Option<u64> {
-        let best = self.rank(limit, Lag::Any).await.ok()?;
-        (!best.catching_up).then_some(best.height)
+        let best = self.rank(limit, Lag::Any).await.ok().filter(|best| !best.catching_up)?;
+        let claimants = self.members.iter().filter(|member| member.head() == Some(Head::of(&best)));
+        let blocks = join_all(claimants.map(|member| member.endpoint.has_block(best.height, limit))).await;
+        // Who cannot say is believed, as one is that keeps blocks to itself.
+        blocks.into_iter().any(|has_it| has_it.unwrap_or(true)).then_some(best.height)
     }
 
     async fn rank(&self, limit: Duration, lag: Lag) -> Result<NodeStatus, PoolError> {
@@ -240,6 +222,18 @@ impl Pool {
             }
             _ => PoolError::Unusable(faults),
         }
+    }
+
+    /// Whether there is one endpoint only: it needs no ranking, and is spared.
+    #[must_use]
+    pub fn is_single(&self) -> bool {
+        self.members.len() < 2
+    }
+
+    /// Whether every endpoint of this chain is fresh, as far as is known.
+    #[must_use]
+    pub fn is_all_fresh(&self) -> bool {
+        self.order().into_iter().all(|member| member.standing() == Standing::Fresh)
     }
 
     /// Whether any endpoint is fresh.

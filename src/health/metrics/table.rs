@@ -148,7 +148,7 @@ table! {
     endpoint_head: GaugeVec = Gauge "bootstrap_endpoint_head_height" ["endpoint"],
         "Height of the newest block of an endpoint, when last measured; the label is its host and port, and a number where several share them";
     endpoint_seen: GaugeVec = Gauge "bootstrap_endpoint_head_seen_timestamp_seconds" ["endpoint"],
-        "When that block was first seen there, by the worker's own clock";
+        "When that block was first seen there, by the worker's own clock; of several endpoints, each is measured ahead of openings, every ten minutes, and every ten seconds while something is wrong";
     endpoint_fresh: GaugeVec = Gauge "bootstrap_endpoint_fresh" ["endpoint"],
         "1 when the endpoint answers from the newest state, 0 when it lags, rests after a fault or is on another chain";
     endpoint_errors: CounterVec = Counter "bootstrap_endpoint_errors_total" ["endpoint", "kind"],

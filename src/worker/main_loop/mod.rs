@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `work`, `news` | what takes time: when it is due, and what came of it |
 //! | `look` | one look at the chain |
+//! | `ranking` | when the endpoints are measured |
 //! | `events` | what a subscription tells |
 //! | `rounds` | the rounds that run, and the windows that have none |
 //! | `money` | whether the next transaction can be paid |
@@ -20,6 +21,7 @@ mod look;
 mod money;
 mod news;
 mod pause;
+mod ranking;
 mod report;
 mod rounds;
 mod work;
@@ -47,10 +49,13 @@ use super::round::{self, Finished, Progress};
 use super::schedule::{Schedule, Subscribed};
 use super::setup::{Ended, Goal, Reason, Setup, WorkerError};
 use super::shutdown::Budget;
+use super::transact::Obstacle;
 use crate::chain::events::{ChainEvent, Interest, subscribe};
 use crate::chain::faucet::{Faucet, FaucetError};
 use crate::chain::messages::{EmissionsVersion, Topic};
+use crate::chain::pool::PoolError;
 use crate::chain::query::{Client, QueryError, Window, WindowStatus};
+use crate::chain::rpc::NodeStatus;
 use crate::health::Phase;
 use crate::health::alerts::{Alerts, WINDOWS};
 use crate::health::metrics::Textfile;
@@ -122,7 +127,6 @@ impl Held {
             Connection::Made(client, clock) => (client, clock),
             Connection::None(why) => return Ok(Ended::NoEndpoint(Reason::of_endpoints(why))),
         };
-        client.pool().keep_ranked();
         let journal = onboarding::open_journal(&setup, client.pool(), reporter).await?;
         let journal = self.journal.insert(journal).clone();
         if let Some(ended) = onboarding::agree(&setup, &client, &journal, reporter).await? {
@@ -163,8 +167,10 @@ enum Done {
     Funded(Result<u128, FaucetError>),
     Round(Result<round::Ended, JournalError>),
     Witnessed { nonce: i64, answered: Option<bool> },
+    WentBy { opened: Result<Option<Window>, QueryError>, why: Missed },
     JournalChecked(Result<(), JournalError>),
     Heights(Option<u64>),
+    Ranked(Result<NodeStatus, PoolError>),
 }
 
 /// What a task is for.
@@ -183,12 +189,19 @@ enum Work {
     Round(Window),
     /// Writes down that a window went by.
     Missed(Window),
+    /// Whether one went by.
+    WentBy,
     Witness,
     /// Whether the journal can be written again.
     Journal,
     /// Where the chain is, by every node.
     Heights,
+    /// Which endpoint is asked first.
+    Ranking,
 }
+
+/// Why a window was not taken up, and what stood in the way.
+type Missed = (String, Option<Obstacle>);
 
 /// A task that runs.
 #[derive(Debug)]
@@ -235,6 +248,8 @@ struct MainLoop {
     is_topic_active: bool,
     /// The chain has no topic of this number yet.
     is_topic_missing: bool,
+    /// No node could say of the last window that went by whether it opened.
+    is_past_unknown: bool,
     /// Between looks while the chain does not let us.
     blocked: Pause,
     /// The last look failed.
@@ -248,6 +263,9 @@ struct MainLoop {
     means_unknown: Option<Pause>,
     /// The opening for which they were asked for.
     means_for: Option<i64>,
+    /// When the endpoints were ranked, and for which opening.
+    ranked_at: Instant,
+    ranked_for: Option<i64>,
     /// The opening for which other inferers were asked for; 0 when none was known.
     consensus_for: Option<i64>,
     /// The next transaction cannot be paid.
@@ -345,6 +363,7 @@ impl MainLoop {
             standby: false,
             is_topic_active: true,
             is_topic_missing: false,
+            is_past_unknown: false,
             blocked: Pause::new(BLOCKED_PAUSE),
             unseen: None,
             tasks: JoinSet::new(),
@@ -352,6 +371,8 @@ impl MainLoop {
             topic_pause: Pause::new(TOPIC_PAUSE),
             means_unknown: Some(Pause::new(POOR_PAUSE)),
             means_for: None,
+            ranked_at: Instant::now(),
+            ranked_for: None,
             consensus_for: None,
             unaffordable: None,
             faucet,

@@ -82,10 +82,13 @@ impl MainLoop {
                 self.standby = false;
             }
             Done::Witnessed { .. } => {}
+            Done::WentBy { opened, why } => self.learnt_of_past(opened, why),
             Done::JournalChecked(Ok(())) => {
                 tracing::info!("the journal can be written again");
                 self.unwritable = None;
             }
+            Done::Ranked(Ok(_)) => {}
+            Done::Ranked(Err(error)) => tracing::debug!(%error, "no endpoint could be measured"),
             Done::Heights(height) => self.context.clock.judge(height.as_slice()),
             Done::JournalChecked(Err(error)) => self.not_written(error, None)?,
         }

@@ -6,7 +6,7 @@ use tracing::Instrument;
 
 use super::report::awaits_model;
 use super::work::QUERY_LIMIT;
-use super::{Done, MainLoop, Standing, Task, Work};
+use super::{Done, MainLoop, Missed, Standing, Task, Work};
 use crate::chain::outcome::Verdict;
 use crate::chain::query::{QueryError, Window};
 use crate::journal::RoundState;
@@ -146,15 +146,20 @@ impl MainLoop {
 
     /// A window is over, and there was no round for it.
     fn missed(&mut self, window: Window) {
-        let context = Arc::clone(&self.context);
         if self.standby {
+            let context = Arc::clone(&self.context);
             self.spawn(Work::Witness, async move {
                 let answered = witness(&context, window).await;
                 Done::Witnessed { nonce: window.nonce, answered }
             });
             return;
         }
-        let (why, obstacle) = self.why_missed();
+        self.expire(window, self.why_missed());
+    }
+
+    /// Writes down that a window was missed.
+    fn expire(&mut self, window: Window, (why, obstacle): Missed) {
+        let context = Arc::clone(&self.context);
         self.spawn(Work::Missed(window), async move {
             Done::Round(round::missed(&context, window, why, obstacle).await)
         });
@@ -165,22 +170,33 @@ impl MainLoop {
         if self.standby {
             return;
         }
-        let (context, (why, obstacle)) = (Arc::clone(&self.context), self.why_missed());
-        self.spawn(Work::Missed(window), async move {
-            let ended = match opened(&context, window.nonce).await {
-                Ok(Some(window)) => round::missed(&context, window, why, obstacle).await,
-                // The topic was not active, or skipped it.
-                Ok(None) => Ok(round::Ended::Interrupted),
-                Err(error) => {
-                    tracing::warn!(%error, nonce = window.nonce, "no node can say whether a window opened");
-                    Ok(round::Ended::Interrupted)
-                }
-            };
-            Done::Round(ended)
+        let (context, why) = (Arc::clone(&self.context), self.why_missed());
+        self.spawn(Work::WentBy, async move {
+            Done::WentBy { opened: opened(&context, window.nonce).await, why }
         });
     }
 
-    fn why_missed(&self) -> (String, Option<Obstacle>) {
+    /// Whether a window opened of which nothing was seen. A topic that was not active, or had to wait for another one, has
+    /// opened none. That nobody can say is told once, since after a long silence many are asked for.
+    pub(super) fn learnt_of_past(&mut self, opened: Result<Option<Window>, QueryError>, why: Missed) {
+        let was_unknown = std::mem::replace(&mut self.is_past_unknown, opened.is_err());
+        match opened {
+            Err(error) if was_unknown => tracing::debug!(%error, "nor of another window"),
+            Err(error) => {
+                tracing::warn!(%error, "no node can say whether windows opened that nothing was seen of");
+            }
+            Ok(window) => {
+                if was_unknown {
+                    tracing::info!("nodes say again which windows opened");
+                }
+                if let Some(window) = window {
+                    self.expire(window, why);
+                }
+            }
+        }
+    }
+
+    fn why_missed(&self) -> Missed {
         match &self.standing {
             Standing::Blocked(why) => (why.clone(), Some(Obstacle::Chain(Verdict::NotPermitted))),
             Standing::Unregistered => match &self.models.borrow().state {

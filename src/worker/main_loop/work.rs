@@ -31,6 +31,7 @@ impl MainLoop {
             let client = self.context.client().within(QUERY_LIMIT);
             self.spawn(Work::Heights, async move { Done::Heights(client.height().await) });
         }
+        self.rank_endpoints(now);
         if self.topic_at().is_some_and(|at| at <= now) {
             let context = Arc::clone(&self.context);
             self.spawn(Work::Topic, async move {
@@ -160,7 +161,14 @@ impl MainLoop {
     pub(super) fn wake_at(&self) -> Instant {
         let now = Instant::now();
         let deadline = self.deadline.filter(|deadline| *deadline > now);
-        let due = [self.means_at(), self.consensus_at(), self.topic_at(), self.journal_at(), deadline];
+        let due = [
+            self.means_at(),
+            self.consensus_at(),
+            self.ranking_at(),
+            self.topic_at(),
+            self.journal_at(),
+            deadline,
+        ];
         due.into_iter().flatten().fold(self.look_at().min(now + TICK), Instant::min)
     }
 }

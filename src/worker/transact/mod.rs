@@ -39,6 +39,9 @@ const CALL_LIMIT: (Duration, Duration) = (Duration::from_millis(500), Duration::
 /// of us.
 const AT_ONCE: u32 = 4;
 
+/// Pauses between two tries, or two looks, in the last block that can still be reached, doubling.
+const HURRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+
 /// What a transaction is for.
 #[derive(Debug, Clone)]
 pub struct Intent {
@@ -234,7 +237,7 @@ impl<'a> Transaction<'a> {
 
     async fn run(mut self, sent: Option<Prepared>) -> Result<Transacted, JournalError> {
         let mut why = "there was no time to send it".to_owned();
-        let mut in_a_row = 0;
+        let (mut in_a_row, mut hurry) = (0, HURRY.0);
         let mut step = match sent {
             Some(sent) => self.settle(sent, Fate::Unknown, self.context.delivered.subscribe()).await?,
             None => Step::Again { why: why.clone(), when: When::AtOnce },
@@ -254,7 +257,7 @@ impl<'a> Transaction<'a> {
                     if when != When::AtOnce || in_a_row > AT_ONCE {
                         in_a_row = 0;
                         tracing::debug!(why, "the transaction is tried again after the next block");
-                        self.wait(when).await;
+                        self.wait(when, &mut hurry).await;
                     }
                 }
             }
@@ -269,10 +272,16 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Waits for another try, or until the worker stops.
-    async fn wait(&self, when: When) {
+    /// Waits for another try, or until the worker stops. Where only the next block can hold it there is none to wait for:
+    /// no longer than `hurry` then.
+    async fn wait(&self, when: When, hurry: &mut Duration) {
+        let may_wait = matches!(when, When::After(_)) || !self.is_next_the_last();
         loop {
             tokio::select! {
+                () = tokio::time::sleep(*hurry), if !may_wait => {
+                    *hurry = (*hurry * 2).min(HURRY.1);
+                    return;
+                }
                 head = self.context.clock.next_block() => match when {
                     When::After(height) if head.height <= height => {}
                     _ => return,

@@ -1,11 +1,10 @@
 //! What comes of a transaction that was sent.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::{Fate, Refusal, SequenceUsed, Step, Transacted, Transaction, When, check_verdict};
+use super::{Fate, HURRY, Refusal, SequenceUsed, Step, Transacted, Transaction, When, check_verdict};
 use crate::chain::delivered::DeliveredTx;
 use crate::chain::fees;
 use crate::chain::locate::Located;
@@ -19,8 +18,6 @@ use crate::journal::{Death, DeathError, Inclusion, JournalError, Prepared, Times
 const LOOK_UP_AFTER: i64 = 2;
 /// Blocks between two looks for a transaction of which nobody can say what became of it, doubling up to this.
 const MAX_REST: u32 = 8;
-/// Pauses between two looks in the last block that can still be reached, doubling.
-const HURRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 /// Blocks that are read for one look at most.
 const FEW_BLOCKS: u64 = 10;
 
@@ -78,7 +75,7 @@ impl Transaction<'_> {
     }
 
     /// Whether of the blocks that are not made yet only the next one can hold it.
-    fn is_next_the_last(&self) -> bool {
+    pub(super) fn is_next_the_last(&self) -> bool {
         self.context.clock.head().height + 1 == self.intent.timeout_height
     }
 
