@@ -51,14 +51,12 @@ fn main() -> Result<()> {
     table.time("pack of 200 MB", None, packed);
     table.time("tar cz of the same", None, tarred);
     table.count("pack beside tar cz", 1.1, packed.as_secs_f64() / tarred.as_secs_f64());
-    for (name, most, what) in
-        [("check of its folder", Some(1_000.0), "b"), ("check of its archive", None, "bench-0.1.0.tar.gz")]
-    {
+    for (name, what) in [("check of its folder", "b"), ("check of its archive", "bench-0.1.0.tar.gz")] {
         let mut fastest = Duration::MAX;
         for _ in 0..TIMES {
             fastest = fastest.min(time(bootstrap(folder.path()).args(["check", what]))?);
         }
-        table.time(name, most, fastest);
+        table.time(name, 1_000.0, fastest);
     }
     println!("{table}");
     Ok(())

@@ -388,6 +388,7 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
         ("dot inside", Tar::new().file("b/./x").gzip(), "unfit-entry", "parts that are not names"),
         ("beside", good().file("c").gzip(), "unfit-entry", "top folder"),
         ("beside, alike", good().file("bb/x").gzip(), "unfit-entry", "top folder"),
+        ("no top", Tar(Vec::new()).folder("./").file("./model.yaml").gzip(), "unfit-entry", "top folder"),
         ("a file as top", Tar(Vec::new()).file("b").gzip(), "unfit-entry", "top folder"),
         ("twice", good().file("b/model.yaml").gzip(), "unfit-entry", "twice"),
         ("top twice", good().folder("b").gzip(), "unfit-entry", "twice"),

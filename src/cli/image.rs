@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use super::{Exit, Outcome, Report, environment, output, pack, render};
-use crate::image::{self, Build, Context, ContextError, Engine, EngineError, Host, UnpackError};
+use crate::image::{self, Build, Context, ContextError, Engine, EngineError, Host, Origin, UnpackError};
 use crate::render::{base_image, image_tag};
 use crate::settings::{self, Flags, Source as _};
 use crate::stop_signals::StopSignals;
@@ -30,7 +30,7 @@ struct BuildArgs {
     /// Name of the image; by default that of the bundle, with its version
     #[arg(short, long)]
     tag: Option<String>,
-    /// A further label of the image, such as org.opencontainers.image.revision=...; may be given several times
+    /// A further label of the image, such as org.opencontainers.image.licenses=...; may be given several times
     #[arg(long = "label", value_name = "NAME=VALUE")]
     labels: Vec<String>,
 }
@@ -71,7 +71,11 @@ impl BuildArgs {
         // What the label says is what it is built on, whatever a registry has by that name.
         host.arguments.extend(base.iter().map(|digest| format!("BASE_DIGEST={digest}")));
         let epoch = environment().get("SOURCE_DATE_EPOCH").and_then(OsStr::to_str);
-        let mut labels = image::labels(&manifest.version, base.as_deref(), epoch);
+        let origin = runtime.block_on(Origin::of(&manifest.root, &path));
+        if origin.as_ref().is_some_and(|origin| origin.revision.is_none()) {
+            output::note("git has no commit of the bundle as it is: no label says its revision");
+        }
+        let mut labels = image::labels(&manifest.version, origin.as_ref(), base.as_deref(), epoch);
         labels.extend(self.labels);
         let program = std::env::current_exe().map_err(internal)?;
         // A context, with the model in it, is not to be left behind.

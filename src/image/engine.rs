@@ -151,7 +151,7 @@ async fn answer(program: &Path) -> io::Result<()> {
 }
 
 /// What a program prints; when it fails, the last line of its own words.
-async fn said(command: &mut Command) -> io::Result<Vec<u8>> {
+pub(super) async fn said(command: &mut Command) -> io::Result<Vec<u8>> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = timeout(LOOK_LIMIT, spawn(command)?.wait_with_output()).await??;
     if output.status.success() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::engine::base;
-use crate::index::PASSWORD;
+use crate::index::{PASSWORD, WHEEL, wheel};
 use crate::project::{BASE, PYTHON, Project, program, turn};
 
 const CODE: &str = "import parcel\n\ndef predict(nonce):\n    return nonce / parcel.WEIGHT\n";
@@ -81,21 +81,40 @@ fn an_image_has_the_bundle_and_its_packages_and_nothing_of_the_host() {
 fn a_change_of_code_installs_nothing_again() {
     let project = Project::new("Re..built-", CODE);
     project.build();
-    let layers = || project.inspect(project.tag(), "json .RootFS.Layers");
-    let (served, before) = (project.index.served(), layers());
-    project.edit("src/runner.py", |code| code + "\n# changed\n");
-    let seconds = project.build().as_secs_f64();
+    let served = project.index.served();
+    let seconds = change_code(&project, "# changed");
     assert_eq!(project.index.served(), served, "pip was not run");
-    let (before, after): (Vec<String>, Vec<String>) =
-        (serde_json::from_str(&before).unwrap(), serde_json::from_str(&layers()).unwrap());
-    assert_eq!(before.split_last().unwrap().1, after.split_last().unwrap().1);
-    assert_ne!(before.last(), after.last());
-    assert!(project.shell("cat /workspace/bundle/src/runner.py").ends_with("# changed"));
     eprintln!("FIGURE: a rebuild after a change of code took {seconds:.1} s, with packing, export and all");
 
     project.edit("requirements.txt", |text| text + "# pip is to look again\n");
     project.build();
-    assert!(project.index.served() > served, "pip was run");
+    let served_again = project.index.served();
+    assert!(served_again > served, "pip was run");
+
+    // What is installed from the bundle itself is not the code.
+    let bundle = project.bundle();
+    fs::create_dir(bundle.join("wheels")).unwrap();
+    fs::write(bundle.join("wheels").join(WHEEL), wheel()).unwrap();
+    project.edit("requirements.txt", |_| format!("./wheels/{WHEEL}\n"));
+    project.build();
+    assert_eq!(project.index.served(), served_again, "pip has the wheel of the bundle");
+    assert_eq!(project.shell("python3 -c 'import parcel; print(parcel.WEIGHT)'"), "2");
+    change_code(&project, "# changed again");
+}
+
+/// Builds after a change of code, which must change the last layer alone. Gives the seconds that it took.
+fn change_code(project: &Project, line: &str) -> f64 {
+    let layers = || -> Vec<String> {
+        serde_json::from_str(&project.inspect(project.tag(), "json .RootFS.Layers")).unwrap()
+    };
+    let before = layers();
+    project.edit("src/runner.py", |code| format!("{code}\n{line}\n"));
+    let took = project.build();
+    let after = layers();
+    assert_eq!(before.split_last().unwrap().1, after.split_last().unwrap().1);
+    assert_ne!(before.last(), after.last());
+    assert!(project.shell("cat /workspace/bundle/src/runner.py").ends_with(line));
+    took.as_secs_f64()
 }
 
 /// The first client of the engine that has BuildKit.

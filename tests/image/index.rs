@@ -12,7 +12,8 @@ pub const PASSWORD: &str = "open-sesame-4711";
 /// The one requirement that can be met.
 pub const REQUIREMENT: &str = "parcel==1.0\n";
 
-const WHEEL: &str = "parcel-1.0-py3-none-any.whl";
+/// The file that meets it.
+pub const WHEEL: &str = "parcel-1.0-py3-none-any.whl";
 
 /// Writes the wheel to standard output. Its script has the program's name, and is to be nothing's first process.
 const MAKE: &str = "import io, sys, zipfile
@@ -35,8 +36,7 @@ pub struct Index {
 
 impl Index {
     pub fn start() -> Self {
-        let made = Command::new("python3").args(["-c", MAKE]).output().unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let wheel = wheel();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let served = Arc::new(AtomicUsize::new(0));
@@ -44,7 +44,7 @@ impl Index {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 // A client that goes away has what it wanted.
-                let _ = answer(stream, &made.stdout, &count);
+                let _ = answer(stream, &wheel, &count);
             }
         });
         Self { port, served }
@@ -59,6 +59,13 @@ impl Index {
     pub fn served(&self) -> usize {
         self.served.load(Ordering::SeqCst)
     }
+}
+
+/// What that file holds.
+pub fn wheel() -> Vec<u8> {
+    let made = Command::new("python3").args(["-c", MAKE]).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    made.stdout
 }
 
 fn answer(mut stream: TcpStream, wheel: &[u8], served: &AtomicUsize) -> std::io::Result<()> {

@@ -27,7 +27,7 @@ impl Machine {
         write_bundle(&machine.at("bundle"), "def predict():\n    return 1\n", "");
         fs::write(machine.at("home/.config/pip/pip.conf"), "[global]\nindex-url = http://u:p@index/\n")
             .unwrap();
-        for program in ["sh", "find", "cat"] {
+        for program in ["sh", "find", "cat", "git"] {
             let path =
                 Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap().stdout;
             let path = PathBuf::from(String::from_utf8(path).unwrap().trim());
@@ -139,6 +139,53 @@ fn an_engine_gets_what_it_needs_and_its_failures_are_told() {
         assert_eq!(contexts(), 0, "{what}: a build context is left");
         let _ = fs::remove_file(machine.at("files"));
     }
+}
+
+#[test]
+fn labels_tell_the_commit_and_where_it_comes_from_while_they_are_true() {
+    let machine = Machine::new(&[("docker", WORKS)]);
+    let git = |arguments: &[&str]| {
+        let mut command = Command::new("git");
+        command
+            .env("HOME", machine.at("home"))
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .current_dir(machine.at("bundle"));
+        let output = command
+            .args(["-c", "user.name=a", "-c", "user.email=a@example.com"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let built = |arguments: &[&str]| {
+        let (code, _, stderr) = machine.build(arguments);
+        assert_eq!(code, Some(0), "{stderr}");
+        let labels = machine
+            .read("arguments")
+            .split(' ')
+            .filter_map(|word| word.strip_prefix("--label=org.opencontainers.image."))
+            .map(str::to_owned)
+            .collect::<Vec<_>>();
+        (labels, stderr.contains("no label says its revision"))
+    };
+    let version = "version=1.0".to_owned();
+    assert_eq!(built(&[]), (vec![version.clone()], false));
+
+    git(&["init", "--quiet"]);
+    git(&["remote", "add", "origin", "https://me:word@example.com/model.git"]);
+    // It is in a work tree by chance: the repository does not have it.
+    assert_eq!(built(&[]), (vec![version.clone()], false));
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "first"]);
+    let source = "source=https://example.com/model.git".to_owned();
+    let revision = format!("revision={}", git(&["rev-parse", "HEAD"]));
+    assert_eq!(built(&[]), (vec![version.clone(), source.clone(), revision.clone()], false));
+    let own = "--label=org.opencontainers.image.revision=mine";
+    assert_eq!(built(&[own]).0, [&*version, &source, &revision, "revision=mine"]);
+
+    fs::write(machine.at("bundle/src/more.py"), "").unwrap();
+    assert_eq!(built(&[]), (vec![version, source], true));
 }
 
 #[test]

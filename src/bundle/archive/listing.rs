@@ -19,8 +19,8 @@ impl Listing {
     ///
     /// # Errors
     /// [`ArchiveError`], but nothing about writing.
-    pub fn read(reader: impl BufRead, limits: Limits) -> Result<Self, ArchiveError> {
-        let mut stream = Stream::new(reader, limits);
+    pub fn read(reader: impl BufRead + Send + 'static, limits: Limits) -> Result<Self, ArchiveError> {
+        let mut stream = Stream::new(reader, limits)?;
         let mut listing = Self { top: String::new(), members: Vec::new() };
         let (mut paths, mut total) = (Paths::default(), 0_u64);
         while let Some(member) = stream.next()? {
@@ -64,6 +64,10 @@ impl Listing {
     }
 
     fn admit(&mut self, member: &Member, paths: &mut Paths) -> Result<(), Unfit> {
+        // What `tar c .` writes first.
+        if member.name == "." {
+            return Err(Unfit::BesideTop);
+        }
         // Before it is compared with the top folder: `/x` is absolute, and only then beside it.
         straight(plain(&member.name))?;
         if self.members.is_empty() {

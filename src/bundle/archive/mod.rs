@@ -2,14 +2,16 @@
 //!
 //! | file | noun |
 //! |---|---|
+//! | `gunzip` | a gzip stream, decompressed by a thread of its own |
 //! | `stream` | the members of a `.tar.gz`, one after the other, in the few forms that a bundle has reason to use |
 //! | `listing` | what an archive holds, once all of it has been found fit |
 
+mod gunzip;
 mod listing;
 mod stream;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, Read, Seek, Write as _};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write as _};
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -20,7 +22,7 @@ use super::value::quoted;
 pub use listing::Listing;
 use stream::Stream;
 
-/// Bytes that are read, decompressed and written at once.
+/// Bytes that are read at once.
 const PIECE: usize = 64 * 1024;
 
 /// An archive that was read to its end and found fit. Only such a one can be unpacked.
@@ -111,7 +113,7 @@ impl Archive {
     /// [`ArchiveError`]: whatever is wrong with any of its entries.
     pub fn open(path: &Path, limits: Limits) -> Result<Self, ArchiveError> {
         let file = File::open(path).map_err(ArchiveError::Unreadable)?;
-        let listing = Listing::read(BufReader::with_capacity(PIECE, &file), limits)?;
+        let listing = Listing::read(from_start(&file)?, limits)?;
         Ok(Self { file, listing, limits })
     }
 
@@ -143,9 +145,7 @@ impl Archive {
             move |source| ArchiveError::Unwritable { path, source }
         };
         let folder = |path: &Path| fs::create_dir_all(path).map_err(at(path));
-        let mut file = &self.file;
-        file.rewind().map_err(ArchiveError::Unreadable)?;
-        let mut stream = Stream::new(BufReader::with_capacity(PIECE, file), self.limits);
+        let mut stream = Stream::new(from_start(&self.file)?, self.limits)?;
         folder(root)?;
         let mut last_folder = root.to_owned();
         let mut links = Vec::new();
@@ -157,7 +157,7 @@ impl Archive {
             match &member.kind {
                 Kind::Folder => folder(&path)?,
                 Kind::Link { target } => links.push((path, target.clone())),
-                Kind::File { bytes, executable } => {
+                Kind::File { executable, .. } => {
                     // Archives have the files of a folder in a row.
                     let parent = path.parent().unwrap_or(root);
                     if parent != last_folder {
@@ -166,11 +166,16 @@ impl Archive {
                     }
                     let mode = if *executable { 0o755 } else { 0o644 };
                     let new = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path);
-                    let mut new = BufWriter::with_capacity(PIECE, new.map_err(at(&path))?);
-                    let copied = io::copy(&mut stream.data(), &mut new).map_err(at(&path))?;
-                    new.flush().map_err(at(&path))?;
-                    if copied != *bytes {
-                        return Err(ArchiveError::Changed);
+                    let mut new = new.map_err(at(&path))?;
+                    let mut data = stream.data();
+                    loop {
+                        let piece = data.fill_buf().map_err(damaged)?;
+                        if piece.is_empty() {
+                            break;
+                        }
+                        new.write_all(piece).map_err(at(&path))?;
+                        let written = piece.len();
+                        data.consume(written);
                     }
                 }
             }
@@ -185,6 +190,12 @@ impl Archive {
         }
         Ok(())
     }
+}
+
+/// The file from its beginning, for another thread. Its place in the file is that of `file`: one reads at a time.
+fn from_start(mut file: &File) -> Result<BufReader<File>, ArchiveError> {
+    let file = file.rewind().and_then(|()| file.try_clone()).map_err(ArchiveError::Unreadable)?;
+    Ok(BufReader::with_capacity(PIECE, file))
 }
 
 /// Reads exactly `buffer`.

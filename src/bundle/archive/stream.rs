@@ -6,9 +6,9 @@
 
 use std::io::{self, BufRead, Read};
 
-use flate2::bufread::GzDecoder;
 use tar::{EntryType, Header};
 
+use super::gunzip::Gunzip;
 use super::{ArchiveError, Unfit, damaged, fill};
 use crate::bundle::entry::{Kind, LONGEST};
 use crate::bundle::limits::{Exceeded, Limits};
@@ -36,8 +36,8 @@ pub struct Member {
 }
 
 /// An archive, read from its beginning to its end.
-pub struct Stream<R> {
-    gzip: GzDecoder<R>,
+pub struct Stream {
+    gzip: Gunzip,
     limits: Limits,
     /// Bytes that were decompressed, and members that they gave.
     read: u64,
@@ -47,17 +47,18 @@ pub struct Stream<R> {
     padding: u64,
 }
 
-impl<R: BufRead> Stream<R> {
-    /// Nothing is read yet.
-    pub fn new(reader: R, limits: Limits) -> Self {
-        Self { gzip: GzDecoder::new(reader), limits, read: 0, members: 0, left: 0, padding: 0 }
+impl Stream {
+    /// Starts to read.
+    pub fn new(reader: impl BufRead + Send + 'static, limits: Limits) -> Result<Self, ArchiveError> {
+        let gzip = Gunzip::new(reader).map_err(ArchiveError::Unreadable)?;
+        Ok(Self { gzip, limits, read: 0, members: 0, left: 0, padding: 0 })
     }
 
     /// The next member; nothing once the archive has ended as it should.
     pub fn next(&mut self) -> Result<Option<Member>, ArchiveError> {
         let mut before = Before::default();
         loop {
-            self.skip(self.left + self.padding)?;
+            self.skip()?;
             self.allow()?;
             let mut block = [0; BLOCK];
             fill(&mut self.gzip, &mut block)?;
@@ -114,15 +115,20 @@ impl<R: BufRead> Stream<R> {
     }
 
     /// The bytes of the member that `next` gave.
-    pub fn data(&mut self) -> impl Read {
+    pub fn data(&mut self) -> impl BufRead {
         Data { stream: self }
     }
 
-    fn skip(&mut self, bytes: u64) -> Result<(), ArchiveError> {
-        let skipped = io::copy(&mut (&mut self.gzip).take(bytes), &mut io::sink()).map_err(damaged)?;
-        self.read += skipped;
-        (self.left, self.padding) = (0, 0);
-        if skipped == bytes { Ok(()) } else { Err(damaged(io::ErrorKind::UnexpectedEof.into())) }
+    /// What is left of a member, and what fills its last block.
+    fn skip(&mut self) -> Result<(), ArchiveError> {
+        self.left += std::mem::take(&mut self.padding);
+        let mut data = self.data();
+        loop {
+            match data.fill_buf().map_err(damaged)?.len() {
+                0 => return Ok(()),
+                bytes => data.consume(bytes),
+            }
+        }
     }
 
     /// What stands before a member, for it alone.
@@ -206,8 +212,7 @@ impl<R: BufRead> Stream<R> {
                 return Err(hidden());
             }
         }
-        let rest = self.gzip.get_mut().fill_buf().map_err(ArchiveError::Unreadable)?;
-        if rest.is_empty() { Ok(()) } else { Err(hidden()) }
+        Ok(())
     }
 }
 
@@ -229,18 +234,33 @@ struct Before {
 }
 
 /// What is left of a member.
-struct Data<'s, R> {
-    stream: &'s mut Stream<R>,
+struct Data<'s> {
+    stream: &'s mut Stream,
 }
 
-impl<R: BufRead> Read for Data<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = (&mut self.stream.gzip).take(self.stream.left).read(buffer)?;
-        if read == 0 && self.stream.left > 0 && !buffer.is_empty() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+impl BufRead for Data<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let left = usize::try_from(self.stream.left).unwrap_or(usize::MAX);
+        if left == 0 {
+            return Ok(&[]);
         }
-        self.stream.left -= read as u64;
-        self.stream.read += read as u64;
+        match self.stream.gzip.fill_buf()? {
+            [] => Err(io::ErrorKind::UnexpectedEof.into()),
+            bytes => Ok(&bytes[..bytes.len().min(left)]),
+        }
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.stream.gzip.consume(bytes);
+        self.stream.left -= bytes as u64;
+        self.stream.read += bytes as u64;
+    }
+}
+
+impl Read for Data<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
         Ok(read)
     }
 }
