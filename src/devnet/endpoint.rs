@@ -11,10 +11,12 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     CallError, Fault, Stopped,
-    node::rpc::{
-        calls::Calls,
+    node::{
         faults::Faults,
-        server::{Done, Order},
+        rpc::{
+            calls::Calls,
+            server::{Done, Order},
+        },
     },
 };
 

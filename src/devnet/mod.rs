@@ -39,7 +39,7 @@ pub use self::{
     endpoint::Endpoint,
     genesis::{TopicSpec, Whitelist},
     node::{
-        rpc::fault::{Fault, FaultKind, InvalidFault},
+        faults::{Fault, FaultKind, InvalidFault},
         submit_as::{SubmitError, Submitted},
         thread::Stopped,
     },
@@ -49,9 +49,9 @@ use self::{
     app::App,
     node::{
         Node, control,
+        faults::Faults,
         rpc::{
             calls::Calls,
-            faults::Faults,
             jsonrpc::RpcError,
             port::Port,
             server::{Ports, Server},

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{
     Node,
+    faults::Fault,
     rpc::{
-        fault::Fault,
         jsonrpc::RpcError,
         methods::Method,
         params::{Args, Kind},

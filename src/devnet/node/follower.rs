@@ -5,10 +5,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     event_bus::EventBus,
-    rpc::{
-        faults::{Faults, Outlook},
-        server::Order,
-    },
+    faults::{Faults, Outlook},
+    rpc::server::Order,
 };
 use crate::devnet::app::Uptime;
 

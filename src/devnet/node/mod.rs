@@ -9,7 +9,8 @@
 //! | `block`, `block_store` | blocks, and those that are kept |
 //! | `follower`, `view` | the node behind an endpoint, and what it shows, which may be old |
 //! | `event_bus`, `query_language` | who hears of what |
-//! | `rpc` | the door: JSON-RPC over HTTP and websocket, and its faults |
+//! | `faults` | what goes wrong at an endpoint on request |
+//! | `rpc` | the door: JSON-RPC over HTTP and websocket |
 //! | `grpc` | the other door, to the same queries |
 //! | `cometbft_json` | CometBFT's JSON of all that |
 //! | `control`, `submit_as` | the methods that steer the chain |
@@ -19,6 +20,7 @@ mod block_store;
 mod cometbft_json;
 pub(super) mod control;
 mod event_bus;
+pub(super) mod faults;
 #[cfg(test)]
 mod fidelity;
 pub(super) mod follower;
@@ -43,13 +45,11 @@ use self::{
     block::{Block, Hash},
     block_store::BlockStore,
     event_bus::EventBus,
+    faults::Faults,
     follower::{Follower, FollowerId},
     mempool::{Mempool, Refused},
     query_language::Attributes,
-    rpc::{
-        faults::Faults,
-        server::{Done, Order},
-    },
+    rpc::server::{Done, Order},
 };
 use super::{
     Account,

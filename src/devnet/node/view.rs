@@ -5,12 +5,10 @@ use std::sync::Arc;
 use super::{
     Ending, Node,
     block::{Block, Hash},
+    faults::{Faults, Outlook},
     follower::{Follower, FollowerId},
     mempool::Refused,
-    rpc::{
-        faults::{Faults, Outlook},
-        jsonrpc::RpcError,
-    },
+    rpc::jsonrpc::RpcError,
 };
 use crate::devnet::{
     abci::{ExecTxResult, QueryResponse},

@@ -30,7 +30,7 @@ use crate::{
         },
         encoding::base64,
         genesis::Genesis,
-        node::{Ending, follower::FollowerId, rpc::faults::Outlook},
+        node::{Ending, faults::Outlook, follower::FollowerId},
     },
 };
 

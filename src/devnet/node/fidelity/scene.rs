@@ -18,10 +18,9 @@ use crate::devnet::{
     node::{
         Node,
         event_bus::Client,
+        faults::{Fault, FaultKind, Faults, Outlook},
         follower::FollowerId,
         rpc::{
-            fault::{Fault, FaultKind},
-            faults::{Faults, Outlook},
             jsonrpc::{Id, Incoming, RpcError, response},
             methods::find,
             params::Args,

@@ -24,11 +24,8 @@ use tonic::{
 
 use self::{broadcast::BROADCAST_TX, codec::Bytes};
 use super::{
-    rpc::{
-        READ_WITHIN, Service,
-        fault::{FaultKind, Target},
-        faults::Broken,
-    },
+    faults::{Broken, FaultKind, Target},
+    rpc::{READ_WITHIN, Service},
     view::View,
 };
 

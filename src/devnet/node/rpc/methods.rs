@@ -30,6 +30,9 @@ pub(in crate::devnet::node) fn find(name: &str) -> Option<&'static Method> {
     METHODS.iter().chain(control::METHODS).find(|method| method.name == name)
 }
 
+/// Methods that only a websocket has.
+pub(in crate::devnet::node) const SUBSCRIPTIONS: [&str; 3] = ["subscribe", "unsubscribe", "unsubscribe_all"];
+
 const TX: &[Param] = &[("tx", Kind::Base64)];
 const HEIGHT: &[Param] = &[("height", Kind::Integer)];
 const HASH: &[Param] = &[("hash", Kind::Base64)];

@@ -1,5 +1,4 @@
-//! The node's door: JSON-RPC over HTTP, by POST and by URI, and the websocket; and what goes wrong
-//! there on request.
+//! The node's door: JSON-RPC over HTTP, by POST and by URI, and the websocket.
 //!
 //! | file | noun |
 //! |---|---|
@@ -8,13 +7,10 @@
 //! | `methods` | the methods by their names |
 //! | `info`, `blocks`, `txs` | what they do, by what they are about |
 //! | `websocket` | subscriptions, and every other method as well |
-//! | `fault`, `faults` | what goes wrong with a call, and the faults that are armed |
 //! | `calls` | what was asked for |
 
 mod blocks;
 pub(in crate::devnet) mod calls;
-pub(in crate::devnet) mod fault;
-pub(in crate::devnet) mod faults;
 mod info;
 pub(in crate::devnet) mod jsonrpc;
 pub(super) mod methods;
@@ -41,13 +37,17 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     calls::Calls,
-    fault::{FaultKind, Target},
-    faults::{Broken, Faults, Outlook, Strike},
     jsonrpc::{Id, Incoming, Outcome, Request, RpcError, response},
     methods::{Method, find},
     params::Args,
 };
-use super::{Node, follower::FollowerId, thread::NodeHandle, view::View};
+use super::{
+    Node,
+    faults::{Broken, FaultKind, Faults, Outlook, Strike, Target},
+    follower::FollowerId,
+    thread::NodeHandle,
+    view::View,
+};
 
 /// Bytes of a request; CometBFT's default.
 const MAX_BODY: usize = 1_000_000;

@@ -23,11 +23,16 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     READ_WITHIN, Service,
     calls::Calls,
-    faults::{Dropped, Faults},
     port::{self, Port},
     router,
 };
-use crate::devnet::node::{Ending, follower::FollowerId, grpc, thread::NodeHandle};
+use crate::devnet::node::{
+    Ending,
+    faults::{Dropped, Faults},
+    follower::FollowerId,
+    grpc,
+    thread::NodeHandle,
+};
 
 /// How long open connections may take to hear that the node stops.
 const GOODBYE: Duration = Duration::from_millis(500);

@@ -18,12 +18,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     MAX_BODY, Service,
-    fault::{SUBSCRIPTIONS, Target},
-    faults::Broken,
     jsonrpc::{Id, Incoming, Outcome, Request, RpcError, response},
+    methods::SUBSCRIPTIONS,
     params::{Args, Kind, Param},
 };
-use crate::devnet::node::event_bus::{CLIENT_BUFFER, Client, EventBus, Frame, SubscriptionError};
+use crate::devnet::node::{
+    event_bus::{CLIENT_BUFFER, Client, EventBus, Frame, SubscriptionError},
+    faults::{Broken, Target},
+};
 
 /// CometBFT's times: it pings a client that often, gives it that long to answer, and waits that
 /// long for one to take a frame.
