@@ -72,12 +72,6 @@ impl Decimal {
         self.digits == "0"
     }
 
-    /// Whether the value is below zero; `-0` is not.
-    #[must_use]
-    pub fn is_negative(&self) -> bool {
-        self.negative && !self.is_zero()
-    }
-
     /// Whether a submission may hold the number: zero, or 1e-40 to 1e40 in magnitude, bounds included.
     ///
     /// # Errors

@@ -22,18 +22,6 @@ pub struct RegisterRequest {
     pub is_reputer: bool,
 }
 
-/// Answer to [`RegisterRequest`].
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-#[cfg_attr(test, derive(serde::Serialize))]
-pub struct RegisterResponse {
-    /// Whether it registered.
-    #[prost(bool, tag = "1")]
-    pub success: bool,
-    /// A sentence for people.
-    #[prost(string, tag = "2")]
-    pub message: String,
-}
-
 /// Takes the sender's registration back.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 #[cfg_attr(test, derive(serde::Serialize))]

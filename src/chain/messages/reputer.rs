@@ -16,11 +16,6 @@ pub struct InsertReputerPayloadRequest {
     pub reputer_value_bundle: Option<InputReputerValueBundle>,
 }
 
-/// Has no fields.
-#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
-#[cfg_attr(test, derive(serde::Serialize))]
-pub struct InsertReputerPayloadResponse {}
-
 /// `emissions.v9.InputReputerValueBundle`, under v10 messages too.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 #[cfg_attr(test, derive(serde::Serialize))]

@@ -16,11 +16,6 @@ pub struct InsertWorkerPayloadRequest {
     pub worker_data_bundle: Option<InputWorkerDataBundle>,
 }
 
-/// Has no fields.
-#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
-#[cfg_attr(test, derive(serde::Serialize))]
-pub struct InsertWorkerPayloadResponse {}
-
 /// A payload with the worker's signature over it.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 #[cfg_attr(test, derive(serde::Serialize))]
