@@ -8,9 +8,9 @@ use std::time::Duration;
 use bootstrap_frames::{FromHost, ToHost};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::failure::{Failure, FailureKind};
 use super::memory::MIB;
 use super::process::{Event, Process, describe};
-use super::spec::{Failure, FailureKind};
 
 /// How long a process may take to read a message.
 const READING_LIMIT: Duration = Duration::from_secs(20);

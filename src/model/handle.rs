@@ -8,7 +8,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::spec::{Answer, Call, Failure, FailureKind, ModelSpec, StartError};
+use super::call::{Answer, Call};
+use super::failure::{Failure, FailureKind};
+use super::spec::{ModelSpec, StartError};
 use super::status::{ModelState, ModelStatus};
 use super::supervise::Supervisor;
 

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`interpreter`](Interpreter) | the Python that fits a bundle |
 //! | `packages` | what a bundle requires, and what its interpreter has |
-//! | `spec` | what to run, what to ask, what comes back |
+//! | `spec` | what to run, and within which limits |
+//! | `call`, `failure` | a question and its answer; why there is none |
 //! | `handle` | [`Model`]: what the rest of the program holds |
 //! | `status` | what is known of it, for everybody who watches |
 //! | `supervise` | which process answers, and which takes its place |
@@ -29,8 +30,10 @@
 //! | [`Isolation`] | which walls stand |
 
 mod backoff;
+mod call;
 mod conversation;
 mod environment;
+mod failure;
 mod footprint;
 mod handle;
 pub mod host;
@@ -61,6 +64,21 @@ use std::os::fd::{BorrowedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
+pub use bootstrap_frames::Prediction;
+pub use call::{Answer, Call};
+pub use failure::{Failure, FailureKind};
+pub use footprint::{Extent, release};
+pub use handle::Model;
+pub use interpreter::{Interpreter, InterpreterError, Unfit};
+pub use isolation::Isolation;
+pub use memory::resident;
+pub use orphans::adopt as adopt_orphans;
+pub use packages::Unmet;
+pub use private::Private;
+pub use sandbox::Sandbox;
+pub use spec::{ModelSpec, SILENCE_LIMIT, StartError, THIS_PROGRAM};
+pub use status::{ModelState, ModelStatus, RestartCause, Restarts};
+
 /// Keeps other processes of the same user, the model's first of all, from reading this one's
 /// memory. To be called before anything secret is in it; a kernel that refuses shows in
 /// [`Isolation::undumpable`].
@@ -80,16 +98,3 @@ pub fn keep_descriptors() {
         let _ = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
     }
 }
-
-pub use bootstrap_frames::Prediction;
-pub use footprint::{Extent, release};
-pub use handle::Model;
-pub use interpreter::{Interpreter, InterpreterError, Unfit};
-pub use isolation::Isolation;
-pub use memory::resident;
-pub use orphans::adopt as adopt_orphans;
-pub use packages::Unmet;
-pub use private::Private;
-pub use sandbox::Sandbox;
-pub use spec::{Answer, Call, Failure, FailureKind, ModelSpec, SILENCE_LIMIT, StartError, THIS_PROGRAM};
-pub use status::{ModelState, ModelStatus, RestartCause, Restarts};

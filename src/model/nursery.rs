@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::conversation::{broke, hear, killed, say, unexpected};
 use super::environment::Environment;
+use super::failure::{Failure, FailureKind};
 use super::host::Plan;
 use super::memory::MemoryLimit;
 use super::process::{Launch, Process};
@@ -17,7 +18,7 @@ use super::replica::Replica;
 use super::sandbox::Sandbox;
 use super::scratch::Scratch;
 use super::spawner::Spawner;
-use super::spec::{Failure, FailureKind, ModelSpec, StartError};
+use super::spec::{ModelSpec, StartError};
 
 /// How long a process may take from its start to its greeting.
 const GREETING_LIMIT: Duration = Duration::from_secs(20);

@@ -5,12 +5,13 @@ use std::time::Duration;
 use bootstrap_frames::{Context, FromHost, ToHost};
 use tokio::time::{Instant, sleep_until};
 
+use super::call::{Answer, Call};
 use super::conversation::{broke, ended, hear, killed, leave, say, unexpected};
+use super::failure::{Failure, FailureKind};
 use super::handle::Order;
 use super::memory::{MIB, MemoryLimit, Pace};
 use super::nursery::{Facts, Nursery};
 use super::process::{Event, Process};
-use super::spec::{Answer, Call, Failure, FailureKind};
 use super::status::RestartCause;
 
 /// Pings of an idle process within the time that it has for an answer.

@@ -1,13 +1,9 @@
-//! What to run, what to ask, what comes back.
+//! What to run, and within which limits.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bootstrap_frames::{Fault, Prediction, cut};
-
 use super::Interpreter;
-use super::printable::printable_lines;
 use super::private::Private;
 use crate::bundle::Manifest;
 
@@ -18,15 +14,6 @@ pub const THIS_PROGRAM: &str = "/proc/self/exe";
 /// interpreter to itself for some time, in a library's C code, and is not dead for it; one that does so
 /// for longer than a call usually has would cost a window.
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(30);
-
-/// Longest message and longest traceback of a failure, in bytes. Our module sends less; the model, which has
-/// the same connection, can send what it likes.
-const MAX_MESSAGE: usize = 8 * 1024;
-const MAX_TRACEBACK: usize = 64 * 1024;
-/// Longest value and longest label of a prediction, in bytes, as in our module.
-const MAX_VALUE: usize = 1024;
-/// Most labels of a prediction, as in our module.
-const MAX_LABELS: usize = 1024;
 
 /// A model: whose function, in which interpreter, within which limits.
 #[derive(Debug, Clone)]
@@ -105,145 +92,7 @@ impl ModelSpec {
     }
 }
 
-/// One question.
-#[derive(Debug, Clone)]
-pub struct Call {
-    /// Block height of the nonce.
-    pub nonce: i64,
-    /// The topic that asks.
-    pub topic_id: u64,
-    /// Last block of the window, when one is open.
-    pub window_closes_at: Option<i64>,
-    /// Name or address of the network, without credentials.
-    pub network: String,
-    /// Time for the answer, waiting for the model to load included.
-    pub limit: Duration,
-}
-
-/// What a model said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// Decimal texts, exactly as the model gave them.
-    Value(Prediction),
-    /// It left this nonce out on purpose.
-    Skipped {
-        /// Its own words.
-        why: String,
-    },
-}
-
-impl Answer {
-    /// A prediction, unless it is larger than any that our module gives.
-    pub(super) fn value(prediction: Prediction) -> Option<Self> {
-        let fits = |text: &String| text.len() <= MAX_VALUE;
-        let all_fit = match &prediction {
-            Prediction::One(value) => fits(value),
-            Prediction::Many(values) => {
-                values.len() <= MAX_LABELS && values.iter().all(|(label, value)| fits(label) && fits(value))
-            }
-        };
-        all_fit.then_some(Self::Value(prediction))
-    }
-
-    /// What a model says of a nonce that it leaves out.
-    pub(super) fn skipped(why: String) -> Self {
-        Self::Skipped { why: shown(&why, MAX_MESSAGE) }
-    }
-}
-
-/// Why there is no answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}{}", advice.as_ref().map(|advice| format!("; {advice}")).unwrap_or_default())]
-pub struct Failure {
-    /// What kind of end it was.
-    pub kind: FailureKind,
-    /// One line or a few, for people.
-    pub message: String,
-    /// What to do about it, where that depends on more than the kind.
-    pub advice: Option<String>,
-    /// Python's, when there was an exception; the last lines it printed, when it crashed.
-    pub traceback: Option<String>,
-}
-
-/// The ways in which a model fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureKind {
-    /// The function raised.
-    Exception,
-    /// It did not answer in time, and was killed.
-    Timeout,
-    /// The process ended by itself or broke the protocol.
-    Crash,
-    /// It returned something that is no prediction.
-    BadValue,
-    /// The module could not be imported.
-    Import,
-    /// It took more memory than it may, and was killed.
-    Memory,
-}
-
-impl FailureKind {
-    /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Exception, Self::Timeout, Self::Crash, Self::BadValue, Self::Import, Self::Memory];
-
-    /// The word for it, in logs, journal and metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Exception => "exception",
-            Self::Timeout => "timeout",
-            Self::Crash => "crash",
-            Self::BadValue => "bad_value",
-            Self::Import => "import",
-            Self::Memory => "memory",
-        }
-    }
-}
-
-impl fmt::Display for FailureKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Failure {
-    /// A failure without a traceback. Of a long message the beginning.
-    #[must_use]
-    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: shown(&message.into(), MAX_MESSAGE), advice: None, traceback: None }
-    }
-
-    fn with_advice(self, advice: &str) -> Self {
-        Self { advice: Some(shown(advice, MAX_MESSAGE)), ..self }
-    }
-
-    fn with_traceback(self, traceback: Option<String>) -> Self {
-        Self { traceback: traceback.map(|text| shown(&text, MAX_TRACEBACK)), ..self }
-    }
-}
-
-/// What a model said, for logs, terminals and the journal.
-fn shown(text: &str, limit: usize) -> String {
-    cut(printable_lines(text), limit)
-}
-
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Import { message, traceback } => {
-                Self::new(FailureKind::Import, message).with_traceback(traceback)
-            }
-            Fault::Exception { class, message, traceback } => {
-                let message = if message.is_empty() { class } else { format!("{class}: {message}") };
-                Self::new(FailureKind::Exception, message).with_traceback(traceback)
-            }
-            Fault::BadValue(bad) => Self::new(FailureKind::BadValue, bad.finding()).with_advice(&bad.fix),
-        }
-    }
-}
-
-/// Why a model cannot even be started. Everything later is a [`Failure`] and is tried again.
+/// Why a model cannot even be started. Everything later is a [`Failure`](super::Failure) and is tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The scratch folder cannot be made.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use bootstrap_frames::Confinement;
 use tokio::sync::watch;
 
+use super::failure::{Failure, FailureKind};
 use super::isolation::Isolation;
 use super::nursery::Facts;
 use super::replica::Replica;
-use super::spec::{Failure, FailureKind};
 
 /// Where a model is in its life.
 #[derive(Debug, Clone, PartialEq, Eq)]

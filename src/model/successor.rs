@@ -9,9 +9,9 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
+use super::failure::Failure;
 use super::nursery::{Newborn, Nursery};
 use super::replica::{Replica, Watched};
-use super::spec::Failure;
 use super::status::RestartCause;
 
 /// The process that comes next.

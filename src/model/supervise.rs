@@ -5,11 +5,12 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::failure::Failure;
 use super::handle::Order;
 use super::memory::MIB;
 use super::nursery::Nursery;
 use super::replica::{Replica, Watched};
-use super::spec::{Failure, ModelSpec, StartError};
+use super::spec::{ModelSpec, StartError};
 use super::status::{Board, ModelState, ModelStatus, RestartCause};
 use super::successor::{News, Successor};
 
