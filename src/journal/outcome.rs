@@ -98,8 +98,9 @@ impl Journal {
         self.write(Step::Included, Flushed, |db| {
             let changed = db.execute(
                 &format!(
-                    "UPDATE transactions SET state = 'included', bytes = NULL, height = ?2, code = ?3, codespace = ?4, \
-                     log = ?5, fee_paid = ?6, gas_used = ?7 WHERE hash = ?1 AND (state != 'included' OR {VOID})"
+                    "UPDATE transactions SET state = 'included', bytes = NULL, height = ?2, code = ?3, \
+                     codespace = ?4, log = ?5, fee_paid = ?6, gas_used = ?7 \
+                     WHERE hash = ?1 AND (state != 'included' OR {VOID})"
                 ),
                 params![
                     hash,
@@ -111,7 +112,8 @@ impl Journal {
                     what.gas_used
                 ],
             )?;
-            let sequence = db.query_row("SELECT sequence FROM transactions WHERE hash = ?1", [hash], |row| row.get(0))?;
+            let find = "SELECT sequence FROM transactions WHERE hash = ?1";
+            let sequence = db.query_row(find, [hash], |row| row.get(0))?;
             if changed == 0 {
                 return Ok(sequence);
             }

@@ -34,6 +34,7 @@ impl fmt::Display for RoundKey {
         write!(f, "topic {} nonce {}", self.topic_id, self.nonce)
     }
 }
+
 /// One call of the model that gave nothing to submit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {

@@ -55,9 +55,12 @@ impl RoundRow {
     /// model was asked more often than it gave a value.
     pub(super) const SELECT: &'static str = "SELECT r.topic_id, r.nonce, r.state, \
          coalesce(r.reason, CASE WHEN r.attempts > (r.predicted_at IS NOT NULL) THEN \
-         (SELECT f.kind || ': ' || f.message FROM failures f WHERE f.round_id = r.id ORDER BY f.id DESC LIMIT 1) END), \
-         r.value, t.hash, t.height, r.fee, t.gas_used, r.attempts, r.opened_at, r.predicted_at, t.prepared_at, t.broadcast_at, \
-         r.finished_at, t.endpoint, r.verdict, r.limits, (SELECT chain_id FROM identity) FROM rounds r LEFT JOIN transactions t ON t.id = r.transaction_id";
+         (SELECT f.kind || ': ' || f.message FROM failures f WHERE f.round_id = r.id \
+         ORDER BY f.id DESC LIMIT 1) END), \
+         r.value, t.hash, t.height, r.fee, t.gas_used, r.attempts, r.opened_at, r.predicted_at, \
+         t.prepared_at, t.broadcast_at, r.finished_at, t.endpoint, r.verdict, r.limits, \
+         (SELECT chain_id FROM identity) \
+         FROM rounds r LEFT JOIN transactions t ON t.id = r.transaction_id";
 
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {

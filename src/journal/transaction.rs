@@ -130,8 +130,8 @@ impl Prepared {
         self.broadcast_at
     }
 
-    pub(super) const SELECT: &'static str = "SELECT hash, bytes, sequence, fee, charge, gas_limit, timeout_height, broadcast_at \
-         FROM transactions";
+    pub(super) const SELECT: &'static str = "SELECT hash, bytes, sequence, fee, charge, gas_limit, \
+         timeout_height, broadcast_at FROM transactions";
 
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
@@ -227,8 +227,10 @@ impl Reader {
     /// # Errors
     /// Those of the disk.
     pub fn last_sequence(&self) -> Result<Option<u64>, JournalError> {
-        let mut query =
-            self.db().prepare("SELECT max(sequence) FROM transactions WHERE state = 'included' AND (code = 0 OR fee_paid != '0')")?;
+        let mut query = self.db().prepare(
+            "SELECT max(sequence) FROM transactions WHERE state = 'included' \
+             AND (code = 0 OR fee_paid != '0')",
+        )?;
         Ok(query.query_row([], |row| row.get(0))?)
     }
 
