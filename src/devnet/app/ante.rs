@@ -9,7 +9,7 @@ use super::{
     error::{AbciError, feemarket, sdk},
     gas::{self, GasMeter},
     signature,
-    standpoint::Uptime,
+    standpoint::{Environment, Mode, Uptime},
     state::State,
 };
 use crate::{
@@ -19,32 +19,6 @@ use crate::{
 
 /// Longest memo, in characters.
 const MAX_MEMO: usize = 256;
-
-/// What a transaction is run for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// A new transaction for the mempool.
-    Check,
-    /// One that stayed in the mempool over a block: its signature is known to be right.
-    Recheck,
-    /// What would it do? No fee is taken, no signature verified, no gas limit holds.
-    Simulate,
-    /// In a block.
-    Deliver,
-}
-
-/// What the node knows of itself while a transaction runs.
-#[derive(Debug, Clone, Copy)]
-pub struct Environment<'a> {
-    /// Chain id that signatures cover.
-    pub chain_id: &'a str,
-    /// Height that the transaction sees; 0 in the check state of a node that has just started.
-    pub height: u64,
-    /// Whether account numbers count.
-    pub uptime: Uptime,
-    /// Why the transaction runs.
-    pub mode: Mode,
-}
 
 /// The fee that a transaction has paid into the collector's account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,11 +7,12 @@ use prost::Message as _;
 
 use super::{
     address::Address,
-    ante::{self, Environment, Escrow, Mode},
+    ante::{self, Escrow},
     decode::{Message, Tx},
     emissions::Context,
     error::{AbciError, sdk},
     gas::{self, GasMeter},
+    standpoint::{Environment, Mode},
     state::State,
 };
 use crate::{

@@ -10,12 +10,13 @@
 //! | `execute`, `error` | what becomes of it |
 //! | `state`, `ledger`, `address`, `emissions` | what transactions change |
 //! | `mint`, `staking` | what never changes: emission of the coin, the one validator |
-//! | `query`, `node_service` | what is answered about the state, and about transactions |
-//! | `standpoint` | from where: nodes that are behind or have just started |
+//! | `query`, `node_service`, `answer` | what is answered about the state, and about transactions, and how |
+//! | `standpoint` | from where, and what for: nodes that are behind or have just started |
 //! | `history`, `submission` | transactions of the past, inferences as users see them |
 //! | `control` | what is changed without a transaction |
 
 mod address;
+mod answer;
 mod ante;
 mod control;
 mod decode;
@@ -44,12 +45,12 @@ use time::OffsetDateTime;
 pub(super) use self::execute::proposer;
 pub(super) use self::standpoint::{Standpoint, Uptime};
 use self::{
-    ante::{Environment, Mode},
+    answer::unknown_path,
     control::parse,
     decode::Tx,
     error::{AbciError, sdk},
     history::History,
-    query::unknown_path,
+    standpoint::{Environment, Mode},
     state::State,
 };
 pub use self::{

@@ -26,8 +26,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     App, Delivered, Standpoint,
+    answer::{Answer, answer, not_found, unknown, unknown_path},
     execute::proposer,
-    query::{Answer, answer, not_found, unknown, unknown_path},
     state::State,
 };
 use crate::{

@@ -1,4 +1,4 @@
-//! gRPC methods over `abci_query`: the modules other than emissions, and the forms of all answers.
+//! gRPC methods over `abci_query`, of the modules other than emissions.
 
 use cosmrs::{
     Any,
@@ -15,10 +15,11 @@ use cosmrs::{
         crypto::secp256k1::PubKey,
     },
 };
-use prost::{Message, Name as _};
+use prost::{Message as _, Name as _};
 
 use super::{
     address::Address,
+    answer::{Answer, answer, invalid_argument, not_found, unknown_path},
     error::{AbciError, sdk},
     mint, staking,
     state::State,
@@ -28,57 +29,11 @@ use crate::chain::{
     tx::DENOM,
 };
 
-/// An encoded response, or the error as ABCI has it.
-pub type Answer = Result<Vec<u8>, AbciError>;
-
-/// What a method answers.
-pub trait Response {
-    /// Its protobuf.
-    fn encode(&self) -> Vec<u8>;
-}
-
-impl<M: Message> Response for M {
-    fn encode(&self) -> Vec<u8> {
-        self.encode_to_vec()
-    }
-}
-
-/// Decodes the request, asks `method`, encodes the response.
-pub fn answer<Q: Message + Default, R: Response>(
-    data: &[u8],
-    method: impl FnOnce(Q) -> Result<R, AbciError>,
-) -> Answer {
-    let request = Q::decode(data).map_err(|_| sdk::INVALID_REQUEST.wrap("unexpected EOF"))?;
-    method(request).map(|response| response.encode())
-}
-
-/// No module has this method.
-pub fn unknown_path() -> Answer {
-    Err(sdk::UNKNOWN_REQUEST.wrap("unknown query path"))
-}
-
-/// A gRPC status `NotFound`.
-pub fn not_found(text: impl std::fmt::Display) -> AbciError {
-    sdk::KEY_NOT_FOUND.wrap(format!("rpc error: code = NotFound desc = {text}"))
-}
-
-/// A gRPC status `Internal`.
-pub fn internal(text: impl std::fmt::Display) -> AbciError {
-    sdk::UNKNOWN_REQUEST.wrap(format!("rpc error: code = Internal desc = {text}"))
-}
-
-/// A gRPC status `InvalidArgument`.
-pub fn invalid_argument(text: impl std::fmt::Display) -> AbciError {
-    sdk::INVALID_REQUEST.wrap(format!("rpc error: code = InvalidArgument desc = {text}"))
-}
-
-/// A gRPC status `Unknown`.
-pub fn unknown(text: impl std::fmt::Display) -> AbciError {
-    sdk::UNKNOWN_REQUEST.wrap(format!("rpc error: code = Unknown desc = {text}"))
-}
+/// LegacyDec 0.125.
+const LEARNING_RATE: &str = "125000000000000000";
 
 /// Service of the emissions module for a version.
-pub fn emissions_service(version: EmissionsVersion) -> String {
+fn emissions_service(version: EmissionsVersion) -> String {
     format!("{}.QueryService", version.package())
 }
 
@@ -204,6 +159,3 @@ impl State {
         Ok(Coin { denom, amount: amount.to_string() })
     }
 }
-
-/// LegacyDec 0.125.
-const LEARNING_RATE: &str = "125000000000000000";

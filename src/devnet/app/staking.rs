@@ -15,8 +15,8 @@ use prost::{Message as _, Name as _};
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    answer::not_found,
     error::{AbciError, sdk},
-    query::not_found,
 };
 use crate::devnet::genesis::Genesis;
 

@@ -1,7 +1,5 @@
 //! From where the chain is looked at: a node may be behind, have just started, or follow another chain.
 
-use super::ante::{Environment, Mode};
-
 /// How far a node has come since its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Uptime {
@@ -26,6 +24,32 @@ pub struct Standpoint<'a> {
     pub catching_up: bool,
     /// Whether its gRPC and REST are off.
     pub no_grpc: bool,
+}
+
+/// What a transaction is run for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A new transaction for the mempool.
+    Check,
+    /// One that stayed in the mempool over a block: its signature is known to be right.
+    Recheck,
+    /// What would it do? No fee is taken, no signature verified, no gas limit holds.
+    Simulate,
+    /// In a block.
+    Deliver,
+}
+
+/// What the node knows of itself while a transaction runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Environment<'a> {
+    /// Chain id that signatures cover.
+    pub chain_id: &'a str,
+    /// Height that the transaction sees; 0 in the check state of a node that has just started.
+    pub height: u64,
+    /// Whether account numbers count.
+    pub uptime: Uptime,
+    /// Why the transaction runs.
+    pub mode: Mode,
 }
 
 impl<'a> Standpoint<'a> {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `topic` | a topic and its windows |
 //! | `window` | opening and closing at the end of a block |
-//! | `worker` | a worker's payload |
+//! | `worker`, `bundle` | a worker's payload, and what is signed of it |
 //! | `reputer` | a reputer's payload |
 //! | `admission` | the active set |
 //! | `scoring` | what losses make of scores |
@@ -15,6 +15,7 @@
 //! | `event`, `number` | forms of the above |
 
 pub mod admission;
+mod bundle;
 mod event;
 pub mod label;
 mod network;

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{
     Context, DATA_SENDING_FEE, Emissions, MAX_FORECAST_ELEMENTS, MAX_MESSAGE_BYTES, MAX_TOP_FORECASTERS,
     admission::{Admission, EmaScore},
-    ecosystem,
+    bundle, ecosystem,
     event::TypedEvent,
     label, number,
     topic::{MERIT_SORTITION_ALPHA, StoredInference, Topic, UNITY_TOLERANCE},
@@ -26,7 +26,7 @@ use crate::{
         app::{
             address::Address,
             error::{AbciError, emissions, sdk},
-            gas, signature,
+            gas,
         },
         genesis::TopicOutput,
     },
@@ -47,7 +47,8 @@ impl Emissions {
         if !self.may_submit(data.topic_id, worker) {
             return Err(emissions::WORKER_NOT_PERMITTED.wrap("Worker is not permitted to submit payload"));
         }
-        let nonce = validate(data).map_err(|error| error.context("Error validating worker data bundle"))?;
+        let nonce =
+            bundle::validate(data).map_err(|error| error.context("Error validating worker data bundle"))?;
         if request.encoded_len() > MAX_MESSAGE_BYTES {
             return Err(emissions::MESSAGE_TOO_LARGE.bare());
         }
@@ -158,98 +159,6 @@ impl Emissions {
         window.forecasts.insert_mut(worker, Arc::new(stored));
         Ok(())
     }
-}
-
-/// Form, addresses and signature of a payload; returns its nonce.
-fn validate(data: &InputWorkerDataBundle) -> Result<u64, AbciError> {
-    let invalid = |text: &str| sdk::INVALID_REQUEST.wrap(text);
-    let height = data.nonce.map_or(0, |nonce| nonce.block_height);
-    let Ok(nonce) = u64::try_from(height) else {
-        return Err(sdk::INVALID_TYPE.wrap(
-            "worker data bundle nonce is invalid: nonce block height is invalid: block height must be greater than \
-             or equal to 0",
-        ));
-    };
-    if nonce == 0 {
-        return Err(sdk::INVALID_TYPE.wrap("worker data bundle nonce block height must be greater than 0"));
-    }
-    let key = hex::decode(&data.pubkey)
-        .ok()
-        .filter(|key| key.len() == 33)
-        .ok_or_else(|| invalid("invalid pubkey"))?;
-    if data.inferences_forecasts_bundle_signature.is_empty() {
-        return Err(invalid("signature cannot be empty"));
-    }
-    let bundle = data
-        .inference_forecasts_bundle
-        .as_ref()
-        .ok_or_else(|| invalid("inference forecasts bundle cannot be nil"))?;
-    if bundle.inference.is_none() && bundle.forecast.is_none() {
-        return Err(invalid("inference and forecast cannot both be nil"));
-    }
-    let owner = Address::of_public_key(&key).ok_or_else(|| invalid("invalid pubkey"))?.to_string();
-    let same = |what: &str, kind: &str, address: &str, topic_id: u64, block_height: i64| {
-        if address != owner {
-            return Err(sdk::UNAUTHORIZED.wrap(format!("{what} {address} does not match pubkey {owner}")));
-        }
-        if address != data.worker {
-            let worker = &data.worker;
-            return Err(
-                sdk::UNAUTHORIZED.wrap(format!("{what} {address} does not match worker address {worker}"))
-            );
-        }
-        if topic_id != data.topic_id {
-            let ours = data.topic_id;
-            return Err(invalid(&format!(
-                "{kind} topic id {topic_id} does not match bundle topic id {ours}"
-            )));
-        }
-        if block_height != height {
-            let text =
-                format!("{kind} block height {block_height} does not match bundle block height {height}");
-            return Err(invalid(&text));
-        }
-        Ok(())
-    };
-    if let Some(inference) = &bundle.inference {
-        same(
-            "Inference.Inferer",
-            "inference",
-            &inference.inferer,
-            inference.topic_id,
-            inference.block_height,
-        )?;
-    }
-    if let Some(forecast) = &bundle.forecast {
-        validate_forecast(forecast)?;
-        same(
-            "Forecast.Forecaster",
-            "forecast",
-            &forecast.forecaster,
-            forecast.topic_id,
-            forecast.block_height,
-        )?;
-    }
-    // Decoding has brought every Dec into the chain's form, so these are the bytes that it would write.
-    if !signature::verify(&key, &bundle.encode_to_vec(), &data.inferences_forecasts_bundle_signature) {
-        return Err(sdk::UNAUTHORIZED.wrap("signature verification failed"));
-    }
-    Ok(nonce)
-}
-
-fn validate_forecast(forecast: &InputForecast) -> Result<(), AbciError> {
-    if forecast.forecast_elements.is_empty() {
-        return Err(sdk::INVALID_REQUEST.wrap("at least one forecast element must be provided"));
-    }
-    for element in &forecast.forecast_elements {
-        if let Err(error) = Address::parse(&element.inferer) {
-            return Err(sdk::INVALID_ADDRESS.wrap(format!(
-                "forecast element is invalid: forecast element contents are invalid: forecast element inferer \
-                 address is invalid: invalid bech32 address ({error})"
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// The nonce is open, and so is its window.

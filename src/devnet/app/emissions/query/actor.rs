@@ -4,9 +4,9 @@ use super::address;
 use crate::{
     chain::messages::query::*,
     devnet::app::{
+        answer::{Answer, answer},
         emissions::Emissions,
         error::sdk,
-        query::{Answer, answer},
     },
 };
 

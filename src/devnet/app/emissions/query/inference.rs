@@ -11,12 +11,12 @@ use crate::{
     devnet::{
         app::{
             address::Address,
+            answer::{Answer, Response, answer, invalid_argument, not_found},
             emissions::{
                 Emissions, number,
                 topic::{ClosedNonce, StoredInference, Topic, signed},
             },
             error::AbciError,
-            query::{Answer, Response, answer, invalid_argument, not_found},
         },
         genesis::TopicOutput,
     },

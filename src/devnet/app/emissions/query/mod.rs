@@ -22,8 +22,8 @@ use crate::{
     chain::messages::{Nonce, query::*},
     devnet::app::{
         address::Address,
+        answer::{Answer, answer, internal, unknown_path},
         error::{AbciError, sdk},
-        query::{Answer, answer, internal, unknown_path},
     },
 };
 
@@ -90,7 +90,7 @@ impl Emissions {
         self.topic(id).ok_or_else(|| sdk::UNKNOWN_REQUEST.wrap("error getting topic: topic does not exist"))
     }
 
-    /// A topic whose network inferences may be asked for by this method.
+    /// What is kept of a nonce that has closed.
     fn closed(&self, id: u64, nonce: i64) -> Option<&Arc<ClosedNonce>> {
         self.topic(id)?.closed.get(&u64::try_from(nonce).ok()?)
     }

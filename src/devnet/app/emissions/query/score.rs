@@ -7,6 +7,7 @@ use crate::{
     chain::messages::{self, Score, query::*},
     devnet::app::{
         address::Address,
+        answer::{Answer, answer, not_found},
         emissions::{
             Emissions,
             admission::{EmaScore, Scores},
@@ -14,7 +15,6 @@ use crate::{
             topic::{ClosedNonce, Topic, Window, signed},
         },
         error::AbciError,
-        query::{Answer, answer, not_found},
     },
 };
 

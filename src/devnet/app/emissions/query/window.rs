@@ -5,9 +5,9 @@ use crate::{
     chain::messages::{Nonce, Nonces, ReputerRequestNonce, ReputerRequestNonces, query::*},
     devnet::app::{
         address::Address,
+        answer::{Answer, answer},
         emissions::{Emissions, topic::signed},
         error::AbciError,
-        query::{Answer, answer},
     },
 };
 
