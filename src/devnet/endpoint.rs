@@ -23,8 +23,8 @@ use super::{
 /// How long an endpoint may take to do what it is told.
 const ORDER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// An address of JSON-RPC and websocket, and maybe one of gRPC, with a node of its own behind it that follows the chain. Its
-/// faults hit nobody else. Dropping it closes it for good.
+/// An address of JSON-RPC and websocket, and maybe one of gRPC, with a node of its own behind it that follows the
+/// chain. Its faults hit nobody else. Dropping it closes it for good.
 #[derive(Debug)]
 pub struct Endpoint {
     address: SocketAddr,
@@ -69,8 +69,8 @@ impl Endpoint {
         self.grpc.map(|address| format!("grpc+http://{address}"))
     }
 
-    /// How often each method was called here, and each path of `abci_query`, but for `devnet_*`. Subscriptions do
-    /// not count.
+    /// How often each method was called here over JSON-RPC, and each path of `abci_query`, but for `devnet_*`.
+    /// Subscriptions do not count.
     #[must_use]
     pub fn calls(&self) -> BTreeMap<String, u64> {
         self.calls.so_far()

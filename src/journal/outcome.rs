@@ -27,7 +27,8 @@ pub struct Inclusion {
     pub gas_used: Option<u64>,
 }
 
-/// CheckTx refused the bytes: nothing was paid, and no node keeps them. The worker makes one of the answers of all nodes.
+/// CheckTx refused the bytes: nothing was paid, and no node keeps them. The worker makes one of the answers of all
+/// nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {

@@ -1,7 +1,7 @@
 //! The inside of the model process until Python takes over: `bootstrap host PLAN`.
 //!
-//! The process forks: its parent stays as the keeper. The child puts its walls up, says on
-//! descriptor 3 which of them stand, and becomes the interpreter: by loading its libpython, or, where the interpreter is a static executable, by
+//! The process forks: its parent stays as the keeper. The child puts its walls up, says on descriptor 3 which of them
+//! stand, and becomes the interpreter: by loading its libpython, or, where the interpreter is a static executable, by
 //! executing it. Either way Python gets our module from memory and runs the same two lines.
 
 use std::convert::Infallible;

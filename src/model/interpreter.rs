@@ -257,8 +257,8 @@ impl Interpreter {
     }
 }
 
-/// What a virtual environment was made from, when that is gone or cannot be reached: its executable is a link to it, or a copy
-/// beside a `pyvenv.cfg` that names its folder.
+/// What a virtual environment was made from, when that is gone or cannot be reached: its executable is a link to it,
+/// or a copy beside a `pyvenv.cfg` that names its folder.
 fn lost_base(executable: &Path) -> Option<Unfit> {
     let mut path = executable.to_owned();
     for _ in 0..LINKS {

@@ -47,8 +47,8 @@ impl Account {
 impl Exposure {
     /// Of a file of this `user` and `group` to a process that runs as `reader`.
     ///
-    /// Kubernetes mounts a secret as a file of root that the pod's `fsGroup` can read: nothing can be done about that by the
-    /// reader, whose only way to it is the group.
+    /// Kubernetes mounts a secret as a file of root that the pod's `fsGroup` can read: nothing can be done about that
+    /// by the reader, whose only way to it is the group.
     fn new(mode: u32, user: u32, group: u32, reader: &Account) -> Self {
         let is_mounted = user != reader.user && reader.groups.contains(&group) && mode & 0o037 == 0;
         if mode & 0o077 == 0 || is_mounted { Self::Private } else { Self::Shared { mode } }

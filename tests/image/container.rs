@@ -22,8 +22,8 @@ pub struct Container<'p> {
 }
 
 impl<'p> Container<'p> {
-    /// Starts one with these further arguments of `docker run`, and a named volume for its state. Its key is a file that only
-    /// its user can read.
+    /// Starts one with these further arguments of `docker run`, and a named volume for its state. Its key is a file
+    /// that only its user can read.
     pub fn start(project: &'p Project, arguments: &[&str]) -> Self {
         let block_time = BlockTime::Every(Duration::from_millis(500));
         let devnet = Devnet::start(Options { block_time, epoch_length: EPOCH, ..quick() }).unwrap();

@@ -8,8 +8,8 @@ use crate::container::{Container, EPOCH};
 use crate::engine::until;
 use crate::project::Project;
 
-/// Says how many threads it may use, leaves a child without a parent, and takes far more memory than there is in every other
-/// window.
+/// Says how many threads it may use, leaves a child without a parent, and takes far more memory than there is in
+/// every other window.
 fn greedy() -> String {
     format!(
         "import os, subprocess\n\ndef predict(nonce):\n    \

@@ -8,11 +8,11 @@
 //! | `REALCHAIN_STOP`, `REALCHAIN_START` | shell commands that stop and start the node. The first finds `TERM` or `KILL` in `REALCHAIN_SIGNAL`; the second may be the node itself |
 //! | `REALCHAIN_PAY` | when it is set, the script's part that costs money is played to the node too: the first account registers anew and answers a window twice, and once when it is over |
 //!
-//! A given node is never asked for a method of devnet, and has one test at a time. What cannot be shown on it says so on
-//! stderr, with `SKIPPED`. The slow ones are ignored: `cargo test --test realchain -- --include-ignored` runs all.
-//! `cargo test --test realchain agree` plays a script of requests to it, which without `REALCHAIN_PAY` changes nothing there, and tells how many
-//! answers agree with the recordings and with a local chain. `tests/realchain/localnet.sh` brings up a chain for them
-//! where there is an `allorad`.
+//! A given node is never asked for a method of devnet, and has one test at a time. What cannot be shown on it says so
+//! on stderr, with `SKIPPED`. The slow ones are ignored: `cargo test --test realchain -- --include-ignored` runs all.
+//! `cargo test --test realchain agree` plays a script of requests to it, which without `REALCHAIN_PAY` changes
+//! nothing there, and tells how many answers agree with the recordings and with a local chain.
+//! `tests/realchain/localnet.sh` brings up a chain for them where there is an `allorad`.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
 
 mod account;

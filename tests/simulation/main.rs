@@ -1,6 +1,6 @@
-//! The proof that no window is lost and none is paid for twice, whatever happens: a real `bootstrap run` works against a
-//! real local chain, while a script that is drawn from a seed lets everything go wrong that can be made to go wrong
-//! here, combined. Then the worker's journal is held against the chain.
+//! The proof that no window is lost and none is paid for twice, whatever happens: a real `bootstrap run` works
+//! against a real local chain, while a script that is drawn from a seed lets everything go wrong that can be made to
+//! go wrong here, combined. Then the worker's journal is held against the chain.
 //!
 //! | word | means |
 //! |---|---|
@@ -8,12 +8,12 @@
 //! | paid twice | more than one fee was taken for one nonce, unless the earlier transaction had failed in its block for a reason that the script made. A refused duplicate always counts |
 //! | journal disagrees | state, transaction, value, height or fee of a finished round is not what the chain says. A height may be missing, where no node could tell it |
 //!
-//! **When a window can be asked for.** Everything is drawn in blocks, and blocks are made by hand: faster than the worker
-//! can follow while nothing depends on it, so that it meets windows that are half over. The last two blocks of a window
-//! whose answer is missing last ten seconds together, as on the public networks, or until the answer is in the mempool.
-//! So the verdict does not depend on how busy the machine is. Whatever went wrong before the last two blocks is no excuse:
-//! not a wallet without money, a registration or a place on the whitelist that was gone, nor a fee cap below the price of
-//! gas. What excuses a window is that
+//! **When a window can be asked for.** Everything is drawn in blocks, and blocks are made by hand: faster than the
+//! worker can follow while nothing depends on it, so that it meets windows that are half over. The last two blocks of
+//! a window whose answer is missing last ten seconds together, as on the public networks, or until the answer is in
+//! the mempool. So the verdict does not depend on how busy the machine is. Whatever went wrong before the last two
+//! blocks is no excuse: not a wallet without money, a registration or a place on the whitelist that was gone, nor a
+//! fee cap below the price of gas. What excuses a window is that
 //!
 //! | for its last two blocks | why |
 //! |---|---|
@@ -25,16 +25,17 @@
 //! | the model never answers, the limit of a day was near, or two fees were lost to what the script did | it is so by design |
 //! | the worker left it to another machine, for at most three windows after that one's answer | so is that |
 //!
-//! Of those it is still asked that nothing is paid twice and that the journal agrees. The limit of a day is never exceeded.
+//! Of those it is still asked that nothing is paid twice and that the journal agrees. The limit of a day is never
+//! exceeded.
 //!
-//! **Another machine.** A window that another machine with the same key has answered is answered. What that machine paid is
-//! not ours, what our worker pays for it is: its refused duplicate counts as paid twice, always. No excuse is needed for
-//! two that crossed: all nodes here share one mempool, so of two transactions in one block the later one had the earlier
-//! one's sequence before it, and its sender was told.
+//! **Another machine.** A window that another machine with the same key has answered is answered. What that machine
+//! paid is not ours, what our worker pays for it is: its refused duplicate counts as paid twice, always. No excuse is
+//! needed for two that crossed: all nodes here share one mempool, so of two transactions in one block the later one
+//! had the earlier one's sequence before it, and its sender was told.
 //!
-//! **A journal that is lost or torn.** The life before counts as another machine in what the journal says, and as ourselves
-//! in what is paid: two lives must not pay for one window either. How much the earlier life paid is not asked of the later
-//! journal. Of a torn one that holds for the rounds only whose end is torn off.
+//! **A journal that is lost or torn.** The life before counts as another machine in what the journal says, and as
+//! ourselves in what is paid: two lives must not pay for one window either. How much the earlier life paid is not
+//! asked of the later journal. Of a torn one that holds for the rounds only whose end is torn off.
 //!
 //! **What is drawn**, and combined:
 //!
@@ -51,11 +52,11 @@
 //! Not drawn, since tests of their own have them: every single failpoint, the capture of each answer, gas
 //! that runs out in a block, the faucet, foreign and older journals, a halt of a minute.
 //!
-//! **Seeds.** A script depends on its seed alone, and a failure says the command that plays it again. A seed that failed is
-//! kept in [`SEEDS`]. What is drawn otherwise since then is so for higher seeds only, so a seed keeps what it had. Of the
-//! windows of fresh seeds about three in five are asked for, and the tally says what excuses the others. A third
-//! of the windows at least is of fresh seeds, which are printed. `SIMULATION_WINDOWS` and `SIMULATION_KILLS` say how many
-//! windows are drawn.
+//! **Seeds.** A script depends on its seed alone, and a failure says the command that plays it again. A seed that
+//! failed is kept in [`SEEDS`]. What is drawn otherwise since then is so for higher seeds only, so a seed keeps what
+//! it had. Of the windows of fresh seeds about three in five are asked for, and the tally says what excuses the
+//! others. A third of the windows at least is of fresh seeds, which are printed. `SIMULATION_WINDOWS` and
+//! `SIMULATION_KILLS` say how many windows are drawn.
 //!
 //! **That it can fail** was seen by breaking the client on purpose, and reading the tally of the windows given:
 //!
@@ -168,8 +169,8 @@ fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
 
-/// The scripts of one test, which make so many `windows`: of `fixed` seeds as many as two thirds of them take, whichever
-/// these are, and fresh ones.
+/// The scripts of one test, which make so many `windows`: of `fixed` seeds as many as two thirds of them take,
+/// whichever these are, and fresh ones.
 fn scripts(plot: Plot, fixed: &[(u64, &str)], windows: u64) -> Vec<Script> {
     if let Some(seed) = variable("SIMULATION_SEED") {
         return vec![Script::draw(plot, seed)];

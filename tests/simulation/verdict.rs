@@ -87,8 +87,8 @@ pub fn judge(script: &Script, played: Played) -> Verdict {
     Verdict { answered, limited, windows, findings, paid, rounds, log: stage.bench.log() }
 }
 
-/// Whether more was taken than the limit of a day allows. A journal that is lost begins a new day, and so does midnight;
-/// one that is torn may have lost a fee.
+/// Whether more was taken than the limit of a day allows. A journal that is lost begins a new day, and so does
+/// midnight; one that is torn may have lost a fee.
 fn is_over_limit(script: &Script, stage: &Stage, windows: &BTreeMap<i64, Window>) -> bool {
     let began = windows.values().map(|window| window.opened_at.date()).min();
     let is_past_midnight = began.is_some_and(|date| date < OffsetDateTime::now_utc().date());
@@ -133,8 +133,8 @@ fn is_made_by_script(script: &Script, window: &Window, paid: &Paid) -> bool {
     }
 }
 
-/// What the journal says otherwise than the chain. The row on the chain `is_elsewhere` where the journal cannot know its
-/// transaction.
+/// What the journal says otherwise than the chain. The row on the chain `is_elsewhere` where the journal cannot know
+/// its transaction.
 fn disagreement(
     round: &RoundRow,
     window: &Window,

@@ -25,7 +25,8 @@ use tempfile::TempDir;
 /// Nothing here takes this long on a machine that is not stuck.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The most that a file may have on a full disk, in bytes: no page of the journal fits below it, and the heartbeat does.
+/// The most that a file may have on a full disk, in bytes: no page of the journal fits below it, and the heartbeat
+/// does.
 const FULL: u64 = 4_000;
 
 /// Options of a chain whose windows come quickly.

@@ -1,5 +1,5 @@
-//! A container engine of our own, with one image: Debian with Python and the service managers under test. Each test target
-//! compiles it for itself and uses a part.
+//! A container engine of our own, with one image: Debian with Python and the service managers under test. Each test
+//! target compiles it for itself and uses a part.
 #![allow(dead_code)]
 
 use std::ffi::OsStr;
@@ -35,7 +35,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// The engine that all tests share. They fail where there can be none: who asks for them by `--ignored` wants them run.
+    /// The engine that all tests share. They fail where there can be none: who asks for them by `--ignored` wants
+    /// them run.
     pub fn get() -> Arc<Self> {
         static SHARED: Mutex<Weak<Engine>> = Mutex::new(Weak::new());
         let is_there = |program: &&str| Command::new(program).arg("--version").output().is_ok();

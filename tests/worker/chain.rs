@@ -338,8 +338,9 @@ fn a_node_that_is_wrong_about_itself_from_the_start_keeps_nobody_from_being_read
     }
 }
 
-/// Of two transactions that no node took for certain, the first is dead, so that the turn of the second does not come. What
-/// was before it, the second life does not know: it may have been somebody else's, which is in no block yet.
+/// Of two transactions that no node took for certain, the first is dead, so that the turn of the second does not
+/// come. What was before it, the second life does not know: it may have been somebody else's, which is in no block
+/// yet.
 #[test]
 fn what_a_silent_node_may_have_is_not_replaced_by_one_with_another_sequence() {
     let (bench, second) = with_second(manual());
@@ -374,8 +375,8 @@ fn what_a_silent_node_may_have_is_not_replaced_by_one_with_another_sequence() {
     assert_eq!(worker.stop(), Some(0));
 }
 
-/// The chain stands still near its end, and the next one is far away: with pauses that only grow there would be a handful of
-/// looks in a minute.
+/// The chain stands still near its end, and the next one is far away: with pauses that only grow there would be a
+/// handful of looks in a minute.
 #[test]
 fn a_window_that_may_not_be_answered_is_looked_at_until_its_last_block() {
     const LOOK: &str = "/emissions.v10.QueryService/GetWorkerSubmissionWindowStatus";

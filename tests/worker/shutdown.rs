@@ -22,7 +22,8 @@ const PREDICTS_FOR_EVER: &str = "import subprocess, time\ndef predict():\n    \
     subprocess.Popen(['sleep', '3600'], start_new_session=True)\n    time.sleep(3600)\n";
 const FAILS: &str = "def predict():\n    raise ValueError('no data')\n";
 
-/// What is promised is 10 s, by the worker's own clock; to see it gone, a machine that is busy with other tests gets more.
+/// What is promised is 10 s, by the worker's own clock; to see it gone, a machine that is busy with other tests gets
+/// more.
 const PROMISE: Duration = Duration::from_secs(10);
 const LIMIT: Duration = Duration::from_secs(15);
 

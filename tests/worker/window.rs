@@ -148,8 +148,8 @@ fn a_wallet_without_money_waits_and_goes_on_when_it_is_funded() {
     assert_eq!(worker.stop(), Some(0));
 }
 
-/// A chain whose windows are two blocks long, and whose blocks are so far apart that whoever waits for the next one is too
-/// late. The next one opens a window.
+/// A chain whose windows are two blocks long, and whose blocks are so far apart that whoever waits for the next one
+/// is too late. The next one opens a window.
 fn slow() -> Bench {
     let begun = time::OffsetDateTime::now_utc() - Duration::from_secs(30_000);
     Bench::registered(Options { genesis_time: Some(begun), worker_submission_window: 2, ..manual() }, ONE)

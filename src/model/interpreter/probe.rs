@@ -79,7 +79,8 @@ pub fn describe(path: &Path, private: &Private, stopping: &CancellationToken) ->
     Description::parse(&text).ok_or_else(|| io::Error::other("its description has another form"))
 }
 
-/// Runs an interpreter without our secrets, in a group of its own, and gives what it writes: at most 64 KiB, within 10 s.
+/// Runs an interpreter without our secrets, in a group of its own, and gives what it writes: at most 64 KiB, within
+/// 10 s.
 ///
 /// # Errors
 /// It cannot be started, fails, writes more, or is late; soon, when `stopping` is cancelled.

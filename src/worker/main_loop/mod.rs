@@ -113,8 +113,8 @@ fn why(ended: &Result<Ended, WorkerError>) -> Option<String> {
     }
 }
 
-/// What a worker has come to have, and gives back when it ends. Whatever is going on when it is asked to stop is dropped
-/// there and then: nobody who asks for the end waits for a disk or a chain that hangs.
+/// What a worker has come to have, and gives back when it ends. Whatever is going on when it is asked to stop is
+/// dropped there and then: nobody who asks for the end waits for a disk or a chain that hangs.
 #[derive(Default)]
 struct Held {
     journal: Option<JournalHandle>,
@@ -137,8 +137,8 @@ impl Held {
         self.main_loop.insert(main_loop).turns(reporter).await
     }
 
-    /// What takes longer than it may is left: what was committed is on the disk already, the lock ends with the process,
-    /// and the model with its parent.
+    /// What takes longer than it may is left: what was committed is on the disk already, the lock ends with the
+    /// process, and the model with its parent.
     async fn give_back(self, budget: Budget, model: Model, reporter: &mut Reporter) {
         if let Some(mut main_loop) = self.main_loop {
             main_loop.shut_down(budget, reporter).await;

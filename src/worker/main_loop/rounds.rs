@@ -214,8 +214,8 @@ impl MainLoop {
     }
 }
 
-/// Whether the chain has an inference of this wallet for a window that is over; `None` where no node that has seen its end
-/// can say. Asked again while none does: until it is known, nobody may be answering.
+/// Whether the chain has an inference of this wallet for a window that is over; `None` where no node that has seen
+/// its end can say. Asked again while none does: until it is known, nobody may be answering.
 async fn witness(context: &Context, window: Window) -> Option<bool> {
     let client = context.client().within(QUERY_LIMIT);
     for _ in 0..WITNESS_TRIES {

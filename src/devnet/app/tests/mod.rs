@@ -173,7 +173,8 @@ impl Chain {
     }
 }
 
-/// What the reputer says of a nonce of topic 1 that one worker answered: the network's loss is 1, and this much without it.
+/// What the reputer says of a nonce of topic 1 that one worker answered: the network's loss is 1, and this much
+/// without it.
 fn losses(worker: &str, nonce: i64, without: Option<&str>) -> Any {
     let loss = |value: &str| vec![WorkerAttributedValue { worker: address(worker), value: value.into() }];
     let nonce = Nonce { block_height: nonce };

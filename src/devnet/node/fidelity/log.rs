@@ -1,6 +1,6 @@
-//! Logs of a node that restarts or catches up: who asked what, second by second, and what came. They are played row by
-//! row on a node to which the same happens, and come out in the same form, with the recorded seconds. What this chain has
-//! nothing to say of, such as the error of a socket, is null.
+//! Logs of a node that restarts or catches up: who asked what, second by second, and what came. They are played row
+//! by row on a node to which the same happens, and come out in the same form, with the recorded seconds. What this
+//! chain has nothing to say of, such as the error of a socket, is null.
 
 use cosmrs::proto::cosmos::{
     auth::v1beta1::{QueryAccountInfoRequest, QueryAccountInfoResponse},
