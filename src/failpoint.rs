@@ -1,4 +1,4 @@
-//! Points at which a test lets the process die, as by SIGKILL, or hang, as on a disk that does not answer. A release
+//! Points at which a test lets the process die, as by SIGKILL, hang, as on a disk that does not answer, or panic. A release
 //! build has none of this.
 
 use std::fmt;
@@ -73,6 +73,9 @@ impl Failpoint {
     /// them, and once that was reached, at the others too.
     pub const HANGS: &str = "BOOTSTRAP_HANGPOINT";
 
+    /// The one that names the point at which the thread that comes to it panics.
+    pub const PANICS: &str = "BOOTSTRAP_PANICPOINT";
+
     /// Every one that there is.
     pub fn all() -> impl Iterator<Item = Self> {
         let at =
@@ -98,15 +101,17 @@ pub fn reach(step: Step, moment: Moment) {
 
     use nix::sys::signal::{Signal, raise};
 
-    static WANTED: OnceLock<[Vec<String>; 2]> = OnceLock::new();
+    static WANTED: OnceLock<[Vec<String>; 3]> = OnceLock::new();
     static IS_HUNG: AtomicBool = AtomicBool::new(false);
     let points = |name| std::env::var(name).unwrap_or_default().split(' ').map(str::to_owned).collect();
-    let [dies, hangs] = WANTED.get_or_init(|| [Failpoint::VARIABLE, Failpoint::HANGS].map(points));
+    let names = [Failpoint::VARIABLE, Failpoint::HANGS, Failpoint::PANICS];
+    let [dies, hangs, panics] = WANTED.get_or_init(|| names.map(points));
     let here = Failpoint(step, moment).to_string();
     if dies.contains(&here) {
         // Nothing can be done about a signal that cannot be raised.
         let _ = raise(Signal::SIGKILL);
     }
+    assert!(!panics.contains(&here), "a test wants a panic at {here}");
     if hangs.first() == Some(&here) {
         IS_HUNG.store(true, Ordering::Relaxed);
     }

@@ -33,6 +33,8 @@ pub enum RegistrationError {
         topic_id: u64,
         /// Which limit.
         text: String,
+        /// The same, for programs.
+        obstacle: Obstacle,
     },
     /// It was not included in time.
     #[error("the registration was not included: {0}")]
@@ -43,6 +45,17 @@ pub enum RegistrationError {
     /// Nothing is sent that is not in the journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
+}
+
+impl RegistrationError {
+    /// What stood in the way, where somebody has to move it.
+    pub const fn obstacle(&self) -> Option<Obstacle> {
+        match self {
+            Self::Refused { .. } => Some(Obstacle::Chain(Verdict::NotPermitted)),
+            Self::NotSent { obstacle, .. } => Some(*obstacle),
+            Self::NotIncluded(_) | Self::Interrupted | Self::Journal(_) => None,
+        }
+    }
 }
 
 /// Registers the wallet's address, which pays the registration fee and becomes the owner.
@@ -62,7 +75,9 @@ pub async fn register(context: &Arc<Context>) -> Result<(), RegistrationError> {
     let refused = |obstacle: Obstacle, text: String| match obstacle {
         Obstacle::Chain(Verdict::AlreadyDone) => Ok(()),
         Obstacle::Chain(_) => Err(RegistrationError::Refused { address, topic_id, text }),
-        Obstacle::FeeCap | Obstacle::LostFees => Err(RegistrationError::NotSent { address, topic_id, text }),
+        Obstacle::FeeCap | Obstacle::LostFees => {
+            Err(RegistrationError::NotSent { address, topic_id, text, obstacle })
+        }
     };
     match transact::transact(context, &intent).await? {
         Transacted::Delivered(tx) => match block_verdict(&tx) {

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+#[cfg(debug_assertions)]
+use bootstrap::failpoint::{Failpoint, Moment, Step};
 use flate2::read::GzDecoder;
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -191,4 +193,29 @@ fn a_log_file_that_cannot_be_used_stops_the_start() {
         assert_eq!(output.status.code(), Some(78), "{said}");
         assert!(said.contains(path.to_str().unwrap()) && said.contains("hint: "), "{said}");
     }
+}
+
+#[cfg(debug_assertions)] // a release build has no failpoints
+#[test]
+fn a_panic_is_an_event_like_others_on_stderr_and_in_the_file() {
+    let bench = bench(manual());
+    let point = Failpoint(Step::Simulate, Moment::Before).to_string();
+    let worker = bench.run_with(&[(Failpoint::PANICS, &point)]);
+    bench.until_ready();
+    bench.mine_to_opening();
+    let of_stderr = || bench.log().lines().map(ToOwned::to_owned).collect();
+    let of_file = || lines(&logs(&bench)).iter().map(Value::to_string).collect();
+    let logs: [&dyn Fn() -> Vec<String>; 2] = [&of_stderr, &of_file];
+    for log in logs {
+        let line = bench.until("the panic", |_| {
+            log().into_iter().find(|line| line.contains("a test wants a panic at Simulate.Before"))
+        });
+        let event: Value = serde_json::from_str(&line).unwrap();
+        assert!(
+            event["message"].as_str().unwrap().starts_with("this is a fault of this program: "),
+            "{event}"
+        );
+        assert_eq!(event["level"], "ERROR");
+    }
+    drop(worker);
 }

@@ -185,3 +185,28 @@ fn what_runs_out_of_gas_in_a_block_is_sent_again_with_more() {
     assert_eq!(round["fee"], lost_and_paid.to_string(), "{round}");
     assert_eq!(worker.stop(), Some(0));
 }
+
+/// It is the user's limit, not the chain's word, and said once, however often it is tried.
+#[test]
+fn a_registration_that_costs_more_than_the_user_allows() {
+    let bench = Bench::new(quick(), ONE).set("ALLORA_MAX_FEE", "10");
+    let why = "more than the 10 that `max_fee` allows";
+    let worker = bench.run(&[]);
+    bench.until_why(why);
+    let begun = bench.devnet.height().unwrap();
+    bench
+        .until("a window and its tries", |bench| (bench.devnet.height().unwrap() > begun + 20).then_some(()));
+    bench.until_why(why);
+    let log = bench.log();
+    for words in ["\"not registered\"", "\"not ready: registering"] {
+        let times = log.lines().filter(|line| line.contains(words)).count();
+        assert!(times <= 1, "{times} times {words}: {log}");
+    }
+    assert_eq!((worker.stop(), bench.paid().len()), (Some(0), 0));
+
+    let output = bench.bootstrap().args(["run", "--once", "--wait", "5"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(75), "{said}");
+    assert!(said.contains("error: nothing was submitted this time") && said.contains(why), "{said}");
+    assert!(said.contains("hint: raise the limit that this names, ALLORA_MAX_FEE"), "{said}");
+}

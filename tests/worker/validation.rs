@@ -114,8 +114,8 @@ fn a_rejected_value_is_asked_for_again_in_the_same_window() {
 
 #[test]
 fn repeats_are_counted_from_life_to_life() {
-    let bench = bench(manual(), &gives(&["1.5"]), "max_repeats: 3, reject_repeats: true");
-    for (verdict, state) in [("accepted", "admitted"), ("accepted", "admitted"), ("rejected", "expired")] {
+    let bench = bench(manual(), &gives(&["1.5"]), "max_repeats: 2, reject_repeats: true");
+    for (verdict, state) in [("accepted", "admitted"), ("rejected", "expired")] {
         let worker = bench.run(&[]);
         bench.until_ready();
         let (nonce, judged) = judged(&bench);
@@ -128,7 +128,10 @@ fn repeats_are_counted_from_life_to_life() {
         assert_eq!(worker.stop(), Some(0));
     }
     let last = bench.rounds().pop().unwrap();
-    assert!(last["reason"].as_str().unwrap().starts_with("rejected: the same value came 3 times"), "{last}");
+    assert!(last["reason"].as_str().unwrap().starts_with("rejected: the same value came 2 times"), "{last}");
+    // Submissions of it stop at one: what is refused counts.
+    let alerts = std::fs::read_to_string(bench.folder.path().join("state/alerts.log")).unwrap();
+    assert!(alerts.contains(" BEGIN values_repeating "), "{alerts}");
 }
 
 #[test]

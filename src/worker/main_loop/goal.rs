@@ -19,6 +19,8 @@ const INACTIVE: &str =
     "name another topic with --topic-id, or run it again when somebody has funded this one";
 /// Where the model is at fault.
 const MODEL: &str = "`bootstrap predict` asks the model without a chain; the log above has its output";
+/// Where the user's own limit was.
+const FEES: &str = "raise the limit that this names, ALLORA_MAX_FEE or ALLORA_MAX_FEE_PER_DAY, or run it again when it costs less";
 /// Where money was.
 const FUNDS: &str = "send uallo to the wallet; `bootstrap doctor` says how much is missing";
 
@@ -50,7 +52,9 @@ impl MainLoop {
             return Ended::NoTopic(NoTopic(self.context.options.topic_id));
         }
         let why_not = self.why_not(self.context.clock.head(), &self.models.borrow().state);
-        if let (Standing::Unregistered | Standing::Good, Some(why)) = (&self.standing, self.lack_of_funds()) {
+        if let (Standing::Unregistered | Standing::Refused(..) | Standing::Good, Some(why)) =
+            (&self.standing, self.lack_of_funds())
+        {
             return Ended::NotPermitted(Reason { why, hint: FUNDS });
         }
         if self.standing == Standing::Good && !self.is_topic_active {
@@ -64,7 +68,15 @@ impl MainLoop {
                 let why = "the chain did not say whether a window is open".to_owned();
                 Ended::NoEndpoint(Reason::of_endpoints(why))
             }
-            (Standing::Blocked(why), _) => Ended::NotPermitted(Reason::to_examine(why.clone())),
+            (Standing::Refused(why, Some(Obstacle::FeeCap)), _) => {
+                Ended::NothingSubmitted(Reason { why: why.clone(), hint: FEES })
+            }
+            (Standing::Refused(why, None | Some(Obstacle::LostFees)), _) => {
+                Ended::NothingSubmitted(Reason::to_examine(why.clone()))
+            }
+            (Standing::Refused(why, Some(Obstacle::Chain(_))) | Standing::Blocked(why), _) => {
+                Ended::NotPermitted(Reason::to_examine(why.clone()))
+            }
             (Standing::Unregistered, Some(why))
                 if matches!(self.models.borrow().state, ModelState::Failed(_)) =>
             {
@@ -111,6 +123,7 @@ impl MainLoop {
                     "the model left this window out itself; the next run asks it about the next window";
                 Ended::NothingSubmitted(Reason { why, hint })
             }
+            (_, Some(Obstacle::FeeCap)) => Ended::NothingSubmitted(Reason { why, hint: FEES }),
             (RoundState::Expired, None) => Ended::NothingSubmitted(Reason { why, hint: MODEL }),
             _ => Ended::NothingSubmitted(Reason::to_examine(why)),
         }

@@ -219,6 +219,8 @@ enum Standing {
     Unregistered,
     /// We may submit.
     Good,
+    /// We are not registered: the last try came to nothing, and the next one may. Why, and by what.
+    Refused(String, Option<Obstacle>),
     /// We may not; why.
     Blocked(String),
 }

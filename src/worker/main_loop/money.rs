@@ -38,7 +38,9 @@ impl MainLoop {
                 let nonce = self.schedule.next_start().unwrap_or_default();
                 Purpose::Payload(RoundKey { topic_id, nonce })
             }
-            Standing::Unregistered | Standing::Blocked(_) => Purpose::Registration { topic_id },
+            Standing::Unregistered | Standing::Refused(..) | Standing::Blocked(_) => {
+                Purpose::Registration { topic_id }
+            }
         }
     }
 
@@ -53,7 +55,7 @@ impl MainLoop {
         let Err(why) = means.next_cost else {
             if self.unaffordable.take().is_some() {
                 tracing::info!("the next transaction can be paid");
-                if matches!(self.standing, Standing::Blocked(_)) {
+                if matches!(self.standing, Standing::Refused(..) | Standing::Blocked(_)) {
                     // That may have been all that was missing.
                     self.schedule.look_now();
                 }

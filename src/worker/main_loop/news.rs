@@ -152,7 +152,11 @@ impl MainLoop {
         if !status.is_registered && self.context.options.broadcasting == Broadcasting::DryRun {
             self.rehearse();
         } else if !status.is_registered {
-            self.standing = Standing::Unregistered;
+            match self.standing {
+                // What was in the way stays so until it is known to be gone.
+                Standing::Refused(..) => self.register(),
+                _ => self.standing = Standing::Unregistered,
+            }
         } else if !status.is_whitelisted {
             self.block(format!(
                 "the whitelist of topic {topic_id} does not have {address}: ask the topic's owner"
@@ -208,11 +212,16 @@ impl MainLoop {
     }
 
     pub(super) fn block(&mut self, why: String) {
+        self.pause_for(Standing::Blocked(why));
+    }
+
+    /// Until we may submit, the chain is looked at with growing pauses.
+    fn pause_for(&mut self, standing: Standing) {
         match self.standing {
             Standing::Unknown | Standing::Good => self.blocked.reset(),
-            Standing::Unregistered | Standing::Blocked(_) => self.blocked.again(),
+            Standing::Unregistered | Standing::Refused(..) | Standing::Blocked(_) => self.blocked.again(),
         }
-        self.standing = Standing::Blocked(why);
+        self.standing = standing;
     }
 
     fn registered(&mut self, registered: Result<(), RegistrationError>) {
@@ -225,9 +234,12 @@ impl MainLoop {
             }
             Err(RegistrationError::Interrupted) => {}
             Err(error) => {
-                tracing::warn!(%error, "not registered");
                 // The next look tries again.
-                self.block(error.to_string());
+                let refused = Standing::Refused(error.to_string(), error.obstacle());
+                if self.standing != refused {
+                    tracing::warn!(%error, "not registered");
+                }
+                self.pause_for(refused);
             }
         }
     }

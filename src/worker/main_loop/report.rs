@@ -53,7 +53,7 @@ impl MainLoop {
         match (progress, &self.standing) {
             _ if self.unwritable.is_some() => reporter.phase(Phase::Blocked, None),
             (Some(progress), _) => reporter.progress(progress),
-            (None, Standing::Blocked(_)) => reporter.phase(Phase::Blocked, None),
+            (None, Standing::Refused(..) | Standing::Blocked(_)) => reporter.phase(Phase::Blocked, None),
             (None, _) if self.standby => reporter.phase(Phase::Standby, None),
             (None, Standing::Unknown | Standing::Unregistered) => reporter.phase(Phase::Starting, None),
             (None, Standing::Good) if model == ModelState::Loading => reporter.phase(Phase::Loading, None),
@@ -70,7 +70,7 @@ impl MainLoop {
         }
         match (&self.standing, model) {
             (Standing::Unknown, _) => return Some("the chain was not asked yet".to_owned()),
-            (Standing::Blocked(why), _) => return Some(why.clone()),
+            (Standing::Refused(why, _) | Standing::Blocked(why), _) => return Some(why.clone()),
             (Standing::Unregistered, ModelState::Failed(failure)) => {
                 return Some(awaits_model(failure));
             }

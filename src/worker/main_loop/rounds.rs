@@ -198,6 +198,7 @@ impl MainLoop {
 
     fn why_missed(&self) -> Missed {
         match &self.standing {
+            Standing::Refused(why, obstacle) => (why.clone(), *obstacle),
             Standing::Blocked(why) => (why.clone(), Some(Obstacle::Chain(Verdict::NotPermitted))),
             Standing::Unregistered => match &self.models.borrow().state {
                 ModelState::Failed(failure) => (awaits_model(failure), None),

@@ -71,7 +71,8 @@ impl MainLoop {
 
     /// Blocks may be told of though no question is answered: then only a look finds out that the chain cannot be asked.
     fn doubt_silence(&mut self) {
-        let is_known = self.unseen.is_some() || matches!(self.standing, Standing::Blocked(_));
+        let is_known =
+            self.unseen.is_some() || matches!(self.standing, Standing::Refused(..) | Standing::Blocked(_));
         if !is_known && !self.is_at(Work::Look) && self.context.client().pool().is_silent() {
             self.schedule.look_now();
         }
@@ -116,7 +117,7 @@ impl MainLoop {
         let is_answering = self.rounds().next().is_some();
         let look = self.schedule.next_look(head, self.subscribed, is_answering);
         match self.standing {
-            Standing::Blocked(_) => {
+            Standing::Refused(..) | Standing::Blocked(_) => {
                 // However long we were let wait: a window that is open may be answered yet, and the next one may be
                 // if we register before it opens.
                 let of_topic = [
