@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use tokio::time::sleep;
 
 use super::chain::{Chain, Seen};
+use super::support::process::Memory;
 use super::table::Score;
 use super::worker::{Addresses, Client, Pythons, Worker};
 use super::{Plan, delays, start_one, watch};
@@ -24,8 +25,8 @@ pub struct Alone {
     pub cpu_until_ready: Vec<Duration>,
     /// The same for a minute after that.
     pub cpu_a_minute: Duration,
-    /// Bytes of all its processes.
-    pub memory: u64,
+    /// Of all its processes.
+    pub memory: Memory,
     /// What it paid, as a multiple of the price of the gas that was used: the mean.
     pub overpaid: f64,
     /// Windows that it answered.

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use super::chain::Chain;
-use super::support::process::{self, BINARY, Process};
+use super::support::process::{self, BINARY, Memory, Process};
 use super::support::{bundle, folder};
 
 /// Until a worker is ready.
@@ -134,10 +134,10 @@ impl Worker {
         Ok(())
     }
 
-    /// Resident memory of all its processes, in bytes; pages that they share count in each of them.
-    pub fn memory(&self) -> Result<u64> {
+    /// Memory of all its processes.
+    pub fn memory(&self) -> Result<Memory> {
         // One of them may have ended meanwhile.
-        Ok(self.processes()?.into_iter().filter_map(|pid| Some(process::memory(pid).ok()?.rss)).sum())
+        Ok(self.processes()?.into_iter().filter_map(|pid| process::memory(pid).ok()).sum())
     }
 
     /// CPU time of all its processes so far.

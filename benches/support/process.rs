@@ -1,6 +1,7 @@
 //! Processes of the bench, and what the kernel knows of them.
 
 use std::collections::HashMap;
+use std::iter::Sum;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -81,13 +82,19 @@ pub async fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> Result<
     }
 }
 
-/// Memory of a process in bytes.
-#[derive(Debug, Clone, Copy)]
+/// Memory of a process or several, in bytes.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Memory {
-    /// Pages that it has in memory.
+    /// Pages that it has in memory. Such as several processes share count in each.
     pub rss: u64,
-    /// The same, each page shared among those that have it.
+    /// The same, each page shared among those that have it: in a sum it counts once.
     pub pss: u64,
+}
+
+impl Sum for Memory {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self { rss: sum.rss + one.rss, pss: sum.pss + one.pss })
+    }
 }
 
 /// Memory of a process now.

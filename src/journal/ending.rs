@@ -2,6 +2,7 @@
 
 use rusqlite::params;
 
+use super::cached::Cached as _;
 use super::round::{find, words};
 use super::store::Durability::Flushed;
 use super::transaction::{self, Purpose};
@@ -110,7 +111,7 @@ impl Journal {
             }
             // A skip is an answer of the model, and the only one that `predicted` does not count.
             let asked = u8::from(matches!(ending, Ending::Skipped { .. }));
-            db.execute(
+            db.execute_cached(
                 "UPDATE rounds SET state = ?2, reason = ?3, finished_at = ?4, attempts = attempts + ?5 WHERE id = ?1",
                 params![round, ending.state(), ending.reason(), at, asked],
             )

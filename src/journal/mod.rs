@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `store` | the open journal: folder, file, lock, identity |
 //! | `schema` | tables, versions, migrations |
+//! | `cached` | statements that are compiled once |
 //! | `round` | one nonce of one topic, from its opening to its end |
 //! | `state`, `ending`, `row` | how far a round has come, how it ends, how it is shown |
 //! | `transaction` | signed bytes, and whether they can still land |
@@ -23,6 +24,7 @@
 //! | `error` | what can go wrong, and the way out |
 
 mod amount;
+mod cached;
 mod discard;
 mod ending;
 mod error;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::cached::Cached as _;
 use super::spend::spent_on;
 use super::store::Durability::Flushed;
 use super::transaction::{Prepared, VOID};
@@ -97,7 +98,7 @@ impl Journal {
     /// Those of the disk.
     pub fn included(&mut self, hash: &str, what: &Inclusion, at: Timestamp) -> Result<u64, JournalError> {
         self.write(Step::Included, Flushed, |db| {
-            let changed = db.execute(
+            let changed = db.execute_cached(
                 &format!(
                     "UPDATE transactions SET state = 'included', bytes = NULL, height = ?2, code = ?3, \
                      codespace = ?4, log = ?5, fee_paid = ?6, gas_used = ?7 \
@@ -114,17 +115,17 @@ impl Journal {
                 ],
             )?;
             let find = "SELECT sequence FROM transactions WHERE hash = ?1";
-            let sequence = db.query_row(find, [hash], |row| row.get(0))?;
+            let sequence = db.query_row_cached(find, [hash], |row| row.get(0))?;
             if changed == 0 {
                 return Ok(sequence);
             }
             let spent = spent_on(db, at.day())?.plus(what.paid);
-            db.execute(
+            db.execute_cached(
                 "INSERT INTO spend (day, uallo) VALUES (?1, ?2) ON CONFLICT (day) DO UPDATE SET uallo = ?2",
                 params![at.day(), spent],
             )?;
             if what.used_sequence() {
-                db.execute(
+                db.execute_cached(
                     "UPDATE transactions SET state = 'dead', bytes = NULL, log = 'its sequence was used by ' || ?1 \
                      WHERE sequence = ?2 AND state IN ('prepared', 'broadcast')",
                     params![hash, sequence],
@@ -143,7 +144,7 @@ impl Journal {
     /// Those of the disk.
     pub fn rejected(&mut self, tx: &Prepared, why: &Refusal) -> Result<(), JournalError> {
         self.write(Step::Rejected, Flushed, |db| {
-            db.execute(
+            db.execute_cached(
                 "UPDATE transactions SET state = 'rejected', bytes = NULL, code = ?2, codespace = ?3, log = ?4 \
                  WHERE hash = ?1 AND state IN ('prepared', 'broadcast')",
                 params![tx.hash(), why.code, why.codespace, round::words(&why.log)],
@@ -165,7 +166,7 @@ impl Journal {
             return Err(DeathError::TooEarly { hash: tx.hash().to_owned() });
         }
         self.write(Step::Dead, Flushed, |db| {
-            db.execute(
+            db.execute_cached(
                 "UPDATE transactions SET state = 'dead', bytes = NULL, log = ?2 \
                  WHERE hash = ?1 AND state IN ('prepared', 'broadcast')",
                 params![tx.hash(), proof.to_string()],
@@ -179,14 +180,14 @@ impl Journal {
 /// Adds a payment to the round of a transaction, which is the one that counts from now on.
 fn charge(db: &Connection, hash: &str, paid: Uallo) -> Result<(), JournalError> {
     let round: Option<(i64, i64, Option<Uallo>)> = db
-        .query_row(
+        .query_row_cached(
             "SELECT r.id, t.id, r.fee FROM transactions t JOIN rounds r ON r.id = t.round_id WHERE t.hash = ?1",
             [hash],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )
         .optional()?;
     if let Some((round, transaction, before)) = round {
-        db.execute(
+        db.execute_cached(
             "UPDATE rounds SET transaction_id = ?2, fee = ?3 WHERE id = ?1",
             params![round, transaction, before.unwrap_or_default().plus(paid)],
         )?;
@@ -196,7 +197,7 @@ fn charge(db: &Connection, hash: &str, paid: Uallo) -> Result<(), JournalError> 
 
 /// Returns rounds to their prediction when none of their transactions is on the chain or can land any more.
 fn step_back(db: &Connection) -> Result<(), JournalError> {
-    db.execute(
+    db.execute_cached(
         "UPDATE rounds SET state = 'predicted' WHERE state IN ('prepared', 'broadcast') \
          AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.round_id = rounds.id \
                          AND t.state IN ('prepared', 'broadcast', 'included'))",

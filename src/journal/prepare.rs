@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest as _, Sha256};
 
+use super::cached::Cached as _;
 use super::round;
 use super::spend::{SpendLimit, in_flight, spent_on};
 use super::store::Durability::{Buffered, Flushed};
@@ -79,7 +80,7 @@ impl Journal {
             }
             insert(db, purpose, &hash, &tx, at)?;
             let sql = format!("{} WHERE hash = ?1", Prepared::SELECT);
-            Ok(db.query_row(&sql, [&hash], Prepared::read).map_err(JournalError::from)?)
+            Ok(db.query_row_cached(&sql, [&hash], Prepared::read).map_err(JournalError::from)?)
         })
     }
 
@@ -90,12 +91,12 @@ impl Journal {
     /// Those of the disk.
     pub fn broadcasting(&mut self, tx: &Prepared, endpoint: &str, at: Timestamp) -> Result<(), JournalError> {
         self.write(Step::Broadcasting, Buffered, |db| {
-            db.execute(
+            db.execute_cached(
                 "UPDATE transactions SET state = iif(state = 'prepared', 'broadcast', state), endpoint = ?2, \
                  broadcast_at = coalesce(broadcast_at, ?3) WHERE hash = ?1",
                 params![tx.hash(), endpoint, at],
             )?;
-            db.execute(
+            db.execute_cached(
                 "UPDATE rounds SET state = 'broadcast' WHERE state = 'prepared' \
                  AND id = (SELECT round_id FROM transactions WHERE hash = ?1)",
                 [tx.hash()],
@@ -118,7 +119,7 @@ fn refuse_if_settled(db: &Connection, purpose: Purpose, hash: &str) -> Result<()
         Purpose::Registration { .. } => None,
     };
     let paid = db
-        .query_row(
+        .query_row_cached(
             "SELECT hash FROM transactions WHERE state = 'included' \
              AND (round_id = ?1 AND code = 0 OR hash = ?2)",
             params![round, hash],
@@ -138,7 +139,7 @@ fn insert(
     at: Timestamp,
 ) -> Result<(), JournalError> {
     let round = purpose.round(db)?;
-    db.execute(
+    db.execute_cached(
         "INSERT INTO transactions (hash, kind, topic_id, round_id, bytes, sequence, fee, charge, gas_limit, \
          timeout_height, state, prepared_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'prepared', ?11) \
          ON CONFLICT (hash) DO UPDATE SET state = 'prepared', bytes = excluded.bytes, code = NULL, \
@@ -157,7 +158,7 @@ fn insert(
             at
         ],
     )?;
-    db.execute(
+    db.execute_cached(
         "UPDATE rounds SET state = 'prepared', \
          transaction_id = (SELECT id FROM transactions WHERE hash = ?2) WHERE id = ?1",
         params![round, hash],

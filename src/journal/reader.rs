@@ -10,6 +10,7 @@ use std::time::Duration;
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
 
+use super::cached::Cached as _;
 use super::{Holder, JournalError, RoundKey, RoundRow, RoundState, Timestamp, Uallo, schema, spend};
 
 /// Extension of a journal's file.
@@ -121,7 +122,7 @@ impl Reader {
     /// Those of the disk.
     pub fn round(&self, key: RoundKey) -> Result<Option<RoundRow>, JournalError> {
         let sql = format!("{} WHERE r.topic_id = ?1 AND r.nonce = ?2", RoundRow::SELECT);
-        Ok(self.db.query_row(&sql, params![key.topic_id, key.nonce], RoundRow::read).optional()?)
+        Ok(self.db.query_row_cached(&sql, params![key.topic_id, key.nonce], RoundRow::read).optional()?)
     }
 
     /// Final states of the last rounds of the topic that ended, the oldest first.

@@ -5,6 +5,7 @@ use std::fmt;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Serialize;
 
+use super::cached::Cached as _;
 use super::store::Durability::Buffered;
 use super::transaction::{self, Purpose};
 use super::{Journal, JournalError, Limits, Prepared, Reader, RoundRow, RoundState, Timestamp, Verdict};
@@ -84,7 +85,7 @@ impl Journal {
         window_end: u64,
     ) -> Result<Begin, JournalError> {
         self.write(Step::Begin, Buffered, |db| {
-            let new = db.execute(
+            let new = db.execute_cached(
                 "INSERT INTO rounds (topic_id, nonce, window_end, state, opened_at) VALUES (?1, ?2, ?3, ?4, ?5) \
                  ON CONFLICT (topic_id, nonce) DO NOTHING",
                 params![key.topic_id, key.nonce, window_end, RoundState::Predicting, opened_at],
@@ -92,13 +93,13 @@ impl Journal {
             if new == 1 {
                 return Ok(Begin::Fresh);
             }
-            db.execute(
+            db.execute_cached(
                 "UPDATE rounds SET state = ?3, value = NULL, verdict = NULL, limits = '[]', predicted_at = NULL, \
                  finished_at = NULL WHERE topic_id = ?1 AND nonce = ?2 AND state = ?4",
                 params![key.topic_id, key.nonce, RoundState::Predicting, RoundState::DryRun],
             )?;
             let sql = format!("{} WHERE r.topic_id = ?1 AND r.nonce = ?2", RoundRow::SELECT);
-            let row = db.query_row(&sql, params![key.topic_id, key.nonce], RoundRow::read)?;
+            let row = db.query_row_cached(&sql, params![key.topic_id, key.nonce], RoundRow::read)?;
             if row.state.is_final() {
                 return Ok(Begin::Finished(Box::new(row)));
             }
@@ -132,7 +133,7 @@ impl Journal {
         let failure = Failure { kind: Verdict::Rejected.as_str().to_owned(), message: why.to_owned() };
         self.write(Step::Failed, Buffered, |db| {
             let (round, _) = find(db, key)?;
-            db.execute(
+            db.execute_cached(
                 "UPDATE rounds SET verdict = ?2, limits = ?3 WHERE id = ?1",
                 params![round, Verdict::Rejected, limits],
             )?;
@@ -155,13 +156,13 @@ impl Journal {
         let verdict = if warnings.0.is_empty() { Verdict::Accepted } else { Verdict::Warned };
         self.write(Step::Predicted, Buffered, |db| {
             let (round, _) = find(db, key)?;
-            db.execute(
+            db.execute_cached(
                 "UPDATE rounds SET attempts = attempts + 1, value = ?2, predicted_at = ?3, verdict = ?4, limits = ?5 \
                  WHERE id = ?1",
                 params![round, value, at, verdict, warnings],
             )?;
             // A transaction that is on its way says more about the round than a newer prediction.
-            db.execute(
+            db.execute_cached(
                 "UPDATE rounds SET state = 'predicted' WHERE id = ?1 AND state = 'predicting'",
                 [round],
             )?;
@@ -219,7 +220,7 @@ fn note_failure(db: &Connection, round: i64, failure: &Failure, at: Timestamp) -
 
 /// Row number and state of a round that must be there.
 pub(super) fn find(db: &Connection, key: RoundKey) -> Result<(i64, RoundState), JournalError> {
-    db.query_row(
+    db.query_row_cached(
         "SELECT id, state FROM rounds WHERE topic_id = ?1 AND nonce = ?2",
         params![key.topic_id, key.nonce],
         |row| Ok((row.get(0)?, row.get(1)?)),

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::cached::Cached as _;
 use super::{JournalError, Uallo};
 
 /// The hard limit on what a wallet may spend in a day (UTC).
@@ -31,6 +32,6 @@ pub(super) fn in_flight(db: &Connection, sequence: u64) -> Result<Uallo, Journal
 }
 
 pub(super) fn spent_on(db: &Connection, day: &str) -> Result<Uallo, JournalError> {
-    let spent = db.query_row("SELECT uallo FROM spend WHERE day = ?1", [day], |row| row.get(0));
+    let spent = db.query_row_cached("SELECT uallo FROM spend WHERE day = ?1", [day], |row| row.get(0));
     Ok(spent.optional()?.unwrap_or_default())
 }

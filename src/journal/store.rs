@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
+use super::cached::STATEMENTS;
 use super::{JournalError, OpenError, Reader, reader, schema};
 use crate::failpoint::{self, Moment, Step};
 
@@ -70,6 +71,7 @@ impl Journal {
         db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(unusable)?;
         db.pragma_update(None, "synchronous", "full").map_err(unusable)?;
         db.pragma_update(None, "foreign_keys", true).map_err(unusable)?;
+        db.set_prepared_statement_cache_capacity(STATEMENTS);
         let host = fs::read_to_string("/proc/sys/kernel/hostname").ok();
         db.execute(
             "UPDATE identity SET holder_pid = ?1, holder_host = ?2",

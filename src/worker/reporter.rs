@@ -24,6 +24,9 @@ use crate::model::{ModelState, ModelStatus, RestartCause};
 /// Turns that bring no news but a block are written this often: to make a file costs more than the turn itself, and a
 /// probe is patient for longer.
 const QUIET: Duration = Duration::from_secs(5);
+/// An answer is on its way after less. Until then its steps are not written: a file that takes the place of another makes
+/// some file systems write to the disk, and the journal's flush would wait for that.
+const HURRY: Duration = Duration::from_millis(500);
 
 /// Keeps the heartbeat and writes it.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub struct Reporter {
     pulse: Pulse,
     /// The heartbeat that was written last, and when.
     written: Option<(Instant, Heartbeat)>,
+    /// The newest window that is being answered, and since when.
+    answering: Option<(i64, Instant)>,
     failed: bool,
     /// Whether the next life is a run of its own, with a pause between them: alerts do not go on over it.
     is_single_run: bool,
@@ -64,6 +69,7 @@ impl Reporter {
             seen: Observations { max_repeats: setup.options.rules.max_repeats(), ..Observations::default() },
             pulse: Pulse::new(),
             written: None,
+            answering: None,
             failed: false,
             is_single_run: matches!(setup.goal, Goal::Once { .. }),
             has_journal: false,
@@ -146,6 +152,25 @@ impl Reporter {
             Progress::Submitting { deadline } => self.phase(Phase::Submitting, Some(deadline)),
             Progress::Held { .. } => self.phase(Phase::Blocked, None),
         }
+    }
+
+    /// The newest window that is being answered.
+    pub fn answering(&mut self, nonce: Option<i64>) {
+        if self.answering.map(|(known, _)| known) != nonce {
+            self.answering = nonce.map(|nonce| (nonce, Instant::now()));
+        }
+    }
+
+    /// Until when the steps of an answer are not written.
+    pub fn in_hurry_until(&self) -> Option<Instant> {
+        self.answering.map(|(_, since)| since + HURRY).filter(|end| *end > Instant::now())
+    }
+
+    /// Whether what is to be told can wait.
+    fn can_wait(&self) -> bool {
+        let Some((at, told)) = &self.written else { return false };
+        let is_quiet = at.elapsed() < QUIET && is_same(told, &self.beat);
+        is_quiet || self.in_hurry_until().is_some() && is_same_but_for_steps(told, &self.beat)
     }
 
     /// Whether a window that opened now would be answered, and why not.
@@ -268,8 +293,7 @@ impl Reporter {
         self.metrics.turn(&self.beat);
         self.alerts.judge(&mut self.seen);
         self.pulse.beat();
-        let is_told = |(at, told): &(Instant, Heartbeat)| at.elapsed() < QUIET && is_same(told, &self.beat);
-        if self.written.as_ref().is_some_and(is_told) {
+        if self.can_wait() {
             return;
         }
         let is_left_alone = !self.has_journal && self.file.other_writer().await.is_some();
@@ -294,11 +318,23 @@ impl Reporter {
 
 /// Whether two heartbeats say the same but for what each block changes.
 fn is_same(one: &Heartbeat, other: &Heartbeat) -> bool {
-    let news = |beat: &Heartbeat| (beat.phase, beat.ready, beat.consecutive_failures, beat.unknown_answers);
-    news(one) == news(other)
+    one.phase == other.phase && one.model == other.model && is_same_but_for_steps(one, other)
+}
+
+/// The same, but for what each step of an answer changes too.
+fn is_same_but_for_steps(one: &Heartbeat, other: &Heartbeat) -> bool {
+    let phase = |beat: &Heartbeat| match beat.phase {
+        Phase::Waiting | Phase::Predicting | Phase::Submitting => Phase::Waiting,
+        other => other,
+    };
+    let process =
+        |beat: &Heartbeat| beat.model.as_ref().map(|model| (model.pid, model.restarts, model.spare));
+    let news = |beat: &Heartbeat| (beat.ready, beat.consecutive_failures, beat.unknown_answers);
+    phase(one) == phase(other)
+        && process(one) == process(other)
+        && news(one) == news(other)
         && one.why == other.why
         && one.last_result == other.last_result
-        && one.model == other.model
         && one.journal == other.journal
 }
 
@@ -309,5 +345,33 @@ const fn word(state: &ModelState) -> &'static str {
         ModelState::Busy => "busy",
         ModelState::Failed(_) => "failed",
         ModelState::Stopped => "stopped",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_of_an_answer_are_no_news_and_whatever_hinders_one_is() {
+        let beat = |phase, state: &str, pid| Heartbeat {
+            phase,
+            model: Some(ModelHealth {
+                pid: Some(pid),
+                state: state.to_owned(),
+                restarts: 0,
+                rss_bytes: None,
+                spare: None,
+            }),
+            ..Heartbeat::starting("devnet".to_owned(), Timestamp::now())
+        };
+        let waiting = beat(Phase::Waiting, "ready", 1);
+        let predicting = beat(Phase::Predicting, "busy", 1);
+        assert!(is_same_but_for_steps(&waiting, &predicting) && !is_same(&waiting, &predicting));
+        assert!(is_same_but_for_steps(&predicting, &beat(Phase::Submitting, "ready", 1)));
+        assert!(!is_same_but_for_steps(&waiting, &beat(Phase::Blocked, "ready", 1)));
+        assert!(!is_same_but_for_steps(&waiting, &beat(Phase::Predicting, "loading", 2)));
+        let failed = Heartbeat { consecutive_failures: 1, ..waiting.clone() };
+        assert!(!is_same_but_for_steps(&waiting, &failed));
     }
 }

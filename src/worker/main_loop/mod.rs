@@ -403,7 +403,7 @@ impl MainLoop {
             if let Some(ended) = self.ended() {
                 return Ok(ended);
             }
-            let wake_at = self.wake_at();
+            let wake_at = reporter.in_hurry_until().into_iter().fold(self.wake_at(), Instant::min);
             tokio::select! {
                 Some(event) = self.events.recv() => self.heard(event),
                 Some(joined) = self.tasks.join_next_with_id() => self.joined(joined, reporter)?,

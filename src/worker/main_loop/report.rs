@@ -44,8 +44,9 @@ impl MainLoop {
             Standing::Unknown => self.trouble(head).or_else(|| reporter.beat().why.clone()),
             _ => self.why_not(head, &model),
         };
-        let is_answering = self.rounds().next().is_some();
-        let progress = self.progress.borrow_and_update().clone().filter(|_| is_answering);
+        let answering = self.rounds().map(|window| window.nonce).max();
+        reporter.answering(answering);
+        let progress = self.progress.borrow_and_update().clone().filter(|_| answering.is_some());
         let held = match &progress {
             Some(Progress::Held { why }) => Some(why.clone()),
             _ => None,

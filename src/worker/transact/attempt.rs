@@ -10,8 +10,8 @@ use crate::chain::sequence::{Mismatch, Sequence};
 use crate::chain::tx::{Fee, SignedTx, SignerData, TxHash, UnsignedTx};
 use crate::failpoint::{self, Moment};
 use crate::journal::{
-    FailedInBlock, JournalError, NewTransaction, PrepareError, Prepared, Purpose, SpendLimit, Timestamp,
-    Uallo,
+    FailedInBlock, Journal, JournalError, NewTransaction, PrepareError, Prepared, Purpose, SpendLimit,
+    Timestamp, Uallo,
 };
 use crate::worker::context::Broadcasting;
 
@@ -21,6 +21,17 @@ const LOST_FEES: usize = 2;
 
 /// Blocks in which the transaction of another program is waited for.
 const OTHERS_BLOCKS: i64 = 3;
+
+/// What the journal knew when a fee was wanted.
+struct Known {
+    at: Timestamp,
+    /// Gas that the last of its kind really used.
+    last_used: Option<u64>,
+    /// On that day.
+    spent: Uallo,
+    /// For the same purpose, the oldest first.
+    failed: Vec<FailedInBlock>,
+}
 
 impl Transaction<'_> {
     pub(super) async fn attempt(&mut self) -> Result<Step, JournalError> {
@@ -45,7 +56,10 @@ impl Transaction<'_> {
             },
         };
         let unsigned = UnsignedTx::new(self.intent.message.clone(), self.intent.timeout());
-        let simulated = match self.simulate(&unsigned, account).await {
+        // The journal is read while the node computes.
+        let (simulated, known) = tokio::join!(self.simulate(&unsigned, account), self.known());
+        let known = known?;
+        let simulated = match simulated {
             Ok(simulated) => simulated,
             Err(refusal) => return Ok(self.refused(&mut sequence, refusal, account, 0).await),
         };
@@ -59,7 +73,7 @@ impl Transaction<'_> {
         {
             return Ok(step);
         }
-        let fee = match self.fee(simulated).await? {
+        let fee = match self.fee(simulated, known) {
             Ok(fee) => fee,
             Err(refusal) => return Ok(Step::Done(Transacted::Refused(refusal))),
         };
@@ -185,42 +199,45 @@ impl Transaction<'_> {
         }
     }
 
-    async fn fee(&self, simulated: Option<u64>) -> Result<Result<Fee, Refusal>, JournalError> {
-        let context = self.context;
+    /// What the journal knows of the fees of others before this one.
+    async fn known(&self) -> Result<Known, JournalError> {
         let purpose = self.intent.purpose;
-        let now = Timestamp::now();
-        let (last_used, spent, failed) = context
-            .journal
-            .call(move |journal| {
-                let reader = journal.reader();
-                let known = (reader.last_gas_used(purpose)?, reader.spent_on_day_of(now)?);
-                Ok::<_, JournalError>((known.0, known.1, reader.failed_in_block(purpose)?))
+        let read = move |journal: &mut Journal| {
+            let (reader, at) = (journal.reader(), Timestamp::now());
+            Ok(Known {
+                at,
+                last_used: reader.last_gas_used(purpose)?,
+                spent: reader.spent_on_day_of(at)?,
+                failed: reader.failed_in_block(purpose)?,
             })
-            .await?;
-        let refused = |obstacle, text| Ok(Err(Refusal { obstacle, code: None, text }));
+        };
+        self.context.journal.call(read).await
+    }
+
+    fn fee(&self, simulated: Option<u64>, known: Known) -> Result<Fee, Refusal> {
+        let Known { at, last_used, spent, failed } = known;
+        let refused = |obstacle, text| Err(Refusal { obstacle, code: None, text });
         // A window comes once; a registration is wanted as long as there is none.
-        let counts = |failed: &&FailedInBlock| match purpose {
+        let counts = |failed: &&FailedInBlock| match self.intent.purpose {
             Purpose::Payload(_) => true,
-            Purpose::Registration { .. } => failed.prepared_at.day() == now.day(),
+            Purpose::Registration { .. } => failed.prepared_at.day() == at.day(),
         };
         let lost = failed.iter().filter(|failed| failed.paid > Uallo(0));
         let lost: Vec<_> = lost.filter(counts).collect();
         if let Some(last) = lost.last().filter(|_| lost.len() >= LOST_FEES) {
             return refused(Obstacle::LostFees, format!("{LOST_FEES} fees were lost for it: {}", last.log));
         }
-        let known = fees::gas_limit(gas_kind(purpose), GasEvidence { simulated, last_used });
-        let gas_limit = known.max(self.gas_floor).max(gas_floor_after(&failed));
+        let gas_limit = fees::gas_limit(gas_kind(self.intent.purpose), GasEvidence { simulated, last_used });
+        let gas_limit = gas_limit.max(self.gas_floor).max(gas_floor_after(&failed));
         let fee_floor = self.fee_floor.max(fee_floor_after(&failed));
-        let options = &context.options;
+        let options = &self.context.options;
         let day = Day { spent: spent.0, charge: self.charge() };
-        let fee = options.fee_caps.fee(gas_limit, context.price(), options.fee_tier, day).and_then(|fee| {
-            options.fee_caps.check(fee_floor, day)?;
-            Ok(Fee { amount: fee.amount.max(fee_floor), ..fee })
-        });
-        match fee {
-            Ok(fee) => Ok(Ok(fee)),
-            Err(cap) => refused(Obstacle::FeeCap, cap.to_string()),
-        }
+        let fee =
+            options.fee_caps.fee(gas_limit, self.context.price(), options.fee_tier, day).and_then(|fee| {
+                options.fee_caps.check(fee_floor, day)?;
+                Ok(Fee { amount: fee.amount.max(fee_floor), ..fee })
+            });
+        fee.or_else(|cap| refused(Obstacle::FeeCap, cap.to_string()))
     }
 
     /// What the module takes beside the fee, in uallo.
