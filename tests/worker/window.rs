@@ -6,6 +6,7 @@ use bootstrap::chain::messages::EmissionsVersion;
 use bootstrap::chain::payload::Inference;
 use bootstrap::devnet::{Fault, FaultKind, Options, Whitelist};
 use nix::sys::signal::Signal;
+use time::OffsetDateTime;
 
 use crate::support::{Bench, manual, quick};
 
@@ -265,4 +266,27 @@ fn what_another_instance_answered_is_not_paid_again() {
     worker.signal(Signal::SIGINT);
     assert_eq!(worker.exit().code(), Some(0));
     assert_eq!(bench.inferences(nonce), 1);
+}
+
+/// A block comes each 30 s: who waits for one in the last that is left, waits for the end of the window.
+#[test]
+fn in_the_last_block_no_other_is_waited_for() {
+    const ACCOUNT: &str = "/cosmos.auth.v1beta1.Query/AccountInfo";
+    const BLOCK: Duration = Duration::from_secs(30);
+    let begun = OffsetDateTime::now_utc() - BLOCK * 12;
+    let chain = Options { genesis_time: Some(begun), worker_submission_window: 2, ..manual() };
+    let bench = Bench::registered(chain, ONE);
+    bench.devnet.fault(Fault::new(FaultKind::Error).on(ACCOUNT)).unwrap();
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    let asked = || bench.devnet.endpoint().calls().get(ACCOUNT).copied().unwrap_or(0);
+    let nonce = bench.mine_to_opening();
+    bench.until("a value", |bench| bench.round(nonce).filter(|round| round["state"] == "predicted"));
+    bench.devnet.mine(1).unwrap();
+    let before = asked();
+    bench.until("questions", |_| (asked() >= before + 3).then_some(()));
+    bench.devnet.clear_faults();
+    bench.until_admitted();
+    assert_eq!(bench.inferences(nonce), 1);
+    assert_eq!(worker.stop(), Some(0));
 }
