@@ -5,6 +5,8 @@
 //!
 //! | file | noun |
 //! |---|---|
+//! | `life` | from the start of a worker to what it gives back |
+//! | `past` | what the journal knows of the lives before |
 //! | `work`, `news` | what takes time: when it is due, and what came of it |
 //! | `look` | one look at the chain |
 //! | `ranking` | when the endpoints are measured |
@@ -17,9 +19,11 @@
 
 mod events;
 mod goal;
+mod life;
 mod look;
 mod money;
 mod news;
+mod past;
 mod pause;
 mod ranking;
 mod report;
@@ -27,27 +31,27 @@ mod rounds;
 mod work;
 
 use std::collections::HashMap;
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use time::OffsetDateTime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
+pub use self::life::run;
 use self::look::LookError;
+use self::past::Past;
 pub use self::pause::Pause;
-use super::clock::Clock;
+use super::clock::{Clock, Head};
 use super::context::Context;
 use super::means::{Means, MeansError, Unaffordable};
-use super::onboarding::{self, Connection};
+use super::onboarding;
 use super::registration::RegistrationError;
 use super::repeats::Repeats;
 use super::reporter::Reporter;
 use super::round::{self, Finished, Progress};
 use super::schedule::{Schedule, Subscribed};
-use super::setup::{Ended, Goal, Reason, Setup, WorkerError};
+use super::setup::{Ended, Goal, Setup, WorkerError};
 use super::shutdown::Budget;
 use super::transact::Obstacle;
 use crate::chain::events::{ChainEvent, Interest, subscribe};
@@ -57,10 +61,8 @@ use crate::chain::pool::PoolError;
 use crate::chain::query::{Client, QueryError, Window, WindowStatus};
 use crate::chain::rpc::NodeStatus;
 use crate::health::Phase;
-use crate::health::alerts::{Alerts, WINDOWS};
-use crate::health::metrics::Textfile;
 use crate::journal::{JournalError, JournalHandle};
-use crate::model::{self, Extent, Model, ModelStatus};
+use crate::model::{Model, ModelStatus};
 
 /// The longest pause between two turns.
 const TICK: Duration = Duration::from_secs(2);
@@ -75,86 +77,6 @@ const FAUCET_PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::f
 /// Pauses between tries of a journal that cannot be written.
 pub(super) const UNWRITABLE_PAUSE: (Duration, Duration) =
     (Duration::from_millis(250), Duration::from_secs(5));
-
-/// Runs a worker until it is asked to stop or its goal is reached.
-///
-/// # Errors
-/// See [`WorkerError`].
-pub async fn run(setup: Setup, alerts: Alerts, textfile: Option<Textfile>) -> Result<Ended, WorkerError> {
-    let mut reporter = Reporter::new(&setup, alerts, textfile);
-    reporter.beat().topic_id = Some(setup.options.topic_id);
-    reporter.beat().address = Some(setup.wallet.address().to_string());
-    let model = setup.model.clone();
-    if let Some(until) = setup.until {
-        let stopping = setup.stopping.clone();
-        let left = until - OffsetDateTime::now_utc();
-        tokio::spawn(async move {
-            tokio::time::sleep(left.try_into().unwrap_or_default()).await;
-            stopping.cancel();
-        });
-    }
-    let mut held = Held::default();
-    let driven = setup.stopping.clone().run_until_cancelled_owned(held.drive(setup, &mut reporter)).await;
-    let ended = driven.unwrap_or(Ok(Ended::Stopped));
-    let budget = Budget::begin();
-    held.give_back(budget, model, &mut reporter).await;
-    reporter.stopped(why(&ended), budget).await;
-    ended
-}
-
-/// Why the worker ended, where nobody asked for it.
-fn why(ended: &Result<Ended, WorkerError>) -> Option<String> {
-    match ended {
-        Ok(ended) => ended.why(),
-        Err(error) => Some(match error.source() {
-            Some(cause) => format!("{error}: {cause}"),
-            None => error.to_string(),
-        }),
-    }
-}
-
-/// What a worker has come to have, and gives back when it ends. Whatever is going on when it is asked to stop is
-/// dropped there and then: nobody who asks for the end waits for a disk or a chain that hangs.
-#[derive(Default)]
-struct Held {
-    journal: Option<JournalHandle>,
-    main_loop: Option<MainLoop>,
-}
-
-impl Held {
-    async fn drive(&mut self, setup: Setup, reporter: &mut Reporter) -> Result<Ended, WorkerError> {
-        let (client, clock) = match onboarding::connect(&setup, reporter).await? {
-            Connection::Made(client, clock) => (client, clock),
-            Connection::None(why) => return Ok(Ended::NoEndpoint(Reason::of_endpoints(why))),
-        };
-        let journal = onboarding::open_journal(&setup, client.pool(), reporter).await?;
-        let journal = self.journal.insert(journal).clone();
-        if let Some(ended) = onboarding::agree(&setup, &client, &journal, reporter).await? {
-            return Ok(ended);
-        }
-        let main_loop = MainLoop::new(setup, client, clock, journal, reporter).await?;
-        model::release(Extent::Everything);
-        self.main_loop.insert(main_loop).turns(reporter).await
-    }
-
-    /// What takes longer than it may is left: what was committed is on the disk already, the lock ends with the
-    /// process, and the model with its parent.
-    async fn give_back(self, budget: Budget, model: Model, reporter: &mut Reporter) {
-        if let Some(mut main_loop) = self.main_loop {
-            main_loop.shut_down(budget, reporter).await;
-        }
-        let close = async {
-            let Some(journal) = self.journal else { return };
-            if let Err(error) = journal.close().await {
-                tracing::warn!(%error, "the journal is not closed in time");
-            }
-        };
-        let all = async { tokio::join!(reporter.stopping(budget), model.stop(), close) };
-        if tokio::time::timeout_at(budget.closed, all).await.is_err() {
-            tracing::warn!("the model or the journal takes too long to end");
-        }
-    }
-}
 
 /// Something that took time is done.
 #[derive(Debug)]
@@ -315,42 +237,13 @@ impl MainLoop {
             stopping,
         ));
         let topic_id = context.options.topic_id;
-        let (unfinished, repeated) = journal
-            .call(move |journal| {
-                let reader = journal.reader();
-                Ok::<_, JournalError>((reader.unfinished()?, reader.repeated_value(topic_id)?))
-            })
-            .await?;
-        *context.repeats() = Repeats::resume(repeated);
-        let (endings, failures, last_success) = journal
-            .call(move |journal| {
-                let reader = journal.reader();
-                let endings = reader.last_endings(topic_id, WINDOWS)?;
-                Ok::<_, JournalError>((
-                    endings,
-                    reader.consecutive_failures(topic_id)?,
-                    reader.last_success(topic_id)?,
-                ))
-            })
-            .await?;
-        reporter.resume(&endings, failures, last_success);
+        let past = Past::read(&journal, topic_id).await?;
+        *context.repeats() = Repeats::resume(past.repeated);
+        reporter.resume(&past.endings, past.failures, past.last_success);
         let mut schedule = Schedule::new(polling_interval);
-        for round in unfinished.iter().filter(|round| round.row.topic_id == topic_id) {
-            schedule.resume(Window {
-                nonce: round.row.nonce,
-                end: i64::try_from(round.window_end).unwrap_or(i64::MAX),
-            });
-        }
+        past.unfinished.into_iter().for_each(|window| schedule.resume(window));
         let progress_sender = watch::Sender::new(None);
-        let deadline = match goal {
-            Goal::Once { until } => {
-                let epoch = topic.as_ref().map(|topic| topic.epoch_length).unwrap_or_default();
-                let epoch = u32::try_from(epoch).unwrap_or_default();
-                let head = context.clock.head();
-                Some(until.unwrap_or_else(|| Instant::now() + head.block_time * (epoch + 2)))
-            }
-            _ => None,
-        };
+        let deadline = deadline(goal, topic.as_ref(), context.clock.head());
         let mut main_loop = Self {
             models: model.watch(),
             started_at_height: context.clock.head().height,
@@ -438,4 +331,12 @@ impl MainLoop {
             }
         }
     }
+}
+
+/// Until when `--once` waits for a window to open: an epoch, unless it was told, and the blocks around it.
+fn deadline(goal: Goal, topic: Option<&Topic>, head: Head) -> Option<Instant> {
+    let Goal::Once { until } = goal else { return None };
+    let epoch = topic.map(|topic| topic.epoch_length).unwrap_or_default();
+    let epoch = u32::try_from(epoch).unwrap_or_default();
+    Some(until.unwrap_or_else(|| Instant::now() + head.block_time * (epoch + 2)))
 }
