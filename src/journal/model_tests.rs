@@ -401,7 +401,8 @@ proptest! {
             prop_assert_eq!(&seen, &pair.model, "after {}", told);
             // The rule that everything is for: of what can still land, the chain can take one at most.
             for key in seen.rounds.keys() {
-                let mut live: Vec<_> = seen.of(*key).filter(|(_, tx)| tx.is_live()).map(|(_, tx)| tx.sequence).collect();
+                let live = seen.of(*key).filter(|(_, tx)| tx.is_live());
+                let mut live: Vec<_> = live.map(|(_, tx)| tx.sequence).collect();
                 live.dedup();
                 prop_assert!(live.len() <= 1);
             }

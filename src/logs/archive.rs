@@ -103,7 +103,8 @@ impl Archive {
             for () in wanted {
                 let swept = self.sweep(SystemTime::now());
                 if let (Err(error), false) = (&swept, said) {
-                    tracing::warn!(folder = %self.folder.display(), %error, "rotated log files cannot be compressed or removed");
+                    let folder = self.folder.display();
+                    tracing::warn!(%folder, %error, "rotated log files cannot be compressed or removed");
                 }
                 said = swept.is_err();
             }

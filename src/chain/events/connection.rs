@@ -120,7 +120,9 @@ impl Connection<'_> {
             .map_err(connect)?;
         let queries = self.interest.queries();
         for (id, query) in queries.iter().enumerate() {
-            let call = serde_json::json!({"jsonrpc": "2.0", "method": "subscribe", "id": id, "params": {"query": query}});
+            let params = serde_json::json!({"query": query});
+            let call =
+                serde_json::json!({"jsonrpc": "2.0", "method": "subscribe", "id": id, "params": params});
             socket.send(Message::text(call.to_string())).await.map_err(connect)?;
         }
         let (mut answered, mut acknowledged) = (0, 0);
