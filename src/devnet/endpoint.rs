@@ -13,10 +13,8 @@ use super::{
     CallError, Fault, Stopped,
     node::{
         faults::Faults,
-        rpc::{
-            calls::Calls,
-            server::{Done, Order},
-        },
+        order::{Done, Order},
+        rpc::calls::Calls,
     },
 };
 

@@ -6,7 +6,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     event_bus::EventBus,
     faults::{Faults, Outlook},
-    rpc::server::Order,
+    order::Order,
 };
 use crate::devnet::app::Uptime;
 

@@ -9,6 +9,7 @@
 //! | `block`, `block_store` | blocks, and those that are kept |
 //! | `follower`, `view` | the node behind an endpoint, and what it shows, which may be old |
 //! | `event_bus`, `query_language` | who hears of what |
+//! | `order` | what an endpoint is told to do |
 //! | `faults` | what goes wrong at an endpoint on request |
 //! | `rpc` | the door: JSON-RPC over HTTP and websocket |
 //! | `grpc` | the other door, to the same queries |
@@ -26,6 +27,7 @@ mod fidelity;
 pub(super) mod follower;
 mod grpc;
 mod mempool;
+pub(super) mod order;
 mod query_language;
 pub(super) mod rpc;
 pub(super) mod submit_as;
@@ -48,8 +50,8 @@ use self::{
     faults::Faults,
     follower::{Follower, FollowerId},
     mempool::{Mempool, Refused},
+    order::{Done, Ending, Order},
     query_language::Attributes,
-    rpc::server::{Done, Order},
 };
 use super::{
     Account,
@@ -65,17 +67,6 @@ const DOWN_BY_HAND: Duration = Duration::from_millis(100);
 
 /// Bytes of transactions in one block; the public networks' consensus parameter.
 const MAX_BLOCK_BYTES: usize = 22_020_096;
-
-/// How a node's process ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// Asked to: it tells its subscribers.
-    InOrder,
-    /// By SIGKILL.
-    Killed,
-    /// By SIGKILL, when it has written the next block and not executed it: it does so as it starts again.
-    KilledInBlock,
-}
 
 /// Everything that the chain knows.
 #[derive(Debug)]

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::{
-    Ending, Node,
+    Node,
     block::{Block, Hash},
     faults::{Faults, Outlook},
     follower::{Follower, FollowerId},
     mempool::Refused,
+    order::Ending,
     rpc::jsonrpc::RpcError,
 };
 use crate::devnet::{

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::devnet::node::Ending;
+use crate::devnet::node::order::Ending;
 
 /// What becomes of a call. [`FaultKind::MEANINGS`] has the exact words.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

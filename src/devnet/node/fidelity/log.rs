@@ -30,7 +30,7 @@ use crate::{
         },
         encoding::base64,
         genesis::Genesis,
-        node::{Ending, faults::Outlook, follower::FollowerId},
+        node::{faults::Outlook, follower::FollowerId, order::Ending},
     },
 };
 

@@ -1,6 +1,6 @@
 //! One endpoint: its listener and its connections.
 
-use std::{convert::Infallible, sync::mpsc::Sender, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use axum::Router;
 use hyper::{
@@ -27,10 +27,10 @@ use super::{
     router,
 };
 use crate::devnet::node::{
-    Ending,
     faults::{Dropped, Faults},
     follower::FollowerId,
     grpc,
+    order::Order,
     thread::NodeHandle,
 };
 
@@ -47,24 +47,6 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 /// being started has a copy of it until it runs its own program.
 const LISTEN_TRIES: u32 = 50;
 const LISTEN_AGAIN: Duration = Duration::from_millis(20);
-
-/// What an endpoint is told.
-#[derive(Debug)]
-pub(in crate::devnet) enum Order {
-    /// To cut all connections and refuse new ones.
-    Close(Done),
-    /// To listen again.
-    Open(Done),
-    /// To do both, with a pause; `closed` hears of the first.
-    Restart { down: Duration, closed: Option<Done> },
-    /// To restart its node, and so itself.
-    RestartNode(Ending, Done),
-    /// To close for good.
-    End,
-}
-
-/// Hears when an order has been carried out.
-pub(in crate::devnet) type Done = Sender<std::io::Result<()>>;
 
 /// What is spoken at a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
