@@ -3,7 +3,8 @@
 use rusqlite::params;
 
 use super::cached::Cached as _;
-use super::round::{find, words};
+use super::key::find;
+use super::round::words;
 use super::store::Durability::Flushed;
 use super::transaction::{self, Purpose};
 use super::{Journal, JournalError, RoundKey, RoundState, Timestamp};

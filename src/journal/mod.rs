@@ -9,7 +9,7 @@
 //! | `store` | the open journal: folder, file, lock, identity |
 //! | `schema` | tables, versions, migrations |
 //! | `cached` | statements that are compiled once |
-//! | `round` | one nonce of one topic, from its opening to its end |
+//! | `round`, `key` | one nonce of one topic, from its opening to its end; its name |
 //! | `state`, `ending`, `row` | how far a round has come, how it ends, how it is shown |
 //! | `transaction` | signed bytes, and whether they can still land |
 //! | `prepare` | taking signed bytes in: the one step in which paying is decided |
@@ -30,6 +30,7 @@ mod ending;
 mod error;
 mod export;
 mod handle;
+mod key;
 mod outcome;
 mod prepare;
 mod reader;
@@ -49,10 +50,11 @@ pub use ending::{Ending, FinishError};
 pub use error::{Holder, JournalError, OpenError};
 pub use export::{write_csv, write_json};
 pub use handle::JournalHandle;
+pub use key::RoundKey;
 pub use outcome::{Death, DeathError, Inclusion, Refusal};
 pub use prepare::PrepareError;
 pub use reader::{Reader, files};
-pub use round::{Begin, Failure, RoundKey, Unfinished};
+pub use round::{Begin, Failure, Unfinished};
 pub use row::RoundRow;
 pub use spend::SpendLimit;
 pub use state::RoundState;

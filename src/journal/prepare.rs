@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest as _, Sha256};
 
 use super::cached::Cached as _;
-use super::round;
+use super::key::find;
 use super::spend::{SpendLimit, in_flight, spent_on};
 use super::store::Durability::{Buffered, Flushed};
 use super::transaction::{NewTransaction, Prepared, Purpose, live};
@@ -110,7 +110,7 @@ impl Journal {
 fn refuse_if_settled(db: &Connection, purpose: Purpose, hash: &str) -> Result<(), PrepareError> {
     let round = match purpose {
         Purpose::Payload(key) => {
-            let (round, state) = round::find(db, key)?;
+            let (round, state) = find(db, key)?;
             if state.is_final() {
                 return Err(PrepareError::Finished(state));
             }

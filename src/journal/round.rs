@@ -1,11 +1,9 @@
 //! One nonce of one topic, from its opening to its end.
 
-use std::fmt;
-
 use rusqlite::{Connection, OptionalExtension as _, params};
-use serde::Serialize;
 
 use super::cached::Cached as _;
+use super::key::{RoundKey, find};
 use super::store::Durability::Buffered;
 use super::transaction::{self, Purpose};
 use super::{Journal, JournalError, Limits, Prepared, Reader, RoundRow, RoundState, Timestamp, Verdict};
@@ -20,21 +18,6 @@ const FAILURE_KEPT: usize = 2_000;
 /// Characters of what the chain said, or of why a round ended, that are kept: more than any node is known to say. It is
 /// kept whole, but for a node that means harm.
 const WORDS_KEPT: usize = 64 * 1024;
-
-/// Names a round: a topic gives each window the number of the block that opened it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct RoundKey {
-    /// The topic.
-    pub topic_id: u64,
-    /// Height of the block that opened the window.
-    pub nonce: i64,
-}
-
-impl fmt::Display for RoundKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "topic {} nonce {}", self.topic_id, self.nonce)
-    }
-}
 
 /// One call of the model that gave nothing to submit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -216,17 +199,6 @@ fn note_failure(db: &Connection, round: i64, failure: &Failure, at: Timestamp) -
         params![round, FAILURES_KEPT],
     )?;
     Ok(())
-}
-
-/// Row number and state of a round that must be there.
-pub(super) fn find(db: &Connection, key: RoundKey) -> Result<(i64, RoundState), JournalError> {
-    db.query_row_cached(
-        "SELECT id, state FROM rounds WHERE topic_id = ?1 AND nonce = ?2",
-        params![key.topic_id, key.nonce],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )
-    .optional()?
-    .ok_or(JournalError::NoRound { topic_id: key.topic_id, nonce: key.nonce })
 }
 
 fn resume(db: &Connection, row: RoundRow) -> Result<Unfinished, JournalError> {

@@ -6,7 +6,8 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::{JournalError, Reader, RoundKey, Timestamp, Uallo, round};
+use super::key::{RoundKey, find};
+use super::{JournalError, Reader, Timestamp, Uallo};
 
 /// What a transaction is to bring about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,7 +39,7 @@ impl Purpose {
     /// Row number of the round.
     pub(super) fn round(self, db: &Connection) -> Result<Option<i64>, JournalError> {
         match self {
-            Self::Payload(key) => Ok(Some(round::find(db, key)?.0)),
+            Self::Payload(key) => Ok(Some(find(db, key)?.0)),
             Self::Registration { .. } => Ok(None),
         }
     }
