@@ -7,6 +7,7 @@
 //! | `output` | what a command prints |
 //! | `logging` | the worker's log, for people and for programs |
 //! | `progress` | what takes long, on a terminal |
+//! | `state_dir` | the folder of journals, for the commands that read them |
 //! | `number` | numbers of the command line, in words of our own |
 //! | `model`, `trial` | the model of a bundle, and one call of it without chain and wallet |
 //! | `host` | the model process, which is no command for people |

@@ -6,6 +6,7 @@
 //! | `container` | the inside of the image's container |
 //! | `file` | a rendered file, and how it gets to the disk |
 //! | `monitoring` | what Prometheus and Grafana load |
+//! | `identity` | a user of this machine, and what they may do with its files |
 //! | `template` | texts with places to fill |
 //! | `systemd`, … | one kind each, with the quoting of its format |
 //!
