@@ -106,6 +106,16 @@ fn a_path_that_is_not_there() {
     insta::assert_snapshot!(told(&bundle(&[]), &["nowhere"]));
 }
 
+/// Its folder is meant, and it is no archive.
+#[test]
+fn the_manifest_in_place_of_its_folder() {
+    let told = told(&bundle(&[]), &["b/model.yaml"]);
+    assert!(
+        told.starts_with("exit 66\n") && told.contains("\nhint: give the folder that holds model.yaml"),
+        "{told}"
+    );
+}
+
 #[test]
 fn inside_a_bundle_the_hint_names_it() {
     let folder = bundle(&[]);

@@ -236,6 +236,13 @@ fn a_failure_is_told_once_with_what_to_do() {
             "make it faster, or raise runtime.max_seconds",
         ),
         ("def predict():\n    return 51\n", "51 is above 50", "model.yaml:9:28"),
+        (
+            "def predict():\n    return (1, 2)\n",
+            "a sequence is not a number\n",
+            "hint: return one element of it",
+        ),
+        ("def predict():\n    pass\n", "the function returned nothing\n", "hint: end it with `return`"),
+        ("def predict():\n    return 1e41\n", "1e+41 cannot be submitted", "a number of its range"),
         ("def predict():\n    raise Skip('closed')\n", "NameError", "from bootstrap_host import Skip"),
         ("def predict():\n    raise ValueError('no price')\n", "ValueError: no price", "fix the code"),
     ] {
