@@ -103,6 +103,7 @@ fn fill(decoder: &mut GzDecoder<impl BufRead>, piece: &mut [u8]) -> (usize, Opti
         match decoder.read(&mut piece[length..]) {
             Ok(0) => return (length, Some(nothing_in(decoder.get_mut()))),
             Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return (length, Some(Err(error))),
         }
     }
@@ -114,4 +115,56 @@ fn nothing_in(rest: &mut impl BufRead) -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::new(io::ErrorKind::InvalidData, "something follows its end"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Write as _};
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn gzip(data: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn all_of_a_stream_comes_before_what_is_wrong_with_it() {
+        let data: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(2 * PIECE + 1).collect();
+        let whole = gzip(&data);
+        for (bytes, wrong) in [
+            (whole.clone(), None),
+            ([&*whole, b"x"].concat(), Some(io::ErrorKind::InvalidData)),
+            (whole[..whole.len() - 1].to_vec(), Some(io::ErrorKind::UnexpectedEof)),
+        ] {
+            let mut back = Vec::new();
+            let end = Gunzip::new(Cursor::new(bytes)).unwrap().read_to_end(&mut back);
+            assert!(back == data, "{wrong:?}");
+            assert_eq!(end.err().map(|error| error.kind()), wrong);
+        }
+    }
+
+    #[test]
+    fn one_that_nobody_reads_to_its_end_is_not_waited_for() {
+        let much = vec![0; PIECE * (WAITING + 4)];
+        let mut gunzip = Gunzip::new(Cursor::new(gzip(&much))).unwrap();
+        assert!(!gunzip.fill_buf().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_thread_that_is_gone_is_no_end() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                panic!("on purpose")
+            }
+        }
+        let reader = io::BufReader::new(Broken);
+        let mut gunzip = Gunzip::new(reader).unwrap();
+        assert_eq!(gunzip.fill_buf().unwrap_err().kind(), io::ErrorKind::Other);
+    }
 }
