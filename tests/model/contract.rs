@@ -142,7 +142,7 @@ def expected(nonce):
                 Err(failure) => {
                     assert_eq!(failure.kind, FailureKind::BadValue, "{failure:?}");
                     let names = expected.trim_matches('\'').to_lowercase();
-                    assert!(failure.message.to_lowercase().contains(&names), "{expected}: {failure:?}");
+                    assert!(failure.to_string().to_lowercase().contains(&names), "{expected}: {failure:?}");
                     assert!(nonce >= REFUSED_FROM, "{nonce}: {failure:?}");
                 }
                 other => panic!("{nonce}: {other:?}"),
