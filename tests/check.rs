@@ -315,6 +315,18 @@ fn json_of_a_good_bundle() {
 }
 
 #[test]
+fn beyond_a_limit_nothing_is_said_to_be_left_out() {
+    let folder = bundle(&[("a/b", "x")]);
+    for limit in ["--max-entries=2", "--max-bytes=1"] {
+        let answer: Value =
+            serde_json::from_slice(&check(folder.path(), &["--json", limit, "b"]).stdout).unwrap();
+        let problems = answer["problems"].as_array().unwrap();
+        let codes: Vec<_> = problems.iter().map(|problem| problem["code"].as_str().unwrap()).collect();
+        assert_eq!(codes, ["too-large"], "{answer}");
+    }
+}
+
+#[test]
 fn the_folder_comes_from_the_environment_too() {
     let folder = bundle(&[]);
     let mut command = Command::cargo_bin("bootstrap").unwrap();

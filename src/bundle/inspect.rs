@@ -60,6 +60,9 @@ fn look_for_left_out(
     requirements: &Requirements,
     reader: &mut Reader<'_>,
 ) {
+    if tree.is_cut {
+        return;
+    }
     // What is not there was noted already.
     let real = |path: &Path| Some(root.join(path).canonicalize().ok()?.strip_prefix(root).ok()?.to_owned());
     let keys = [

@@ -47,6 +47,8 @@ pub struct Tree {
     pub entries: Vec<Entry>,
     /// What is wrong with others, or with all of them together.
     pub problems: Vec<Problem>,
+    /// Was it left at a limit, so that nothing is known of the rest?
+    pub is_cut: bool,
 }
 
 impl Tree {
@@ -80,6 +82,7 @@ impl Tree {
             // With its top folder.
             if let Err(exceeded) = limits.allow(tree.entries.len() + 1, bytes) {
                 tree.problems.push(too_large(&exceeded, &tree.entries));
+                tree.is_cut = true;
                 break;
             }
         }

@@ -65,8 +65,13 @@ impl Predecessor {
     pub fn replace(&self, new: &Path, folder: &Path) -> io::Result<()> {
         match self {
             Self::Own { .. } => swap(new, folder),
-            // Not in one step, so that whenever this ends it is never at `new`, from where it would be removed.
-            Self::Foreign { kept } => fs::rename(folder, kept).and_then(|()| fs::rename(new, folder)),
+            // The new one goes first to where the other is to be kept, so that one step puts both in their places: whenever
+            // this ends, there is one at `folder`, and theirs is never at `new`, from where it would be removed.
+            Self::Foreign { kept } => {
+                fs::rename(new, kept)?;
+                // Back, so that what was made is removed and the place is free the next time. The first error says more.
+                swap(kept, folder).inspect_err(|_| drop(fs::rename(kept, new)))
+            }
         }
     }
 
@@ -86,5 +91,39 @@ impl Predecessor {
             }
             Self::Foreign { kept } => Replaced::Kept(kept),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder with a foreign environment, and where it is to be kept.
+    fn foreign() -> (tempfile::TempDir, PathBuf, Predecessor) {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join(".venv");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("notes"), "mine").unwrap();
+        let predecessor = Predecessor::of(&folder).unwrap();
+        (root, folder, predecessor)
+    }
+
+    #[test]
+    fn what_somebody_else_made_is_there_until_the_new_one_is() {
+        let (root, folder, predecessor) = foreign();
+        let new = root.path().join(".venv.new");
+        predecessor.replace(&new, &folder).unwrap_err();
+        assert_eq!(fs::read_to_string(folder.join("notes")).unwrap(), "mine");
+        assert!(!root.path().join(OLD).exists());
+    }
+
+    #[test]
+    fn what_somebody_else_made_changes_places_with_the_new_one() {
+        let (root, folder, predecessor) = foreign();
+        let new = root.path().join(".venv.new");
+        fs::create_dir(&new).unwrap();
+        predecessor.replace(&new, &folder).unwrap();
+        assert_eq!(fs::read_to_string(root.path().join(OLD).join("notes")).unwrap(), "mine");
+        assert!(folder.is_dir() && !folder.join("notes").exists() && !new.exists());
     }
 }
