@@ -29,6 +29,39 @@ fn a_wallet_that_runs_dry_says_how_much_is_missing_between_windows_too() {
     assert_eq!(worker.stop(), Some(0));
 }
 
+/// CheckTx saw more than the block: the block takes the fee, and what the module charges beside it is not there.
+#[test]
+fn a_wallet_that_is_drained_before_the_block_goes_on_when_funded() {
+    // Room for the blocks that are made until each state is seen.
+    let chain =
+        Options { epoch_length: 300, worker_submission_window: 290, ground_truth_lag: 300, ..manual() };
+    let bench = Bench::registered(chain, ONE);
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    let nonce = bench.mine_to_opening();
+    bench.until_sent();
+    let offered: String =
+        bench.journal().query_row("SELECT fee FROM transactions", [], |row| row.get(0)).unwrap();
+    bench.devnet.set_balance(&bench.address(), offered.parse::<u128>().unwrap() + 5).unwrap();
+    bench.devnet.mine(1).unwrap();
+    bench.until("a simulation that is refused", |bench| {
+        bench.devnet.mine(1).unwrap();
+        (bench.heartbeat()["phase"] == "blocked").then_some(())
+    });
+    let why = bench.until_why("are missing");
+    assert!(why.contains("has 5 uallo"), "{why}");
+    assert_eq!((bench.mempool(), bench.paid().len()), (0, 1), "{}", bench.log());
+    bench.devnet.set_balance(&bench.address(), 1_000_000_000_000).unwrap();
+    bench.until("an answer", |bench| {
+        bench.devnet.mine(1).unwrap();
+        (bench.inferences(nonce) == 1).then_some(())
+    });
+    let round =
+        bench.until("an end", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
+    assert_eq!(bench.paid().len(), 2, "{round}");
+    assert_eq!(worker.stop(), Some(0));
+}
+
 #[test]
 fn the_days_limit_is_hard_and_ends_with_the_day() {
     // Just what the first window is expected to take, with what the module charges; not enough for two.

@@ -90,6 +90,11 @@ impl Round {
             Verdict::NotRegistered => Submitted::SendAgain(self.register(text).await, Some(obstacle)),
             // It was let in when it was simulated, and may be again.
             Verdict::NotPermitted => Submitted::TryAgain(text, obstacle),
+            // It was there when it was simulated, and may be again: until then a simulation refuses it for nothing.
+            Verdict::InsufficientFunds => {
+                self.context.funds().forget();
+                Submitted::SendAgain(text, Some(obstacle))
+            }
             // It cost nothing: what stood in its way was there before its message was looked at.
             _ if tx.spent_by(self.context.address()).is_none() => Submitted::SendAgain(text, Some(obstacle)),
             _ => Submitted::Ended((Ending::Refused { reason: text }, None, Some(obstacle))),
