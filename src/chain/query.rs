@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use cosmrs::proto::cosmos::auth::v1beta1::QueryAccountInfoRequest;
 use cosmrs::proto::cosmos::bank::v1beta1::QueryBalanceRequest;
-use cosmrs::proto::cosmos::tx::v1beta1::SimulateRequest;
+use cosmrs::proto::cosmos::tx::v1beta1::{SimulateRequest, SimulateResponse};
+use futures::future::join_all;
 use prost::Message;
 
 use super::fees::Charges;
@@ -156,6 +157,34 @@ pub enum Simulation {
     },
     /// This node cannot simulate: its gRPC and REST are off, or it has just started.
     Unsupported,
+}
+
+impl Simulation {
+    /// What the answer to a simulation means. One that is refused is an answer.
+    fn of(answer: Result<SimulateResponse, QueryError>) -> Result<Self, QueryError> {
+        match answer {
+            Ok(answer) => Ok(Self::Fits { gas_used: answer.gas_info.unwrap_or_default().gas_used }),
+            Err(QueryError::Refused { verdict: Verdict::UnknownPath, .. }) => Ok(Self::Unsupported),
+            Err(QueryError::Refused { verdict, log, .. }) => Ok(Self::Refused { verdict, log }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Why it would fail, if it would.
+    #[must_use]
+    pub const fn verdict(&self) -> Option<Verdict> {
+        match self {
+            Self::Refused { verdict, .. } => Some(*verdict),
+            Self::Fits { .. } | Self::Unsupported => None,
+        }
+    }
+
+    /// Whether it would fail however often it were tried.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        let verdict = self.verdict();
+        matches!(verdict, Some(Verdict::AlreadySubmitted | Verdict::UnknownTopic | Verdict::Rejected))
+    }
 }
 
 /// Queries of one chain.
@@ -391,14 +420,24 @@ impl Client {
     pub async fn simulate(&self, tx_bytes: Vec<u8>) -> Result<Simulation, QueryError> {
         #[allow(deprecated)] // the field `tx` must be named to be left empty
         let request = SimulateRequest { tx: None, tx_bytes };
-        match self.ask_at(Stage::Simulate, &request).await {
-            Ok((_, answer)) => {
-                Ok(Simulation::Fits { gas_used: answer.gas_info.unwrap_or_default().gas_used })
-            }
-            Err(QueryError::Refused { verdict: Verdict::UnknownPath, .. }) => Ok(Simulation::Unsupported),
-            Err(QueryError::Refused { verdict, log, .. }) => Ok(Simulation::Refused { verdict, log }),
-            Err(error) => Err(error),
-        }
+        Simulation::of(self.ask_at(Stage::Simulate, &request).await.map(|(_, answer)| answer))
+    }
+
+    /// The same on every endpoint whose height the others do not contradict, at once: the height whose state each read,
+    /// and what it said. Those that give no answer are left out.
+    pub async fn simulate_on_all(&self, tx_bytes: Vec<u8>) -> Vec<(u64, Simulation)> {
+        #[allow(deprecated)] // the field `tx` must be named to be left empty
+        let request = SimulateRequest { tx: None, tx_bytes };
+        let asked = self.pool.agreeing().into_iter().map(|endpoint| self.simulate_at(endpoint, &request));
+        join_all(asked).await.into_iter().flatten().collect()
+    }
+
+    async fn simulate_at(&self, endpoint: &Endpoint, request: &SimulateRequest) -> Option<(u64, Simulation)> {
+        let (path, data) = (SimulateRequest::path(self.version), request.encode_to_vec());
+        let answer = endpoint.abci_query(&path, data, self.height, self.limit).await.ok()?;
+        let height = answer.height;
+        let answer = answer.message::<SimulateRequest>(self.version, Stage::Simulate);
+        Some((height, Simulation::of(answer).ok()?))
     }
 
     pub(super) fn bad_value<Q: Query>(&self, _: &Q, value: String, expected: &'static str) -> QueryError {

@@ -7,6 +7,7 @@ use bootstrap::devnet::{BlockTime, Endpoint, Fault, FaultKind, Options, Whitelis
 use nix::sys::signal::Signal;
 use time::OffsetDateTime;
 
+use crate::liar::Liar;
 use crate::support::{Bench, manual, quick};
 
 const ONE: &str = "def predict(nonce):\n    return nonce / 8\n";
@@ -81,16 +82,35 @@ fn a_transaction_does_not_wait_for_one_that_was_never_taken() {
     assert_eq!(worker.stop(), Some(0));
 }
 
-/// The blocks are 200 ms apart. Windows that touch are as near as the chain lets two nonces come: the first is over in
-/// the block that opens the second, and its transaction may not be settled.
+/// Windows that touch are as near as the chain lets two nonces come: each answer here is in the last block of its window,
+/// which opens the next one, so that two rounds meet.
 #[test]
 fn windows_of_two_blocks_and_windows_that_touch() {
     for (epoch_length, worker_submission_window) in [(8, 2), (4, 4)] {
         let chain =
-            Options { epoch_length, worker_submission_window, ground_truth_lag: epoch_length, ..quick() };
+            Options { epoch_length, worker_submission_window, ground_truth_lag: epoch_length, ..manual() };
         let bench = Bench::registered(chain, ONE);
         let worker = bench.run(&[]);
-        bench.until("three answers", |bench| (bench.devnet.submissions(1).unwrap().len() >= 3).then_some(()));
+        bench.until_ready();
+        let refused = Fault::new(FaultKind::DropRequest).on("broadcast_tx_sync");
+        let nonces = [(); 4].map(|()| {
+            bench.devnet.fault(refused.clone()).unwrap();
+            let nonce = bench.mine_to_opening();
+            bench
+                .until("a signature", |bench| bench.round(nonce).filter(|round| !round["tx_hash"].is_null()));
+            bench.devnet.mine(worker_submission_window - 1).unwrap();
+            bench.devnet.clear_faults();
+            bench.until_sent();
+            nonce
+        });
+        bench.devnet.mine(1).unwrap();
+        for nonce in nonces {
+            bench.until("an answer", |bench| bench.round(nonce).filter(|round| round["state"] == "admitted"));
+            assert_eq!(bench.inferences(nonce), 1);
+        }
+        assert!(nonces.windows(2).all(|two| two[1].abs_diff(two[0]) == epoch_length), "{nonces:?}");
+        let submitted = bench.devnet.submissions(1).unwrap();
+        assert_eq!(bench.paid().len(), submitted.len(), "a fee for each: {submitted:?}");
         assert_eq!(worker.stop(), Some(0));
     }
 }
@@ -274,6 +294,27 @@ fn a_window_that_came_and_went_while_the_worker_stood_still_is_in_the_journal() 
     assert_eq!(round["state"], "expired", "{round}");
     assert!(round["reason"].as_str().unwrap().contains("stood still"), "{round}");
     assert_eq!(bench.round(skipped), None, "it never opened");
+    assert_eq!(worker.stop(), Some(0));
+}
+
+/// What would end a window is believed of no node alone while another one takes the transaction.
+#[test]
+fn a_node_that_refuses_every_simulation_ends_no_window() {
+    let bench = Bench::registered(manual(), ONE);
+    let second = bench.devnet.open_endpoint().unwrap();
+    let liar = Liar::before(second.rpc_url());
+    let urls = format!("{},{}", liar.url(), bench.devnet.rpc_url());
+    let chain_id = bench.devnet.chain_id().to_owned();
+    let bench = bench.set("ALLORA_NETWORK", &urls).set("ALLORA_CHAIN_ID", &chain_id);
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    answers_the_next(&bench);
+    for words in ["signature verification failed", "topic does not exist", "inference already submitted"] {
+        liar.refuses_with(words);
+        answers_the_next(&bench);
+        assert!(liar.times() > 0, "`{words}` was not heard");
+    }
+    assert_eq!((bench.rounds().len(), bench.paid().len()), (4, 4), "{}", bench.log());
     assert_eq!(worker.stop(), Some(0));
 }
 

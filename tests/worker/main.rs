@@ -9,6 +9,7 @@ mod disk;
 mod env_file;
 mod failpoint;
 mod instance;
+mod liar;
 mod log_file;
 mod metrics;
 mod model;

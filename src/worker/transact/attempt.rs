@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Fate, Obstacle, Refusal, Step, Transacted, Transaction, When, gas_kind};
 use crate::chain::fees::{self, Day, GasEvidence};
 use crate::chain::outcome::{self, Stage, Verdict};
-use crate::chain::query::{Account, Simulation};
+use crate::chain::query::{Account, Client, Simulation};
 use crate::chain::sequence::{Mismatch, Sequence};
 use crate::chain::tx::{Fee, SignedTx, SignerData, TxHash, UnsignedTx};
 use crate::failpoint::{self, Moment};
@@ -154,7 +154,13 @@ impl Transaction<'_> {
         let any_fee = Fee { amount: 1, gas_limit: 0 };
         let bytes = unsigned.simulation(*self.context.wallet.public_key(), account.sequence, any_fee);
         failpoint::reach(failpoint::Step::Simulate, Moment::Before);
-        let simulated = self.context.client().within(self.call_limit()).simulate(bytes).await;
+        let client = self.context.client().within(self.call_limit());
+        let simulated = match client.simulate(bytes.clone()).await {
+            Ok(refused) if refused.is_final() && !client.pool().is_single() => {
+                Ok(self.held_to_others(&client, bytes, refused).await)
+            }
+            simulated => simulated,
+        };
         failpoint::reach(failpoint::Step::Simulate, Moment::After);
         match simulated {
             Ok(Simulation::Fits { gas_used }) => Ok(Some(gas_used)),
@@ -169,6 +175,25 @@ impl Transaction<'_> {
                 tracing::warn!(%error, "simulation gave no answer, a known amount of gas is offered");
                 Ok(None)
             }
+        }
+    }
+
+    /// What the others say of a transaction that a node refuses for good: no node ends a window alone.
+    async fn held_to_others(&self, client: &Client, bytes: Vec<u8>, refused: Simulation) -> Simulation {
+        let said = client.simulate_on_all(bytes).await;
+        let (same, others): (Vec<_>, Vec<_>) =
+            said.into_iter().partition(|(_, simulation)| simulation.verdict() == refused.verdict());
+        // The block that made it final may be one that another node has not got yet.
+        let head = u64::try_from(self.context.clock.head().height).unwrap_or_default();
+        let head = same.into_iter().map(|(height, _)| height).fold(head, u64::max);
+        let better = others.into_iter().filter(|(_, simulation)| *simulation != Simulation::Unsupported);
+        match better.max_by_key(|(height, simulation)| (!simulation.is_final(), *height)) {
+            Some((height, simulation)) if height >= head => simulation,
+            Some((_, Simulation::Fits { .. })) => Simulation::Refused {
+                verdict: Verdict::NotYet,
+                log: "a node refuses for good what another one takes, which is behind it".to_owned(),
+            },
+            _ => refused,
         }
     }
 
