@@ -12,9 +12,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
 CAPTURES = HERE / "tests" / "captures"
-# The first byte of an input of `responses` says what was asked; 4 is the bare value of `abci_query`.
-ASKED = {"status": 0, "broadcast_tx_sync": 1, "tx": 2, "abci_query": 3}
-VALUE = 4
+# The first byte of an input of `responses` says what was asked; 6 is the bare value of `abci_query`.
+ASKED = {"status": 0, "broadcast_tx_sync": 1, "tx": 2, "abci_query": 3, "block": 4, "block_results": 5}
+VALUE = 6
 
 
 def frames():
