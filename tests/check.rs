@@ -67,6 +67,11 @@ fn told_without_python(folder: &TempDir) -> String {
 
 fn all_of(folder: &TempDir, output: std::process::Output) -> String {
     let text = |bytes| String::from_utf8(bytes).unwrap();
+    let out = text(output.stdout.clone());
+    // Every problem says what to do about it.
+    let blocks =
+        out.split("\n\n").filter(|block| block.starts_with("error[") || block.starts_with("warning["));
+    blocks.for_each(|block| assert!(block.contains("= fix: ") && !block.ends_with("= fix: "), "{block}"));
     let told = format!(
         "exit {}\n--- stdout\n{}--- stderr\n{}",
         output.status.code().unwrap(),
@@ -312,6 +317,37 @@ fn json_has_the_promised_fields() {
 fn json_of_a_good_bundle() {
     let output = check(bundle(&[]).path(), &["b", "--json"]);
     assert_eq!(output.stdout, b"{\"ok\":true,\"problems\":[]}\n");
+}
+
+#[test]
+fn every_problem_has_a_fix_that_says_what_to_write() {
+    let long = format!("{GOOD}# {}\n", "x".repeat(256 * 1024));
+    for (old, new, fix) in [
+        ("name: good", "name: [good", "close what is open"),
+        (GOOD, "", "`bootstrap init`"),
+        ("name: good", "name: *good", "write `&`"),
+        ("name: good", "name: good\n---\na: 1", "remove it"),
+        (GOOD, &long, "keep in it"),
+        ("name: good", "name: [good]", "write `name: \"...\"`"),
+        ("topic_id: 1", "topic_id: a", "write digits alone"),
+        ("allora:", "runtime: {max_seconds: 5s}\nallora:", "without a unit"),
+        ("allora:", "runtime: {memory_mb: 1.5}\nallora:", "write digits alone"),
+        ("allora:", "runtime: {spare: maybe}\nallora:", "write `true` or `false`"),
+        ("function: predict", "function: a.b", "write what stands after `def`"),
+        ("src.good.runner", "\"..\"", "such as `src.my_model.runner`"),
+        ("requirements.txt", "src", "name a file"),
+        ("  function: predict", "  function: predict\n  workdir: requirements.txt", "name a folder"),
+    ] {
+        assert!(GOOD.contains(old), "{old}");
+        let folder = bundle(&[("model.yaml", &GOOD.replacen(old, new, 1))]);
+        let output = check(folder.path(), &["--json", "b"]);
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let problems = answer["problems"].as_array().unwrap();
+        let fixes: Vec<_> =
+            problems.iter().map(|problem| problem["fix"].as_str().unwrap_or("none")).collect();
+        assert!(fixes.iter().all(|fix| *fix != "none"), "{answer}");
+        assert!(fixes.iter().any(|said| said.contains(fix)), "{fix}: {answer}");
+    }
 }
 
 #[test]

@@ -66,19 +66,19 @@ fn missing(root: &Path, name: &str, place: Place) -> Problem {
     let first = name.split('.').next().unwrap_or(name);
     if !root.join(first).exists() && !root.join(first).with_extension("py").exists() {
         let message = format!("`entrypoint.module`: {} is not in the bundle", quoted(name));
-        let problem = Problem::warning(Code::MissingFile, place, message);
-        return problem.fix("see that a requirement installs it, or correct the name");
+        let fix = "see that a requirement installs it, or correct the name";
+        return Problem::warning(Code::MissingFile, place, message, fix);
     }
     let file = format!("{}.py", name.replace('.', "/"));
     let message = format!("`entrypoint.module`: {} is not there", quoted(&file));
-    let problem = Problem::error(Code::MissingFile, place, message);
     let (parent, leaf) = name.rsplit_once('.').unwrap_or(("", name));
     let siblings = names(&root.join(parent.replace('.', "/")));
-    match closest(leaf, siblings.iter().filter_map(|name| name.strip_suffix(".py"))) {
-        Some(near) if parent.is_empty() => problem.fix(format!("did you mean `{near}`?")),
-        Some(near) => problem.fix(format!("did you mean `{parent}.{near}`?")),
-        None => problem.fix("make the file, or correct the name; it is relative to the bundle's root"),
-    }
+    let fix = match closest(leaf, siblings.iter().filter_map(|name| name.strip_suffix(".py"))) {
+        Some(near) if parent.is_empty() => format!("did you mean `{near}`?"),
+        Some(near) => format!("did you mean `{parent}.{near}`?"),
+        None => "make the file, or correct the name; it is relative to the bundle's root".to_owned(),
+    };
+    Problem::error(Code::MissingFile, place, message, fix)
 }
 
 /// A function that the text nowhere names cannot be in it, unless the module makes names itself.
@@ -96,11 +96,11 @@ fn without(text: &str, module: &str, function: &str, place: Place) -> Option<Pro
         line.split('(').next().map(str::trim)
     });
     let message = format!("`entrypoint.function`: {} has no {}", quoted(module), quoted(function));
-    let problem = Problem::error(Code::NoFunction, place, message);
-    Some(match closest(function, defined) {
-        Some(near) => problem.fix(format!("did you mean `{near}`?")),
-        None => problem.fix(format!("define `{function}` in it")),
-    })
+    let fix = match closest(function, defined) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("define `{function}` in it"),
+    };
+    Some(Problem::error(Code::NoFunction, place, message, fix))
 }
 
 /// Names in a folder, as many as a person would look through.

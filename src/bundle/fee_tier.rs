@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use super::value::BadValue;
+use super::value::{BadValue, one_of};
 
 /// `allora.fee_tier`: the factor on the chain's gas price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -41,7 +41,7 @@ impl FromStr for FeeTier {
         Self::ALL
             .into_iter()
             .find(|tier| tier.name().eq_ignore_ascii_case(text))
-            .ok_or_else(|| BadValue::new(text, "a fee tier").fix_closest(text, Self::ALL.map(Self::name)))
+            .ok_or_else(|| BadValue::new(text, "a fee tier", one_of(text, Self::ALL.map(Self::name))))
     }
 }
 

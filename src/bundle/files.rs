@@ -34,25 +34,25 @@ pub fn look(root: &Path, reader: &mut Reader<'_>) {
 
 fn problem(root: &Path, key: &str, path: &Path, target: Target, place: Place) -> Option<Problem> {
     let shown = quoted(&path.to_string_lossy());
-    let missing =
-        |what: String| Some(Problem::error(Code::MissingFile, place.clone(), format!("`{key}`: {what}")));
+    let missing = |what: String, fix: &str| {
+        Some(Problem::error(Code::MissingFile, place.clone(), format!("`{key}`: {what}"), fix))
+    };
     let real = match root.join(path).canonicalize() {
         Ok(real) => real,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let problem = missing(format!("{shown} is not there"))?;
-            return Some(problem.fix("make it, or correct the path; it is relative to the bundle's root"));
+            let fix = "make it, or correct the path; it is relative to the bundle's root";
+            return missing(format!("{shown} is not there"), fix);
         }
-        Err(error) => return missing(format!("{shown} cannot be read: {error}")),
+        Err(error) => return missing(format!("{shown} cannot be read: {error}"), "let this user read it"),
     };
     if !real.starts_with(root) {
         let message = format!("`{key}`: {shown} is a link that leaves the bundle");
-        return Some(
-            Problem::error(Code::OutsideBundle, place, message).fix("copy what it names into the bundle"),
-        );
+        let fix = "copy what it names into the bundle";
+        return Some(Problem::error(Code::OutsideBundle, place, message, fix));
     }
     match target {
-        Target::File if !real.is_file() => missing(format!("{shown} is not a file")),
-        Target::Folder if !real.is_dir() => missing(format!("{shown} is not a folder")),
+        Target::File if !real.is_file() => missing(format!("{shown} is not a file"), "name a file"),
+        Target::Folder if !real.is_dir() => missing(format!("{shown} is not a folder"), "name a folder"),
         Target::File | Target::Folder => None,
     }
 }

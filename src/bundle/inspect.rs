@@ -92,8 +92,8 @@ fn look_for_left_out(
         .filter(|(path, _)| real(path).is_some_and(|real| real != Path::new("") && !tree.holds(&real)))
         .map(|(path, place)| {
             let shown = quoted(&path.to_string_lossy());
-            Problem::error(Code::MissingFile, place, format!("{shown} is left out of archives of the bundle"))
-                .fix("change .bundleignore, or rename it")
+            let message = format!("{shown} is left out of archives of the bundle");
+            Problem::error(Code::MissingFile, place, message, "change .bundleignore, or rename it")
         })
         .collect();
     reader.problems.extend(missing);

@@ -305,14 +305,14 @@ fn below(root: &Path, path: &Path) -> PathBuf {
 }
 
 fn schema_version(text: &str) -> Result<(), BadValue> {
-    let bad =
-        || BadValue::new(text, "a schema version that is known").fix(format!("write \"{SCHEMA_VERSION}\""));
+    let fix = || format!("write \"{SCHEMA_VERSION}\"");
+    let bad = || BadValue::new(text, "a schema version that is known", fix());
     if text == SCHEMA_VERSION { Ok(()) } else { Err(bad()) }
 }
 
 fn entrypoint_kind(text: &str) -> Result<(), BadValue> {
     const KIND: &str = "python_function";
-    let bad = || BadValue::new(text, "a kind of entrypoint").fix(format!("write `{KIND}`"));
+    let bad = || BadValue::new(text, "a kind of entrypoint", format!("write `{KIND}`"));
     if text == KIND { Ok(()) } else { Err(bad()) }
 }
 
@@ -353,15 +353,14 @@ fn validation(reader: &mut Reader<'_>) -> Option<Validation> {
             let message =
                 format!("`validation.{low}` is above `validation.{high}`: no prediction lies between");
             let place = reader.place(&format!("validation.{low}"));
-            reader.problems.push(Problem::error(Code::BadValue, place, message).fix("swap the two"));
+            reader.problems.push(Problem::error(Code::BadValue, place, message, "swap the two"));
         }
     }
     if reject_repeats == Some(true) && max_repeats.is_none() {
         let place = reader.place("validation.reject_repeats");
         let message = "`validation.reject_repeats` has no effect without `validation.max_repeats`";
-        reader
-            .problems
-            .push(Problem::warning(Code::BadValue, place, message).fix("set `validation.max_repeats`"));
+        let fix = "set `validation.max_repeats`";
+        reader.problems.push(Problem::warning(Code::BadValue, place, message, fix));
     }
     Some(Validation {
         warn_below,
@@ -379,28 +378,31 @@ fn validation(reader: &mut Reader<'_>) -> Option<Validation> {
 /// The bytes of `root/model.yaml`, one more than the reader takes at most.
 fn read_text(root: &Path) -> Result<Vec<u8>, Problem> {
     let path = root.join(FILE_NAME);
-    let problem = |message: String| Problem::error(Code::NoManifest, Place::file(FILE_NAME), message);
+    let problem =
+        |message: String, fix: &str| Problem::error(Code::NoManifest, Place::file(FILE_NAME), message, fix);
+    let unreadable = |error| problem(format!("{FILE_NAME} cannot be read: {error}"), "let this user read it");
     // Asked before it is opened: opening a pipe would wait for ever.
     let kind = std::fs::metadata(&path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound if root.join("model.yml").exists() => {
-            problem(format!("there is no {FILE_NAME}")).fix("rename model.yml")
+            problem(format!("there is no {FILE_NAME}"), "rename model.yml")
         }
         io::ErrorKind::NotFound => {
             let below = files::bundles_below(root);
             let such =
                 if below.is_empty() { String::new() } else { format!(", such as {}", below.join(", ")) };
-            problem(format!("there is no {FILE_NAME}"))
-                .fix(format!("give the folder that holds {FILE_NAME}{such}"))
+            let fix = format!("give the folder that holds {FILE_NAME}{such}");
+            problem(format!("there is no {FILE_NAME}"), &fix)
         }
-        _ => problem(format!("{FILE_NAME} cannot be read: {error}")),
+        _ => unreadable(error),
     })?;
     if !kind.is_file() {
-        return Err(problem(format!("{FILE_NAME} is not a file")));
+        let fix = format!("give the folder that holds {FILE_NAME}, a plain file");
+        return Err(problem(format!("{FILE_NAME} is not a file"), &fix));
     }
     let mut text = Vec::new();
     File::open(&path)
         .and_then(|file| file.take(yaml::MAX_BYTES as u64 + 1).read_to_end(&mut text))
-        .map_err(|error| problem(format!("{FILE_NAME} cannot be read: {error}")))?;
+        .map_err(unreadable)?;
     Ok(text)
 }
 

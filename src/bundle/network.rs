@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::sensitive_url::SensitiveUrl;
-use super::value::BadValue;
+use super::value::{BadValue, one_of};
 
 /// `allora.network`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +35,8 @@ impl FromStr for Network {
         }
         // A single word is a name with a typo rather than a host.
         if !text.contains([':', '/', '.', ',']) {
-            let bad = BadValue::new(text, "`testnet`, `mainnet`, `devnet` or the URL of an RPC endpoint");
-            return Err(bad.fix_closest(text, Self::NAMES));
+            let expected = "`testnet`, `mainnet`, `devnet` or the URL of an RPC endpoint";
+            return Err(BadValue::new(text, expected, one_of(text, Self::NAMES)));
         }
         let mut urls = Vec::new();
         for part in text.split(',') {
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn a_typo_and_a_bad_member_are_refused() {
         let bad = "tesnet".parse::<Network>().unwrap_err();
-        assert_eq!(bad.fix.as_deref(), Some("did you mean `testnet`?"));
+        assert_eq!(bad.fix, "did you mean `testnet`?");
         for text in ["", "http://a,", "http://a,,http://b", "localhost:26657", "a.b"] {
             assert!(text.parse::<Network>().is_err(), "{text}");
         }

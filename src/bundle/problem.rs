@@ -197,25 +197,18 @@ pub struct Problem {
     #[serde(flatten)]
     pub place: Place,
     /// What to do about it.
-    pub fix: Option<String>,
+    pub fix: String,
 }
 
 impl Problem {
-    /// An error.
-    pub fn error(code: Code, place: Place, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, code, message: message.into(), place, fix: None }
+    /// An error, with what to do about it.
+    pub fn error(code: Code, place: Place, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, code, message: message.into(), place, fix: fix.into() }
     }
 
-    /// A warning.
-    pub fn warning(code: Code, place: Place, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(code, place, message) }
-    }
-
-    /// The same with what to do about it.
-    #[must_use]
-    pub fn fix(mut self, fix: impl Into<String>) -> Self {
-        self.fix = Some(fix.into());
-        self
+    /// A warning, with what to do about it.
+    pub fn warning(code: Code, place: Place, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, place, message, fix) }
     }
 }
 
@@ -249,7 +242,7 @@ impl Problems {
     /// What to do where there is no manifest at all, so that nothing in it can be shown.
     #[must_use]
     pub fn want_of_manifest(&self) -> Option<&str> {
-        self.0.iter().find(|problem| problem.code == Code::NoManifest)?.fix.as_deref()
+        self.0.iter().find(|problem| problem.code == Code::NoManifest).map(|problem| &*problem.fix)
     }
 
     /// Every problem, warnings included, by place.
@@ -270,10 +263,7 @@ impl fmt::Display for Problems {
         for (index, problem) in
             self.0.iter().filter(|problem| problem.severity == Severity::Error).enumerate()
         {
-            write!(f, "{}{problem}", if index == 0 { "" } else { "\n    " })?;
-            if let Some(fix) = &problem.fix {
-                write!(f, " ({fix})")?;
-            }
+            write!(f, "{}{problem} ({})", if index == 0 { "" } else { "\n    " }, problem.fix)?;
         }
         Ok(())
     }

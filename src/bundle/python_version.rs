@@ -51,8 +51,8 @@ impl FromStr for PythonVersion {
             (Some(minor), Some(_)) => Ok(Self::AtLeast { minor }),
             (None, _) => {
                 let (oldest, newest) = (MINORS.start(), MINORS.end());
-                let bad = BadValue::new(text, format!("a Python version from 3.{oldest} to 3.{newest}"));
-                Err(bad.fix("write one version, such as \"3.11\", or a lower bound, such as \">=3.10\""))
+                let fix = "write one version, such as \"3.11\", or a lower bound, such as \">=3.10\"";
+                Err(BadValue::new(text, format!("a Python version from 3.{oldest} to 3.{newest}"), fix))
             }
         }
     }

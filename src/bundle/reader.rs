@@ -31,8 +31,8 @@ impl<'t> Reader<'t> {
         let Value::Mapping(entries) = &node.value else {
             let what = if path.is_empty() { "the file".to_owned() } else { format!("`{path}`") };
             let message = format!("{what} is a section with keys of its own, not a single value or a list");
-            let problem = Problem::error(Code::WrongType, node.place.clone(), message);
-            self.problems.push(problem.fix(format!("write its keys below it: {}", listed(children(path)))));
+            let fix = format!("write its keys below it: {}", listed(children(path)));
+            self.problems.push(Problem::error(Code::WrongType, node.place.clone(), message, fix));
             self.broken.insert(path.to_owned());
             return;
         };
@@ -140,9 +140,8 @@ impl<'t> Reader<'t> {
     ) -> Option<T> {
         parse(text)
             .map_err(|bad| {
-                let mut problem = Problem::error(bad.code, place.clone(), format!("`{path}`: {bad}"));
-                problem.fix = bad.fix;
-                self.problems.push(problem);
+                let message = format!("`{path}`: {bad}");
+                self.problems.push(Problem::error(bad.code, place.clone(), message, bad.fix));
             })
             .ok()
     }
@@ -161,8 +160,9 @@ impl<'t> Reader<'t> {
         } else {
             self.root.get(section).map_or(first, |(name, _)| name.place.clone())
         };
-        let problem = Problem::error(Code::MissingKey, place, format!("the key `{}` is missing", key.path));
-        self.problems.push(problem.fix(format!("add it: {}", key.doc.trim_end_matches('.'))));
+        let message = format!("the key `{}` is missing", key.path);
+        let fix = format!("add it: {}", key.doc.trim_end_matches('.'));
+        self.problems.push(Problem::error(Code::MissingKey, place, message, fix));
     }
 
     fn wrong_type(&mut self, key: &Key, node: &Node) {
@@ -172,7 +172,9 @@ impl<'t> Reader<'t> {
             Value::Mapping(_) => "a section",
         };
         let message = format!("`{}` takes a {}, not {found}", key.path, key.kind.name());
-        self.problems.push(Problem::error(Code::WrongType, node.place.clone(), message));
+        let (_, leaf) = key.path.rsplit_once('.').unwrap_or(("", key.path));
+        let fix = format!("write {}", key.kind.example(leaf));
+        self.problems.push(Problem::error(Code::WrongType, node.place.clone(), message, fix));
     }
 
     fn note_number(&mut self, key: &Key, text: &str, place: &Place) {
@@ -184,8 +186,8 @@ impl<'t> Reader<'t> {
         };
         let message =
             format!("`{}` is {} here; without quotes other tools read {elsewhere}", key.path, quoted(text));
-        let problem = Problem::warning(Code::NumberAsText, place.clone(), message);
-        self.problems.push(problem.fix(format!("write \"{text}\"")));
+        let fix = format!("write \"{text}\"");
+        self.problems.push(Problem::warning(Code::NumberAsText, place.clone(), message, fix));
     }
 }
 
@@ -229,23 +231,24 @@ fn ancestors(path: &str) -> impl Iterator<Item = &str> {
 
 fn unknown_key(section: &str, key: &str, place: Place) -> Problem {
     let full = join(section, key);
-    let problem = Problem::error(Code::UnknownKey, place, format!("the key {} is not known", quoted(&full)));
+    let fix = match probably_meant(section, key) {
+        Some(known) => format!("did you mean `{known}`?"),
+        None => {
+            let known = listed(children(section));
+            format!("leave it out, or begin it with `x-` to keep it; known here: {known}")
+        }
+    };
+    let message = format!("the key {} is not known", quoted(&full));
+    Problem::error(Code::UnknownKey, place, message, fix)
+}
+
+/// The key of another section, or the closest one of this section, or of any.
+fn probably_meant(section: &str, key: &str) -> Option<String> {
     let leaf = |path: &'static str| path.rsplit('.').next().unwrap_or(path);
-    if let Some(known) = KEYS.iter().find(|known| leaf(known.path) == key) {
-        return problem.fix(format!("did you mean `{}`?", known.path));
-    }
-    if let Some(near) = closest(key, children(section)) {
-        return problem.fix(format!("did you mean `{}`?", join(section, near)));
-    }
-    if let Some(near) = closest(key, KEYS.iter().map(|known| leaf(known.path)))
-        .and_then(|near| KEYS.iter().find(|known| leaf(known.path) == near))
-    {
-        return problem.fix(format!("did you mean `{}`?", near.path));
-    }
-    problem.fix(format!(
-        "leave it out, or begin it with `x-` to keep it; known here: {}",
-        listed(children(section))
-    ))
+    let named = |name: &str| Some(KEYS.iter().find(|known| leaf(known.path) == name)?.path.to_owned());
+    named(key)
+        .or_else(|| closest(key, children(section)).map(|near| join(section, near)))
+        .or_else(|| named(closest(key, KEYS.iter().map(|known| leaf(known.path)))?))
 }
 
 fn listed(words: impl Iterator<Item = &'static str>) -> String {

@@ -127,8 +127,9 @@ pub fn look(root: &Path, reader: &mut Reader<'_>) -> Requirements {
     let requirements = Requirements::read(root, &file, constraints.as_deref());
     if let Some(file) = &requirements.too_long {
         let message = format!("it has more than {} MiB", MAX_BYTES >> 20);
-        let problem = Problem::error(Code::TooLarge, Place::file(file.to_string_lossy()), message);
-        reader.problems.push(problem.fix("keep in it what the model needs installed"));
+        let place = Place::file(file.to_string_lossy());
+        let fix = "keep in it what the model needs installed";
+        reader.problems.push(Problem::error(Code::TooLarge, place, message, fix));
     }
     // Where its marker does not hold, pip does not look for a path.
     let unmarked = |line: &Requirement| line.path().filter(|_| line.marker().is_none());
@@ -156,7 +157,7 @@ fn loose(requirements: &Requirements, line: &Requirement) -> Option<Problem> {
     };
     let what = quoted(what.as_deref().unwrap_or("a URL"));
     let message = format!("the version of {what} is not pinned");
-    Some(Problem::warning(Code::Unpinned, line.place.clone(), message).fix(fix))
+    Some(Problem::warning(Code::Unpinned, line.place.clone(), message, fix))
 }
 
 /// A file or folder that pip is to read and no other machine will have.
@@ -175,7 +176,7 @@ fn absent(root: &Path, path: &Path, place: &Place) -> Option<Problem> {
             (Code::OutsideBundle, message, "copy it into the bundle, and name it there")
         }
     };
-    Some(Problem::error(code, place.clone(), message).fix(fix))
+    Some(Problem::error(code, place.clone(), message, fix))
 }
 
 impl Said {

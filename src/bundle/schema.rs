@@ -36,6 +36,21 @@ impl Kind {
             Self::Paths => "list of paths",
         }
     }
+
+    /// How a value of it is written under the key `name`.
+    #[must_use]
+    pub fn example(self, name: &str) -> String {
+        let value = match self {
+            Self::Text => "\"...\"",
+            Self::Path => "folder/name",
+            Self::Integer => "1",
+            Self::Number => "1.5",
+            Self::Bool => "true",
+            Self::Texts => "[\"...\", \"...\"]",
+            Self::Paths => "[folder/name, folder/other]",
+        };
+        format!("`{name}: {value}`")
+    }
 }
 
 /// What holds when a key is left out.

@@ -55,8 +55,9 @@ pub fn look(root: &Path, tree: &Tree, requirements: &Requirements, reader: &mut 
             Code::Secret,
             place,
             "the URL holds a password, which everybody who gets the bundle reads",
+            "give it through the environment",
         );
-        reader.problems.push(problem.fix("give it through the environment"));
+        reader.problems.push(problem);
     }
 }
 
@@ -115,8 +116,8 @@ fn secret_in(root: &Path, path: &str) -> Option<Problem> {
 }
 
 fn secret(place: Place, message: &str) -> Problem {
-    let problem = Problem::error(Code::Secret, place, message);
-    problem.fix("move it out of the bundle; the worker takes its key from ALLORA_MNEMONIC_FILE or the like")
+    let fix = "move it out of the bundle; the worker takes its key from ALLORA_MNEMONIC_FILE or the like";
+    Problem::error(Code::Secret, place, message, fix)
 }
 
 fn has_credentials(network: &str) -> bool {

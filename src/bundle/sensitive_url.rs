@@ -50,8 +50,7 @@ impl FromStr for SensitiveUrl {
     type Err = BadValue;
 
     fn from_str(text: &str) -> Result<Self, BadValue> {
-        let bad =
-            |fix: String| BadValue::new(&shown(text), "the http or https URL of an RPC endpoint").fix(fix);
+        let bad = |fix: String| BadValue::new(&shown(text), "the http or https URL of an RPC endpoint", fix);
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(bad(format!("write http://{0} or https://{0}", shown(text))));
         };
@@ -67,8 +66,8 @@ impl FromStr for SensitiveUrl {
             scheme => return Err(bad(format!("write http:// or https:// instead of {scheme}://"))),
         }
         let url = Url::parse(text).map_err(|error| {
-            BadValue::new(&shown(text), format!("a URL: {error}"))
-                .fix("write it as https://rpc.example.com or http://127.0.0.1:26657")
+            let fix = "write it as https://rpc.example.com or http://127.0.0.1:26657";
+            BadValue::new(&shown(text), format!("a URL: {error}"), fix)
         })?;
         if url.fragment().is_some() {
             return Err(bad("leave out what follows the #".into()));
@@ -135,7 +134,7 @@ mod tests {
             ("https://u:secret@", "write it as https://rpc.example.com or http://127.0.0.1:26657"),
         ] {
             let bad = text.parse::<SensitiveUrl>().unwrap_err();
-            assert_eq!(bad.fix.as_deref(), Some(fix));
+            assert_eq!(bad.fix, fix);
             assert!(!bad.to_string().contains("secret"), "{bad}");
         }
         let port = "http://u:secret@h:99999".parse::<SensitiveUrl>().unwrap_err();

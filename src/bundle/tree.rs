@@ -107,14 +107,14 @@ fn entry(root: &Path, found: &DirEntry) -> Result<Option<Entry>, Problem> {
     let shown = below.to_string_lossy();
     if let Some(error) = found.error() {
         let place = Place::file(below.join(IGNORE_FILE).to_string_lossy());
-        let problem = Problem::error(Code::BadValue, place, format!("not all of it is understood: {error}"));
-        return Err(problem.fix("write patterns as in a .gitignore"));
+        let message = format!("not all of it is understood: {error}");
+        return Err(Problem::error(Code::BadValue, place, message, "write patterns as in a .gitignore"));
     }
     if shown.is_empty() {
         return Ok(None);
     }
     let problem =
-        |code, message: &str, fix: &str| Problem::error(code, Place::file(shown.clone()), message).fix(fix);
+        |code, message: &str, fix: &str| Problem::error(code, Place::file(shown.clone()), message, fix);
     let Some(path) = below.to_str() else {
         return Err(problem(
             Code::UnfitEntry,
@@ -150,7 +150,7 @@ fn unfit(path: &str, misfit: &Misfit) -> Problem {
         Misfit::TooLong => (Code::UnfitEntry, "use shorter names, or list it in .bundleignore"),
         _ => (Code::UnfitEntry, "rename one of the two"),
     };
-    Problem::error(code, Place::file(path), misfit.to_string()).fix(fix)
+    Problem::error(code, Place::file(path), misfit.to_string(), fix)
 }
 
 fn unreadable(root: &Path, error: &ignore::Error) -> Problem {
@@ -161,8 +161,8 @@ fn unreadable(root: &Path, error: &ignore::Error) -> Problem {
             "not all of it can be read: {}",
             error.to_string().replace(&format!("{}/", root.display()), "")
         ),
+        "let this user read it, or list it in .bundleignore",
     )
-    .fix("let this user read it, or list it in .bundleignore")
 }
 
 /// The problem, with the largest of the files seen so far.
@@ -180,7 +180,7 @@ fn too_large(exceeded: &Exceeded, entries: &[Entry]) -> Problem {
         }
         _ => format!("list what the model does not need in {IGNORE_FILE}"),
     };
-    Problem::error(Code::TooLarge, Place::file("."), format!("the bundle is too large: {exceeded}")).fix(fix)
+    Problem::error(Code::TooLarge, Place::file("."), format!("the bundle is too large: {exceeded}"), fix)
 }
 
 fn is_left_out(name: &OsStr) -> bool {

@@ -9,6 +9,8 @@ use super::problem::Code;
 
 /// Longest time that a setting may name. Anything above overflows clocks and helps nobody.
 const MAX_SECONDS: f64 = 366.0 * 86_400.0;
+/// What to write where a number above 0 is meant.
+const NUMBER: &str = "write a number, such as 1 or 0.5";
 
 /// A text that its key does not take.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,15 +21,15 @@ pub struct BadValue {
     /// What the key takes.
     expected: String,
     /// What to write instead.
-    pub fix: Option<String>,
+    pub fix: String,
     /// The kind of problem.
     pub code: Code,
 }
 
 impl BadValue {
-    /// `text` is not `expected`.
-    pub fn new(text: &str, expected: impl Into<String>) -> Self {
-        Self { shown: quoted(text), expected: expected.into(), fix: None, code: Code::BadValue }
+    /// `text` is not `expected`; `fix` says what to write instead.
+    pub fn new(text: &str, expected: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { shown: quoted(text), expected: expected.into(), fix: fix.into(), code: Code::BadValue }
     }
 
     /// What the key takes, for a message that must not quote the text.
@@ -35,21 +37,14 @@ impl BadValue {
     pub fn expected(&self) -> &str {
         &self.expected
     }
+}
 
-    /// The same with what to write instead.
-    #[must_use]
-    pub fn fix(mut self, fix: impl Into<String>) -> Self {
-        self.fix = Some(fix.into());
-        self
-    }
-
-    /// The same with the closest of the words that would do, or all of them when none is close.
-    #[must_use]
-    pub fn fix_closest<const N: usize>(self, text: &str, known: [&str; N]) -> Self {
-        match closest(text, known) {
-            Some(word) => self.fix(format!("did you mean `{word}`?")),
-            None => self.fix(format!("write one of {}", known.map(|word| format!("`{word}`")).join(", "))),
-        }
+/// What to write instead of `text`: the closest of the words that would do, or any of them when none is close.
+#[must_use]
+pub fn one_of<const N: usize>(text: &str, known: [&str; N]) -> String {
+    match closest(text, known) {
+        Some(word) => format!("did you mean `{word}`?"),
+        None => format!("write one of {}", known.map(|word| format!("`{word}`")).join(", ")),
     }
 }
 
@@ -82,12 +77,18 @@ pub fn closest<'k>(text: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
 
 /// Any text that is not blank.
 pub fn text(text: &str) -> Result<String, BadValue> {
-    if text.trim().is_empty() { Err(BadValue::new(text, "a text")) } else { Ok(text.to_owned()) }
+    if text.trim().is_empty() {
+        Err(BadValue::new(text, "a text", "write at least one letter"))
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 /// A whole number that is at least 1.
 pub fn positive(text: &str) -> Result<u64, BadValue> {
-    digits(text).filter(|number| *number > 0).ok_or_else(|| BadValue::new(text, "a whole number from 1 on"))
+    digits(text)
+        .filter(|number| *number > 0)
+        .ok_or_else(|| BadValue::new(text, "a whole number from 1 on", "write digits alone, such as 1"))
 }
 
 /// Whole seconds, at least 1.
@@ -95,7 +96,9 @@ pub fn whole_seconds(text: &str) -> Result<Duration, BadValue> {
     digits(text)
         .filter(|seconds| (1..=MAX_SECONDS as u64).contains(seconds))
         .map(Duration::from_secs)
-        .ok_or_else(|| BadValue::new(text, "a whole number of seconds, at least 1"))
+        .ok_or_else(|| {
+            BadValue::new(text, "a whole number of seconds, at least 1", "write digits alone, such as 120")
+        })
 }
 
 /// Seconds, more than none, fractions allowed.
@@ -103,7 +106,13 @@ pub fn seconds(text: &str) -> Result<Duration, BadValue> {
     float(text)
         .filter(|seconds| *seconds > 0.0 && *seconds <= MAX_SECONDS)
         .map(Duration::from_secs_f64)
-        .ok_or_else(|| BadValue::new(text, "a number of seconds above 0"))
+        .ok_or_else(|| {
+            BadValue::new(
+                text,
+                "a number of seconds above 0",
+                "write a number without a unit, such as 25 or 2.5",
+            )
+        })
 }
 
 /// A time with its unit: `500ms`, `30s`, `2m`, `12h`, `1d`.
@@ -121,8 +130,11 @@ pub fn duration(text: &str) -> Result<Duration, BadValue> {
     let millis = digits(number).zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
     let time = millis.filter(|millis| *millis > 0).map(Duration::from_millis);
     time.filter(|time| time.as_secs_f64() <= MAX_SECONDS).ok_or_else(|| {
-        BadValue::new(text, "a time")
-            .fix("write a number and a unit, such as `500ms`, `30s`, `2m`, `12h` or `1d`")
+        BadValue::new(
+            text,
+            "a time",
+            "write a number and a unit, such as `500ms`, `30s`, `2m`, `12h` or `1d`",
+        )
     })
 }
 
@@ -130,8 +142,13 @@ pub fn duration(text: &str) -> Result<Duration, BadValue> {
 pub fn days(text: &str) -> Result<Duration, BadValue> {
     const MOST: u64 = 36_500;
     let days = digits(text).filter(|days| (1..=MOST).contains(days));
-    days.map(|days| Duration::from_secs(days * 86_400))
-        .ok_or_else(|| BadValue::new(text, format!("a whole number of days from 1 to {MOST}")))
+    days.map(|days| Duration::from_secs(days * 86_400)).ok_or_else(|| {
+        BadValue::new(
+            text,
+            format!("a whole number of days from 1 to {MOST}"),
+            "write digits alone, such as 30",
+        )
+    })
 }
 
 /// A number of bytes, alone or with its unit: `KiB`, `MiB` or `GiB`.
@@ -148,14 +165,17 @@ pub fn bytes(text: &str) -> Result<u64, BadValue> {
     let bytes =
         digits(number).zip(factor).and_then(|(number, factor): (u64, u64)| number.checked_mul(factor));
     bytes.filter(|bytes| *bytes > 0).ok_or_else(|| {
-        BadValue::new(text, "a size")
-            .fix("write a number of bytes, or one with a unit: `500KiB`, `10MiB`, `1GiB`")
+        BadValue::new(
+            text,
+            "a size",
+            "write a number of bytes, or one with a unit: `500KiB`, `10MiB`, `1GiB`",
+        )
     })
 }
 
 /// A number above 0.
 pub fn positive_number(text: &str) -> Result<f64, BadValue> {
-    float(text).filter(|number| *number > 0.0).ok_or_else(|| BadValue::new(text, "a number above 0"))
+    float(text).filter(|number| *number > 0.0).ok_or_else(|| BadValue::new(text, "a number above 0", NUMBER))
 }
 
 /// `true` or `false`.
@@ -163,14 +183,15 @@ pub fn boolean(text: &str) -> Result<bool, BadValue> {
     match text {
         "true" | "True" | "TRUE" => Ok(true),
         "false" | "False" | "FALSE" => Ok(false),
-        _ => Err(BadValue::new(text, "`true` or `false`")),
+        _ => Err(BadValue::new(text, "`true` or `false`", "write `true` or `false`")),
     }
 }
 
 /// A decimal that a prediction can be compared with: 0, or from 1e-40 to 1e40 in size, as the chain
 /// takes them.
 pub fn decimal(text: &str) -> Result<BigDecimal, BadValue> {
-    let bad = || BadValue::new(text, "a number between -1e40 and 1e40");
+    let bad =
+        || BadValue::new(text, "a number between -1e40 and 1e40", "write it in digits, such as 0.5 or 1e6");
     if text.len() > 128
         || !text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'))
     {
@@ -191,7 +212,7 @@ pub fn positive_decimal(text: &str) -> Result<BigDecimal, BadValue> {
     decimal(text)
         .ok()
         .filter(|number| *number > BigDecimal::default())
-        .ok_or_else(|| BadValue::new(text, "a number above 0"))
+        .ok_or_else(|| BadValue::new(text, "a number above 0", NUMBER))
 }
 
 /// A word that can be part of a file name and of an image tag.
@@ -204,8 +225,8 @@ pub fn file_name(text: &str) -> Result<String, BadValue> {
     {
         return Ok(text.to_owned());
     }
-    let bad = BadValue::new(text, "fit for file names and image tags");
-    Err(bad.fix("use at most 128 letters, digits, `.`, `_` and `-`, a letter or digit first"))
+    let fix = "use at most 128 letters, digits, `.`, `_` and `-`, a letter or digit first";
+    Err(BadValue::new(text, "fit for file names and image tags", fix))
 }
 
 /// A Python identifier.
@@ -214,7 +235,8 @@ pub fn identifier(text: &str) -> Result<String, BadValue> {
     if text.chars().all(good) && text.starts_with(|c: char| good(c) && !c.is_numeric()) {
         return Ok(text.to_owned());
     }
-    Err(BadValue::new(text, "the name of a Python function"))
+    let fix = "write what stands after `def`, without parentheses and module, such as `predict`";
+    Err(BadValue::new(text, "the name of a Python function", fix))
 }
 
 /// A dotted Python module.
@@ -222,21 +244,21 @@ pub fn module(text: &str) -> Result<String, BadValue> {
     if text.split('.').all(|part| identifier(part).is_ok()) && !text.is_empty() {
         return Ok(text.to_owned());
     }
-    let bad = BadValue::new(text, "a dotted Python module");
     let module = text.split(':').next().unwrap_or_default().trim_start_matches("./");
     let module = module.strip_suffix(".py").unwrap_or(module).trim_matches('/').replace('/', ".");
-    Err(if module.split('.').all(|part| identifier(part).is_ok()) {
-        bad.fix(format!("write `{module}`"))
+    let fix = if module.split('.').all(|part| identifier(part).is_ok()) {
+        format!("write `{module}`")
     } else {
-        bad
-    })
+        "name its folders and its file with dots between, such as `src.my_model.runner`".to_owned()
+    };
+    Err(BadValue::new(text, "a dotted Python module", fix))
 }
 
 /// A path below the bundle's root, without `.` and `..`.
 pub fn inner_path(text: &str) -> Result<PathBuf, BadValue> {
     let outside = |fix: &str| BadValue {
         code: Code::OutsideBundle,
-        ..BadValue::new(text, "a path in the bundle").fix(fix)
+        ..BadValue::new(text, "a path in the bundle", fix)
     };
     let mut path = PathBuf::new();
     for component in Path::new(text).components() {
@@ -263,7 +285,7 @@ pub fn path(text: &str) -> Result<PathBuf, BadValue> {
 /// Any path: absolute, or relative to the working directory.
 pub fn file(text: &str) -> Result<PathBuf, BadValue> {
     if text.is_empty() || text.contains('\0') {
-        Err(BadValue::new(text, "a path"))
+        Err(BadValue::new(text, "a path", "name a file or folder"))
     } else {
         Ok(PathBuf::from(text))
     }
@@ -274,9 +296,7 @@ pub fn listen_address(text: &str) -> Result<String, BadValue> {
     let parts = text.rsplit_once(':').filter(|(host, _)| !host.is_empty() && !host.contains(['/', ' ', '@']));
     match parts.and_then(|(_, port)| port.parse::<u16>().ok()) {
         Some(_) => Ok(text.to_owned()),
-        None => {
-            Err(BadValue::new(text, "a host and a port").fix("write it as 127.0.0.1:9090 or 0.0.0.0:9090"))
-        }
+        None => Err(BadValue::new(text, "a host and a port", "write it as 127.0.0.1:9090 or 0.0.0.0:9090")),
     }
 }
 
@@ -286,14 +306,14 @@ pub fn prom_file(text: &str) -> Result<PathBuf, BadValue> {
     if path.extension().is_some_and(|extension| extension == "prom") {
         return Ok(path);
     }
-    Err(BadValue::new(text, "a file that node_exporter reads").fix("let its name end in `.prom`"))
+    Err(BadValue::new(text, "a file that node_exporter reads", "let its name end in `.prom`"))
 }
 
 /// An amount of uallo, at least 1.
 pub fn uallo(text: &str) -> Result<u128, BadValue> {
     let amount = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
     amount.filter(|amount| *amount > 0).ok_or_else(|| {
-        BadValue::new(text, "an amount of uallo, at least 1").fix("write digits alone, such as 500000")
+        BadValue::new(text, "an amount of uallo, at least 1", "write digits alone, such as 500000")
     })
 }
 
@@ -305,14 +325,14 @@ pub fn log_filter(text: &str) -> Result<String, BadValue> {
         "critical" => Ok("error".to_owned()),
         // A bare word would be taken as a target and everything of it be logged: a typo stays silent.
         word if !word.contains(['=', '[', ':']) && !LEVELS.contains(&word) => {
-            Err(BadValue::new(text, "a log level").fix_closest(word, LEVELS))
+            Err(BadValue::new(text, "a log level", one_of(word, LEVELS)))
         }
         _ => Ok(part.trim().to_owned()),
     });
     let filter = parts.collect::<Result<Vec<_>, _>>()?.join(",");
     match tracing_subscriber::EnvFilter::builder().parse(&filter) {
         Ok(_) => Ok(filter),
-        Err(error) => Err(BadValue::new(text, "a log filter").fix(format!("correct it: {error}"))),
+        Err(error) => Err(BadValue::new(text, "a log filter", format!("correct it: {error}"))),
     }
 }
 

@@ -89,7 +89,8 @@ impl Node {
 pub fn read(file: &str, bytes: &[u8]) -> Result<(Node, Vec<Problem>), Problem> {
     if bytes.len() > MAX_BYTES {
         let message = format!("the file has {} bytes; {MAX_BYTES} are the most", bytes.len());
-        return Err(Problem::error(Code::TooLarge, Place::file(file), message));
+        let fix = "keep in it what the schema names, and anything else in files of its own";
+        return Err(Problem::error(Code::TooLarge, Place::file(file), message, fix));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(file, bytes, error.valid_up_to()))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -98,14 +99,16 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<(Node, Vec<Problem>), Problem> {
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| {
             let message = format!("this is not YAML: {}", error.info());
-            Problem::error(Code::Syntax, builder.place(Span::empty(*error.marker())), message)
+            let place = builder.place(Span::empty(*error.marker()));
+            Problem::error(Code::Syntax, place, message, fix_of(error.info()))
         })?;
         if matches!(event, Event::StreamEnd) {
             break;
         }
         builder.event(event, span)?;
     }
-    let empty = || Problem::error(Code::Syntax, Place::file(file), "the file holds no keys");
+    let fix = "write the keys of a bundle into it; `bootstrap init` makes a bundle to copy them from";
+    let empty = || Problem::error(Code::Syntax, Place::file(file), "the file holds no keys", fix);
     Ok((builder.root.ok_or_else(empty)?, builder.problems))
 }
 
@@ -114,7 +117,18 @@ fn not_utf8(file: &str, bytes: &[u8], valid: usize) -> Problem {
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     let place = Place { file: file.to_owned(), line: Some(line), column: Some(column), width: 1 };
-    Problem::error(Code::Syntax, place, "the file is not UTF-8 from here on").fix("save it as UTF-8")
+    Problem::error(Code::Syntax, place, "the file is not UTF-8 from here on", "save it as UTF-8")
+}
+
+/// What to do about what the parser says.
+fn fix_of(info: &str) -> &'static str {
+    if info.contains("tab") {
+        "indent with blanks in place of tabs"
+    } else if info.contains("anchor") {
+        "write `&` and the same name before an earlier value, or put the text in quotes"
+    } else {
+        "close what is open here or above, indent keys of one section alike, and put texts with marks of YAML in quotes"
+    }
 }
 
 /// A collection whose end has not been seen yet.
@@ -157,7 +171,8 @@ impl Builder<'_> {
                 self.documents += 1;
                 if self.documents > 1 {
                     let message = "a second YAML document begins here; a file holds one";
-                    return Err(Problem::error(Code::Unsupported, place, message));
+                    let fix = "remove it with the `---` before it";
+                    return Err(Problem::error(Code::Unsupported, place, message, fix));
                 }
                 Ok(())
             }
@@ -178,6 +193,7 @@ impl Builder<'_> {
                     Code::Unsupported,
                     place,
                     "this alias stands inside the value it repeats",
+                    "write the value out",
                 )),
             },
             Event::SequenceStart(anchor, tag) => {
@@ -205,7 +221,7 @@ impl Builder<'_> {
     fn open(&mut self, anchor: usize, place: Place, items: Items) -> Result<(), Problem> {
         if self.stack.len() == MAX_DEPTH {
             let message = format!("values are nested more than {MAX_DEPTH} deep");
-            return Err(Problem::error(Code::TooLarge, place, message));
+            return Err(Problem::error(Code::TooLarge, place, message, "write it with fewer levels"));
         }
         self.stack.push(Open { anchor, place, items });
         Ok(())
@@ -262,7 +278,8 @@ impl Builder<'_> {
         if self.nodes > MAX_NODES || self.repeated > MAX_BYTES {
             let message =
                 format!("the file holds more than {MAX_NODES} values or {MAX_BYTES} bytes, aliases counted");
-            return Err(Problem::error(Code::TooLarge, place.clone(), message));
+            let fix = "use fewer values and aliases";
+            return Err(Problem::error(Code::TooLarge, place.clone(), message, fix));
         }
         Ok(())
     }
@@ -278,8 +295,12 @@ impl Builder<'_> {
         let text = tag.is_yaml_core_schema() && tag.suffix == "str";
         if !text {
             let message = format!("the tag `{}` is not supported", written(tag));
-            let problem = Problem::error(Code::Unsupported, place.clone(), message);
-            self.problems.push(problem.fix("leave the tag out"));
+            self.problems.push(Problem::error(
+                Code::Unsupported,
+                place.clone(),
+                message,
+                "leave the tag out",
+            ));
         }
         text
     }
@@ -313,20 +334,17 @@ fn mapping_key(entries: &[(Key, Node)], node: Node) -> Result<Key, Problem> {
             Code::Unsupported,
             place,
             "a key must be a single word, not a list or a map",
+            "write a word before the colon",
         ));
     };
     if text == "<<" && style == Style::Plain {
-        let problem = Problem::error(Code::Unsupported, place, "merge keys (`<<`) are not supported");
-        return Err(problem.fix("write the keys out"));
+        let message = "merge keys (`<<`) are not supported";
+        return Err(Problem::error(Code::Unsupported, place, message, "write the keys out"));
     }
     if let Some((first, _)) = entries.iter().find(|(key, _)| key.text == text) {
         let line = first.place.line.unwrap_or_default();
-        let problem = Problem::error(
-            Code::DuplicateKey,
-            place,
-            format!("the key `{}` is already on line {line}", text.escape_debug()),
-        );
-        return Err(problem.fix("keep one of the two"));
+        let message = format!("the key `{}` is already on line {line}", text.escape_debug());
+        return Err(Problem::error(Code::DuplicateKey, place, message, "keep one of the two"));
     }
     Ok(Key { text, place })
 }

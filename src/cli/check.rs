@@ -79,7 +79,7 @@ impl Args {
         problems.extend(unmet.iter().map(|unmet| {
             let place = Place::file(manifest.relative(&manifest.environment.pip_requirements));
             let message = format!("{} does not have {unmet}", python.executable.display());
-            Problem::warning(Code::NotInstalled, place, message).fix(&*install)
+            Problem::warning(Code::NotInstalled, place, message, &*install)
         }));
         let spec = model::spec_with(&manifest, &settings, &private, python);
         match trial::call(spec, NONCE, &manifest, &settings)? {
@@ -87,8 +87,8 @@ impl Args {
             Err(Unpredicted::Interrupted) => return Err(Report::new(Exit::Interrupted, Interrupted)),
             Err(Unpredicted::Skipped { why }) => {
                 let message = format!("the model skipped the nonce of the trial call: {why}");
-                let problem = Problem::warning(Code::Skipped, entrypoint(&manifest), message);
-                problems.push(problem.fix("see that it answers others: `bootstrap predict --nonce N`"));
+                let fix = "see that it answers others: `bootstrap predict --nonce N`";
+                problems.push(Problem::warning(Code::Skipped, entrypoint(&manifest), message, fix));
             }
             Err(Unpredicted::Rejected(judgement)) => problems.extend(beyond_limits(&manifest, &judgement)),
             Err(Unpredicted::Failed(stage, failure)) => {
@@ -122,8 +122,8 @@ fn no_python(manifest: &Manifest, error: InterpreterError) -> Problem {
         InterpreterError::Unfit { why, .. } => format!("the model was not tried: {error}: {why}"),
         _ => format!("the model was not tried: {error}"),
     };
-    let problem = Problem::warning(Code::NoPython, Place::file(bundle::FILE_NAME), message);
-    problem.fix(format!("install Python {}, or name one with --python", manifest.python))
+    let fix = format!("install Python {}, or name one with --python", manifest.python);
+    Problem::warning(Code::NoPython, Place::file(bundle::FILE_NAME), message, fix)
 }
 
 /// A problem for each limit that the prediction of the trial call is beyond, where the limit stands.
@@ -131,15 +131,17 @@ fn beyond_limits(manifest: &Manifest, judgement: &Judgement) -> impl Iterator<It
     judgement.objections.iter().map(|Objection { text, limit }| {
         let place = manifest.place_of(limit);
         let of_the_call = format!("the prediction of a trial call: {text} ({limit})");
-        let problem = match judgement.verdict {
+        let fix = "fix the code, or change the limit";
+        match judgement.verdict {
             Verdict::Rejected => {
-                Problem::error(Code::NoPrediction, place, format!("`run` would not submit {of_the_call}"))
+                let message = format!("`run` would not submit {of_the_call}");
+                Problem::error(Code::NoPrediction, place, message, fix)
             }
             _ => {
-                Problem::warning(Code::UnusualPrediction, place, format!("`run` would warn of {of_the_call}"))
+                let message = format!("`run` would warn of {of_the_call}");
+                Problem::warning(Code::UnusualPrediction, place, message, fix)
             }
-        };
-        problem.fix("fix the code, or change the limit")
+        }
     })
 }
 
@@ -158,14 +160,14 @@ fn failed(manifest: &Manifest, stage: Stage, failure: &Failure, install: Option<
     };
     let message = format!("{what}: {message}");
     match (kind, install) {
-        (FailureKind::Import, Some(install)) => Problem::warning(code, place, message).fix(install),
+        (FailureKind::Import, Some(install)) => Problem::warning(code, place, message, install),
         _ => {
             let again = match kind {
                 FailureKind::Exception | FailureKind::Crash => "; `bootstrap predict` makes the same call",
                 _ => "",
             };
             let fix = hint::of_failure(stage, failure, manifest);
-            Problem::error(code, place, message).fix(format!("{fix}{again}"))
+            Problem::error(code, place, message, format!("{fix}{again}"))
         }
     }
 }
@@ -262,10 +264,7 @@ impl Sources<'_> {
                 block.push_str(&format!("\n{:margin$}|\n{line} | {text}\n{:margin$}| {underline}", "", ""));
             }
         }
-        if let Some(fix) = fix {
-            block.push_str(&format!("\n{:margin$}= fix: {fix}", ""));
-        }
-        block.push('\n');
+        block.push_str(&format!("\n{:margin$}= fix: {fix}\n", ""));
         block
     }
 

@@ -34,10 +34,7 @@ impl From<ScaffoldError> for Report {
     fn from(error: ScaffoldError) -> Self {
         let hint = match &error {
             ScaffoldError::NotEmpty(_) => Some("give a folder that is not there yet".to_owned()),
-            ScaffoldError::Name(bad) => Some(bad.fix.as_ref().map_or_else(
-                || "give another one: --name N".to_owned(),
-                |fix| format!("give another one with --name: {fix}"),
-            )),
+            ScaffoldError::Name(bad) => Some(format!("give another one with --name: {}", bad.fix)),
             ScaffoldError::Unwritable { .. } => None,
         };
         let exit = if hint.is_some() { Exit::Usage } else { Exit::Config };

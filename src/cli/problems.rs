@@ -7,7 +7,7 @@ use crate::settings;
 impl From<settings::Problems> for Report {
     fn from(problems: settings::Problems) -> Self {
         let hint = match &*problems.0 {
-            [only] => only.fix.clone(),
+            [only] => Some(only.fix.clone()),
             _ => None,
         };
         Self::new(Exit::Config, problems).maybe_hint(hint)

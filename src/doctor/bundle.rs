@@ -50,7 +50,7 @@ fn bundle(root: &Path, manifest: Option<&Manifest>) -> Check {
     let errors = problems.iter().filter(is_error).count();
     let shown = || format!("`bootstrap check {}` shows each in its place", root.display());
     let missing = problems.iter().find(|problem| problem.code == Code::NoManifest);
-    let fix = missing.and_then(|problem| problem.fix.clone()).unwrap_or_else(shown);
+    let fix = missing.map_or_else(shown, |problem| problem.fix.clone());
     match (problems.iter().find(is_error), problems.first(), manifest) {
         (Some(error), _, _) => Subject::Bundle.failed(counted(errors, error), fix),
         (None, Some(warning), _) => Subject::Bundle.warning(counted(problems.len(), warning), fix),

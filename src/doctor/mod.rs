@@ -95,10 +95,8 @@ impl Diagnosis {
     /// Of settings that cannot be read: nothing else can be looked at before.
     #[must_use]
     pub fn of_wrong_settings(problems: &Problems) -> Self {
-        const FIX: &str = "`bootstrap run --help` says what it takes";
-        let wrong = problems.0.iter().map(|problem| {
-            Subject::Settings.failed(&problem.message, problem.fix.clone().unwrap_or_else(|| FIX.to_owned()))
-        });
+        let wrong =
+            problems.0.iter().map(|problem| Subject::Settings.failed(&problem.message, &*problem.fix));
         let others = bundle::SUBJECTS.into_iter().chain([Subject::Key]).chain(machine::SUBJECTS);
         let waiting = others.chain(OF_THE_CHAIN).map(|subject| subject.awaits(Subject::Settings));
         Self::of(wrong.chain(waiting).collect())

@@ -35,7 +35,7 @@ impl EnvFile {
             let cause =
                 std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             let fix = "name a file of lines such as `ALLORA_TOPIC_ID=1` with --env-file";
-            Problem { message: format!("{error}{cause}"), fix: Some(fix.into()) }
+            Problem { message: format!("{error}{cause}"), fix: fix.into() }
         })?;
         let (variables, faults) = parse(&file.text);
         if faults.is_empty() {
@@ -43,7 +43,7 @@ impl EnvFile {
         }
         let problem = |(line, fault): (usize, Fault)| Problem {
             message: format!("{}: {}", place(path, line), fault.message()),
-            fix: Some(fault.fix().into()),
+            fix: fault.fix().into(),
         };
         Err(Problems(faults.into_iter().map(problem).collect()))
     }

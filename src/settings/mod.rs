@@ -35,8 +35,9 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::bundle::value::{BadValue, one_of};
 pub use crate::bundle::{FeeTier, Network, SensitiveUrl};
-use crate::bundle::{Manifest, value, value::BadValue};
+use crate::bundle::{Manifest, value};
 pub use env_file::EnvFile;
 pub use flags::{Bundle, Check, Doctor, Flags, Heartbeat, Journal, Local, Model, Scope, Worker};
 pub use key_source::KeySource;
@@ -147,7 +148,7 @@ impl FromStr for LogFormat {
         match text.to_ascii_lowercase().as_str() {
             "pretty" => Ok(Self::Pretty),
             "json" => Ok(Self::Json),
-            _ => Err(BadValue::new(text, "a log format").fix_closest(text, ["pretty", "json"])),
+            _ => Err(BadValue::new(text, "a log format", one_of(text, ["pretty", "json"]))),
         }
     }
 }

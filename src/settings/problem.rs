@@ -8,7 +8,7 @@ pub struct Problem {
     /// What is wrong, in one sentence that names the flag or variable.
     pub message: String,
     /// What to do about it.
-    pub fix: Option<String>,
+    pub fix: String,
 }
 
 impl fmt::Display for Problem {
@@ -28,10 +28,7 @@ impl fmt::Display for Problems {
         }
         write!(f, "{} settings are wrong", self.0.len())?;
         for problem in &self.0 {
-            write!(f, "\n  {problem}")?;
-            if let Some(fix) = &problem.fix {
-                write!(f, "\n    fix: {fix}")?;
-            }
+            write!(f, "\n  {problem}\n    fix: {}", problem.fix)?;
         }
         Ok(())
     }

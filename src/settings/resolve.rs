@@ -104,7 +104,7 @@ impl<'s, S> Resolver<'s, S> {
     }
 
     pub fn refuse(&mut self, message: impl Into<String>, fix: impl Into<String>) {
-        self.problems.push(Problem { message: message.into(), fix: Some(fix.into()) });
+        self.problems.push(Problem { message: message.into(), fix: fix.into() });
     }
 
     /// The text of a setting and where it stands. An empty variable counts as not set.

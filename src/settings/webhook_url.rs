@@ -19,8 +19,8 @@ impl WebhookUrl {
         let url =
             Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         url.map(Self).ok_or_else(|| {
-            BadValue::new("what is set", "the URL of a webhook")
-                .fix("write https:// and the rest of the address")
+            let fix = "write https:// and the rest of the address";
+            BadValue::new("what is set", "the URL of a webhook", fix)
         })
     }
 

@@ -102,7 +102,7 @@ impl ArchiveError {
         };
         let causes = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
         let message = causes.fold(self.to_string(), |message, cause| format!("{message}: {cause}"));
-        Problem::error(code, Place::file(file), message).fix(fix)
+        Problem::error(code, Place::file(file), message, fix)
     }
 }
 

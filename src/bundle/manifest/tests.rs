@@ -19,9 +19,7 @@ fn problems(text: &str) -> Vec<String> {
         Ok(_) => Vec::new(),
         Err(problems) => problems.into(),
     };
-    let line = |problem: &Problem| {
-        format!("{} {problem} | {}", problem.severity, problem.fix.as_deref().unwrap_or("-"))
-    };
+    let line = |problem: &Problem| format!("{} {problem} | {}", problem.severity, problem.fix);
     found.iter().map(line).collect()
 }
 
