@@ -170,13 +170,24 @@ fn the_wallet_and_the_topic() {
     let said = examine(&bench);
     said.says("whitelist", "ok", "").says("registration", "warning", "not registered yet");
     assert_eq!(said.code, 0, "`run` registers it");
+    // What the registration takes alone.
+    devnet.set_balance(&address, 210_200).unwrap();
+    devnet.mine(1).unwrap();
+    let said = examine(&bench);
+    said.says("balance", "failed", "its registration and the first submission after it take about")
+        .alone("balance");
+    let fix = said.fix("balance");
+    let missing = fix.strip_prefix("send at least ").and_then(|rest| rest.split(' ').next()).unwrap();
+    devnet.set_balance(&address, 210_200 + missing.parse::<u128>().unwrap()).unwrap();
+    devnet.mine(1).unwrap();
+    examine(&bench).says("balance", "warning", "enough for 1 submission");
 
     devnet.set_registered(1, &address, true).unwrap();
     devnet.set_balance(&address, 5).unwrap();
     devnet.set_topic_active(1, false).unwrap();
     devnet.mine(1).unwrap();
     let said = examine(&bench);
-    said.says("balance", "failed", "5 uallo, and the next transaction takes about");
+    said.says("balance", "failed", "5 uallo, and its next transaction takes about");
     assert!(said.fix("balance").contains(&format!("uallo to {address}")), "{}", said.fix("balance"));
     said.says("topic", "failed", "topic 1 is not active");
     assert_eq!(said.code, 1);

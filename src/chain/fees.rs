@@ -181,21 +181,36 @@ impl FeeCaps {
     }
 }
 
-/// What a transaction will take from the wallet in uallo, its fee and what the module takes, as far as one can tell
-/// before it is simulated: the one estimate that people are told, whoever tells it.
+/// What the next value costs, in uallo.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ExpectedCost {
+    /// With the registration, where that comes first: less than this is spent for nothing.
+    pub total: u128,
+    /// The submission alone.
+    pub submission: u128,
+}
+
+/// What the transactions up to a submission, which is the last of `kinds`, will take from the wallet, their fees and
+/// what the module takes, as far as one can tell before they are simulated: the one estimate that people are told,
+/// whoever tells it. With each kind goes the gas that the last one of it used.
 ///
 /// # Errors
-/// [`FeeError`] when the caps do not allow it.
+/// [`FeeError`] when the caps do not allow one of them on a day on which `spent` is gone.
 pub fn expected_cost(
     caps: FeeCaps,
-    (kind, last_used): (GasKind, Option<u64>),
+    kinds: &[(GasKind, Option<u64>)],
     price: GasPrice,
     tier: FeeTier,
-    day: Day,
-) -> Result<u128, FeeError> {
-    let gas_limit = gas_limit(kind, GasEvidence { simulated: None, last_used });
-    let fee = caps.fee(gas_limit, price, tier, day)?;
-    Ok(fee.amount.saturating_add(day.charge))
+    (spent, charges): (u128, Charges),
+) -> Result<ExpectedCost, FeeError> {
+    let mut cost = ExpectedCost::default();
+    for &(kind, last_used) in kinds {
+        let gas_limit = gas_limit(kind, GasEvidence { simulated: None, last_used });
+        let day = Day { spent, charge: charges.of(kind) };
+        cost.submission = caps.fee(gas_limit, price, tier, day)?.amount.saturating_add(day.charge);
+        cost.total = cost.total.saturating_add(cost.submission);
+    }
+    Ok(cost)
 }
 
 /// The fee that feemarket asks for, from the text of its refusal:
@@ -278,6 +293,26 @@ mod tests {
         assert_eq!(fee(caps, u128::MAX), Err(FeeError::PerDay { needed: 10_010, left: 0 }));
         let caps = FeeCaps { per_transaction: Some(9_999), per_day: None };
         assert_eq!(fee(caps, 0), Err(FeeError::PerTransaction { needed: 10_000, cap: 9_999 }));
+    }
+
+    #[test]
+    fn a_registration_is_of_use_with_a_submission_after_it() {
+        let cost = |kinds: &[(GasKind, Option<u64>)], per_day| {
+            let caps = FeeCaps { per_transaction: None, per_day };
+            let day = (5, Charges::default());
+            expected_cost(caps, kinds, GasPrice::from_uallo(1), FeeTier::Eco, day)
+        };
+        let (register, payload) = ((GasKind::Register, None), (GasKind::Payload, Some(100_000)));
+        let submission = cost(&[payload], None).unwrap().submission;
+        let both = cost(&[register, payload], None).unwrap();
+        assert_eq!(both.submission, submission);
+        assert_eq!(both.total, cost(&[register], None).unwrap().total + submission);
+        assert_eq!(
+            cost(&[register, payload], Some(both.total)),
+            Ok(both),
+            "the submission may come on another day"
+        );
+        assert!(cost(&[register, payload], Some(100)).is_err());
     }
 
     #[test]

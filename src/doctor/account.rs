@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::check::{Check, Subject, in_full};
 use super::{Case, limited, nodes};
-use crate::chain::fees::{self, Day, FeeCaps, FeeError, GasKind};
+use crate::chain::fees::{self, FeeCaps, FeeError, GasKind};
 use crate::chain::gas_price::GasPrice;
 use crate::chain::messages::Topic;
 use crate::chain::networks::{KnownNetwork, Remote, how_to_fund};
@@ -13,7 +13,7 @@ use crate::chain::query::{Account, Client, NoTopic, QueryError, WindowStatus};
 use crate::journal::{Journal, Purpose, Reader, RoundKey, Timestamp};
 use crate::settings::Settings;
 use crate::wallet::Address;
-use crate::worker::Disagreement;
+use crate::worker::{Disagreement, means};
 
 /// A balance for fewer transactions than this is worth a notice.
 const FEW: u128 = 20;
@@ -55,16 +55,19 @@ pub async fn look(
     let (topic, window, balance, account) = tokio::join!(topic, window, balance, account);
 
     let is_new = matches!(&window, Some(Ok(window)) if !window.is_registered);
-    let kind = if is_new { GasKind::Register } else { GasKind::Payload };
+    let purpose = match topic_id.unwrap_or_default() {
+        topic_id if is_new => Purpose::Registration { topic_id },
+        topic_id => Purpose::Payload(RoundKey { topic_id, nonce: 0 }),
+    };
     let mut state_dir = None;
     let balance = match (balance, &address) {
         (Some((balance, price)), Some(address)) => {
             let chain_id = client.pool().chain_id().unwrap_or_default();
             let journal = Journal::path_of(&case.settings.state_dir, chain_id, &address.to_string());
-            let history = History::of(case, journal.clone(), kind).await;
+            let history = History::of(case, journal.clone(), purpose).await;
             state_dir = account.and_then(|account| disagreement(account.as_ref(), &history, &journal));
             let price = price.unwrap_or(GasPrice::from_uallo(remote.min_gas_price));
-            self::balance(&case.settings, &client, address, balance, (kind, price), &history)
+            self::balance(&case.settings, &client, address, balance, (purpose, price), &history)
         }
         _ => Subject::Balance.awaits(Subject::Key),
     };
@@ -87,28 +90,29 @@ pub async fn look(
 /// What the journal knows of earlier transactions.
 #[derive(Debug, Default)]
 struct History {
-    last_used: Option<u64>,
+    gas: Vec<(GasKind, Option<u64>)>,
     last_sequence: Option<u64>,
     spent_today: u128,
 }
 
 impl History {
-    async fn of(case: &Arc<Case>, journal: PathBuf, kind: GasKind) -> Self {
-        let topic_id = case.settings.topic_id.unwrap_or_default();
-        let purpose = match kind {
-            GasKind::Payload => Purpose::Payload(RoundKey { topic_id, nonce: 0 }),
-            GasKind::Register => Purpose::Registration { topic_id },
-        };
+    async fn of(case: &Arc<Case>, journal: PathBuf, purpose: Purpose) -> Self {
         let read = move |_: &Case| {
             let reader = Reader::open(&journal).ok()?;
             Some(Self {
-                last_used: reader.last_gas_used(purpose).ok()?,
+                gas: means::gas_up_to_submission(Some(&reader), purpose).ok()?,
                 last_sequence: reader.last_sequence().ok()?,
                 spent_today: reader.spent_on_day_of(Timestamp::now()).ok()?.0,
             })
         };
-        // Without a journal there is none.
-        limited(case, read).await.ok().flatten().unwrap_or_default()
+        match limited(case, read).await {
+            Ok(Some(history)) => history,
+            // Without a journal there is none.
+            _ => Self {
+                gas: means::gas_up_to_submission(None, purpose).unwrap_or_default(),
+                ..Self::default()
+            },
+        }
     }
 }
 
@@ -123,8 +127,8 @@ fn balance(
     client: &Client,
     address: &Address,
     balance: Result<u128, QueryError>,
-    (kind, price): (GasKind, GasPrice),
-    &History { last_used, spent_today, .. }: &History,
+    (purpose, price): (Purpose, GasPrice),
+    &History { ref gas, spent_today, .. }: &History,
 ) -> Check {
     let subject = Subject::Balance;
     let balance = match balance {
@@ -132,9 +136,9 @@ fn balance(
         Err(error) => return subject.failed(in_full(&error), AGAIN),
     };
     let caps = FeeCaps { per_transaction: settings.max_fee, per_day: settings.max_fee_per_day };
-    let day = Day { spent: spent_today, charge: client.charges().of(kind) };
-    let needed = match fees::expected_cost(caps, (kind, last_used), price, settings.fee_tier, day) {
-        Ok(cost) => cost.max(1),
+    let day = (spent_today, client.charges());
+    let cost = match fees::expected_cost(caps, gas, price, settings.fee_tier, day) {
+        Ok(cost) => cost,
         Err(today @ FeeError::PerDay { .. }) => {
             let fix = "wait for 00:00 UTC, or raise ALLORA_MAX_FEE_PER_DAY";
             return subject.warning(format_args!("{balance} uallo; {today}"), fix);
@@ -143,7 +147,8 @@ fn balance(
             return subject.failed(format_args!("{balance} uallo; {never}"), "raise ALLORA_MAX_FEE");
         }
     };
-    let has = format!("{balance} uallo, and the next transaction takes about {needed}");
+    let needed = cost.total;
+    let has = format!("{balance} uallo, and {} about {needed}", means::wanted(purpose));
     let chain_id = client.pool().chain_id().unwrap_or_default();
     let known = KnownNetwork::of_chain(chain_id);
     let fix = |amount| how_to_fund(chain_id, &address.to_string(), amount);
@@ -154,8 +159,12 @@ fn balance(
             false => subject.failed(has, fix(needed - balance)),
         };
     }
-    match balance / needed {
-        few if few < FEW => subject.warning(format_args!("{has}: enough for {few}"), fix(needed * FEW)),
+    match 1 + (balance - needed) / cost.submission.max(1) {
+        few if few < FEW => {
+            let missing = (needed + cost.submission * (FEW - 1)).saturating_sub(balance);
+            let submissions = if few == 1 { "submission" } else { "submissions" };
+            subject.warning(format_args!("{has}: enough for {few} {submissions}"), fix(missing))
+        }
         _ => subject.ok(has),
     }
 }

@@ -28,7 +28,7 @@ pub mod context;
 mod disagreement;
 pub mod funds;
 mod main_loop;
-mod means;
+pub mod means;
 mod onboarding;
 pub mod prediction;
 mod pulse;

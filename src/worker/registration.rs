@@ -1,8 +1,10 @@
 //! Registration of the worker in its topic.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::context::Context;
+use super::means::{self, Means, MeansError, Unaffordable};
 use super::transact::{self, Intent, Obstacle, Transacted, block_verdict};
 use crate::chain::messages::RegisterRequest;
 use crate::chain::outcome::Verdict;
@@ -10,6 +12,9 @@ use crate::journal::{JournalError, Purpose};
 
 /// Blocks in which a registration may be included.
 const TIMEOUT_BLOCKS: i64 = 20;
+
+/// What the chain is given to say what the wallet has.
+const QUERY_LIMIT: Duration = Duration::from_secs(10);
 
 /// Why the worker is not registered.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +41,9 @@ pub enum RegistrationError {
         /// The same, for programs.
         obstacle: Obstacle,
     },
+    /// It was not sent: nothing would be left for a submission.
+    #[error("not registered: {0}")]
+    Unaffordable(Unaffordable),
     /// It was not included in time.
     #[error("the registration was not included: {0}")]
     NotIncluded(String),
@@ -53,21 +61,32 @@ impl RegistrationError {
         match self {
             Self::Refused { .. } => Some(Obstacle::Chain(Verdict::NotPermitted)),
             Self::NotSent { obstacle, .. } => Some(*obstacle),
+            Self::Unaffordable(_) => Some(Obstacle::Chain(Verdict::InsufficientFunds)),
             Self::NotIncluded(_) | Self::Interrupted | Self::Journal(_) => None,
         }
     }
 }
 
-/// Registers the wallet's address, which pays the registration fee and becomes the owner.
+/// Registers the wallet's address, which pays the registration fee and becomes the owner. A wallet with which nothing
+/// could be submitted afterwards pays for nothing.
 ///
 /// # Errors
 /// See [`RegistrationError`]. An address that is registered already is a success.
 pub async fn register(context: &Arc<Context>) -> Result<(), RegistrationError> {
     let (topic_id, address) = (context.options.topic_id, context.address().to_string());
+    let purpose = Purpose::Registration { topic_id };
+    match means::check(context, purpose, QUERY_LIMIT).await {
+        Ok(Means { next_cost: Err(why @ Unaffordable::Funds { .. }), .. }) => {
+            return Err(RegistrationError::Unaffordable(why));
+        }
+        Err(MeansError::Journal(error)) => return Err(error.into()),
+        // What else is in the way is found out by trying.
+        Ok(_) | Err(MeansError::Query(_)) => {}
+    }
     let message =
         RegisterRequest { sender: address.clone(), topic_id, owner: address.clone(), is_reputer: false };
     let intent = Intent {
-        purpose: Purpose::Registration { topic_id },
+        purpose,
         message: context.client().version().any(&message),
         timeout_height: context.clock.head().height + TIMEOUT_BLOCKS,
         blocks: TIMEOUT_BLOCKS.unsigned_abs(),

@@ -176,23 +176,44 @@ fn a_faucet_that_hangs_or_has_had_enough_requests_costs_no_window() {
 fn a_registration_that_failed_in_blocks_is_tried_again_on_another_day() {
     let bench = Bench::new(manual(), ONE);
     bench.devnet.mine(2).unwrap();
-    // Enough for the fee, and not for what a registration costs beside it.
-    let poor = || bench.devnet.set_balance(&bench.address(), 210_100).unwrap();
-    poor();
+    let has = |uallo| bench.devnet.set_balance(&bench.address(), uallo).unwrap();
     bench.devnet.fault(Fault::new(FaultKind::Error).on("/cosmos.tx.v1beta1.Service/Simulate")).unwrap();
     let worker = bench.run(&[]);
     for _ in 0..2 {
         bench.until_sent();
+        // Enough for the fee, and not for what a registration costs beside it.
+        has(210_100);
         bench.devnet.mine(1).unwrap();
-        poor();
+        has(1_000_000_000_000);
     }
     bench.until_why("2 fees were lost for it");
-    bench.devnet.set_balance(&bench.address(), 1_000_000_000_000).unwrap();
     bench.journal().execute("UPDATE transactions SET prepared_at = '2020-01-01T00:00:00.000Z'", []).unwrap();
     bench.until_sent();
     bench.devnet.mine(1).unwrap();
     bench.until("a registration", |bench| bench.log().contains("\"registered\"").then_some(()));
     assert_eq!(bench.paid().len(), 3);
+    assert_eq!(worker.stop(), Some(0));
+}
+
+#[test]
+fn no_registration_is_paid_for_that_leaves_nothing_for_a_submission() {
+    let bench = Bench::new(manual(), ONE);
+    bench.devnet.mine(2).unwrap();
+    let has = |uallo| bench.devnet.set_balance(&bench.address(), uallo).unwrap();
+    // What the registration takes alone.
+    has(210_200);
+    let worker = bench.run(&[]);
+    let why = bench.until_why("its registration and the first submission after it take about ");
+    let (_, rest) = why.split_once("take about ").unwrap();
+    let needed = rest.split(',').next().unwrap().parse().unwrap();
+    assert_eq!((bench.mempool(), bench.paid().len()), (0, 0), "{why}");
+    has(needed);
+    for _registration_and_answer in 0..2 {
+        bench.until_sent();
+        bench.devnet.mine(1).unwrap();
+    }
+    bench.until_a_round_is("admitted");
+    assert_eq!(bench.paid().len(), 2);
     assert_eq!(worker.stop(), Some(0));
 }
 

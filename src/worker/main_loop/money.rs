@@ -80,7 +80,7 @@ impl MainLoop {
         let cost = means.next_cost.as_ref().ok().filter(|_| self.standing == Standing::Good)?;
         let epoch = u32::try_from(self.schedule.epoch_length()?).ok()?;
         let window = self.context.clock.head().block_time * epoch;
-        let windows = means.balance / (*cost).max(1);
+        let windows = means.balance / cost.submission.max(1);
         // More than that many last longer than anybody asks.
         let windows = u32::try_from(windows).unwrap_or(u32::MAX);
         Some(f64::from(windows) * window.as_secs_f64() / 86_400.0)
