@@ -242,7 +242,16 @@ impl Clock {
         tracing::warn!(known = head.height, height, "the chain is far from where it was to be expected");
         // Nobody may have been there to contradict it: whoever does is heard at once.
         *self.doubt.lock().unwrap_or_else(PoisonError::into_inner) = Doubt::None;
-        self.head.send_modify(|head| (head.height, head.seen) = (height, now));
+        let measured =
+            u32::try_from(height - head.height).ok().map(|blocks| (now - head.seen) / blocks.max(1));
+        // A machine that slept has seen no time go by.
+        let measured = measured.filter(|time| *time >= MIN_BLOCK_TIME && height > head.height);
+        self.head.send_modify(|head| {
+            if let Some(time) = measured {
+                head.block_time = self.median_with(time).max(MIN_BLOCK_TIME);
+            }
+            (head.height, head.seen) = (height, now);
+        });
     }
 
     fn median_with(&self, newest: Duration) -> Duration {
@@ -388,6 +397,19 @@ mod tests {
             assert_eq!(clock.head().block_time, Duration::from_secs(1), "the sleep is no pace");
             assert!(clock.observe_at(9_001, now));
         }
+    }
+
+    #[test]
+    fn a_pace_that_only_the_other_nodes_explain_is_learnt() {
+        let clock = Clock::new(Some(Duration::from_secs(10)));
+        let mut now = Instant::now();
+        clock.observe_at(1_000, now);
+        for height in [1_020, 1_040, 1_060, 1_080] {
+            now += Duration::from_secs(20);
+            assert!(!clock.observe_at(height, now));
+            clock.judge_at(&[height], now);
+        }
+        assert_eq!(clock.head().block_time, Duration::from_secs(1));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Which windows are open, and when to look at the chain again.
 //!
-//! Pure: told of events, answers and the clock, it says what to do next. Looks are sparse far from a
-//! window, dense close by, and never further apart than the polling interval. While events come in, each
+//! Pure: told of events, answers and the clock, it says what to do next. While events come in, each
 //! block that they tell of counts as a look as far as windows go: the look at an opening is only the net
-//! below them, and a few more are for what no event tells. All pauses are shares of a window, so that none can open
-//! and close between two looks.
+//! below them, and a few more are for what no event tells. Without events looks are a small share of a window
+//! apart, so that none can open and close between two of them, however wrong the pace is that is believed of the chain.
+//! They are never further apart than the polling interval.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,6 +25,11 @@ const SELDOM: Duration = Duration::from_secs(3_600);
 const MIN_PAUSE: Duration = Duration::from_millis(50);
 /// Pauses after a look that failed, doubling; half a block at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+/// Looks in the length of a window without events: the chain may be some six times faster than it is believed to be.
+const LOOKS: u32 = 8;
+/// The pause after the first look without events. It doubles until it is what the pace of the chain allows: what a node
+/// tells of that may be far off after a halt, and each look measures it.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Blocks by which an event of an opening may be late before the chain is asked.
 const LATE_BLOCKS: u32 = 2;
 
@@ -53,6 +58,7 @@ pub struct Schedule {
     epoch_length: Option<i64>,
     /// Blocks in which a window can be answered.
     window_length: Option<u32>,
+    first_look: Option<Instant>,
     last_look: Option<Instant>,
     /// Looks in a row that failed.
     failures: u32,
@@ -75,6 +81,7 @@ impl Schedule {
             next_start: None,
             epoch_length: None,
             window_length: None,
+            first_look: None,
             last_look: None,
             failures: 0,
             in_vain: 0,
@@ -118,6 +125,7 @@ impl Schedule {
 
     /// The chain answered a look just `now`. Returns whether it told of a window that is news.
     pub fn looked(&mut self, status: &WindowStatus, now: Instant) -> bool {
+        self.first_look.get_or_insert(now);
         self.last_look = Some(now);
         self.failures = 0;
         let height = i64::try_from(status.height).unwrap_or(i64::MAX);
@@ -127,7 +135,12 @@ impl Schedule {
         self.last_height = height;
         self.pass(height);
         self.next_start = status.next_start;
-        status.open.is_some_and(|window| self.opened(window))
+        let is_news = status.open.is_some_and(|window| self.opened(window));
+        if !status.is_topic_active {
+            // What is open yet foretells none.
+            self.next_start = None;
+        }
+        is_news
     }
 
     /// The chain is at `height`: windows that should have opened, and are over, went by unseen. Whether they did
@@ -227,35 +240,38 @@ impl Schedule {
     pub fn next_look(&self, head: Head, subscribed: Subscribed, is_answering: bool) -> Instant {
         let Some(last) = self.last_look else { return head.seen };
         let latest = last + self.polling_interval;
-        // A window is found before a quarter of it is gone.
-        let quarter = head.block_time * self.window_length.unwrap_or(LATE_BLOCKS * 4) / 4;
         let dense = (head.block_time / 2).max(MIN_PAUSE);
         if self.failures > 0 {
             // A window is answered yet by whoever finds out that a node is back two blocks before its end.
             let pause = RETRY.0 * 2_u32.saturating_pow(self.failures - 1);
             return (last + pause.min(RETRY.1).min(dense)).min(latest);
         }
-        if is_answering && subscribed == Subscribed::No {
-            // Only looks tell how much of the window is left.
-            return (last + head.block_time).min(latest);
-        }
-        let Some(start) = self.next_start else {
-            return match subscribed {
-                Subscribed::Yes => latest,
-                Subscribed::No => latest.min(last + quarter.max(dense)),
-            };
-        };
-        let (wanted, latest) = match subscribed {
-            // The event of the opening comes with the block; a little later it is overdue.
-            Subscribed::Yes => (
-                head.eta(start) + quarter.min(head.block_time * LATE_BLOCKS),
-                latest.max(head.seen + self.polling_interval).min(last + SELDOM.max(self.polling_interval)),
-            ),
-            Subscribed::No => (head.eta(start) + head.block_time / 4, latest),
-        };
+        let window = head.block_time * self.window_length.unwrap_or(LATE_BLOCKS * 4);
         // Overdue, as when the chain halts or skips a window: with growing pauses.
-        let pause = (dense * 2_u32.saturating_pow(self.in_vain)).min(quarter).max(dense);
-        wanted.max(last + pause).min(latest)
+        let overdue =
+            |most: Duration| last + (dense * 2_u32.saturating_pow(self.in_vain)).min(most).max(dense);
+        match (subscribed, self.next_start) {
+            (Subscribed::No, start) => {
+                let known_for = self.first_look.map_or(Duration::ZERO, |first| last - first);
+                let share = (window / LOOKS).max(dense).min(known_for.max(FIRST_PAUSE));
+                let wanted = match start {
+                    // Only looks tell how much of the window is left.
+                    _ if is_answering => last + head.block_time,
+                    Some(start) => (head.eta(start) + head.block_time / 4).max(overdue(window / 4)),
+                    None => latest,
+                };
+                wanted.min(last + share).min(latest)
+            }
+            (Subscribed::Yes, None) => latest,
+            // The event of the opening comes with the block; a little later it is overdue.
+            (Subscribed::Yes, Some(start)) => {
+                let late = (window / 4).min(head.block_time * LATE_BLOCKS);
+                let latest = latest
+                    .max(head.seen + self.polling_interval)
+                    .min(last + SELDOM.max(self.polling_interval));
+                (head.eta(start) + late).max(overdue(window / 4)).min(latest)
+            }
+        }
     }
 }
 
@@ -298,8 +314,8 @@ mod tests {
     fn looks_at_once_then_at_the_opening() {
         let now = Instant::now();
         assert!(schedule().next_look(head(100, now), Subscribed::No, false) <= now);
-        let wait = pause(Some(120), 100, Subscribed::No);
-        assert!(wait >= BLOCK * 20 && wait <= BLOCK * 21, "{wait:?}");
+        let wait = pause(Some(120), 100, Subscribed::Yes);
+        assert!(wait >= BLOCK * 20 && wait <= BLOCK * 22, "{wait:?}");
     }
 
     #[test]
@@ -316,12 +332,12 @@ mod tests {
         let next = |subscribed, seen| schedule.next_look(head(1_100, seen), subscribed, false) - now;
         assert_eq!(next(Subscribed::Yes, seen), Duration::from_secs(1_120));
         assert_eq!(next(Subscribed::Yes, now + SELDOM), SELDOM);
-        assert_eq!(next(Subscribed::No, seen), Duration::from_secs(120));
+        assert!(next(Subscribed::No, seen) < BLOCK * 8);
     }
 
     #[test]
     fn without_events_no_window_can_pass_unseen() {
-        assert_eq!(pause(None, 100, Subscribed::No), BLOCK * 2, "a quarter of a window");
+        assert_eq!(pause(None, 100, Subscribed::No), BLOCK, "an eighth of a window");
         for length in [2, 3, 8, 100] {
             let (mut schedule, mut now) = (schedule(), Instant::now());
             schedule.set_lengths(200, length);
@@ -334,6 +350,36 @@ mod tests {
                 now = next;
             }
         }
+    }
+
+    /// How many blocks come between two looks at most, where the chain is `times` faster than it is believed to be.
+    fn most_blocks_between_looks(schedule: &mut Schedule, times: u32, looks: u32) -> u32 {
+        let (begin, mut now) = (Instant::now(), Instant::now());
+        let mut most = Duration::ZERO;
+        for _ in 0..looks {
+            schedule.looked(&closed(Some(1_000)), now);
+            let next = schedule.next_look(head(100, begin), Subscribed::No, false);
+            most = most.max(next - now);
+            now = next;
+        }
+        u32::try_from((most * times).as_millis() / BLOCK.as_millis()).unwrap()
+    }
+
+    #[test]
+    fn without_events_no_window_passes_unseen_by_a_pace_that_is_wrong() {
+        let mut slow_for_long = schedule();
+        assert!(most_blocks_between_looks(&mut slow_for_long, 6, 50) < 8, "of a window of 8 blocks");
+        let mut after_a_halt = schedule();
+        // Each look measures the pace anew: a few are enough.
+        assert!(most_blocks_between_looks(&mut after_a_halt, 7, 4) < 8);
+    }
+
+    #[test]
+    fn a_topic_that_is_off_foretells_nothing_while_its_last_window_is_open() {
+        let (mut schedule, now) = (schedule(), Instant::now());
+        let open = Some(Window { nonce: 100, end: 108 });
+        schedule.looked(&WindowStatus { open, ..closed(None) }, now);
+        assert_eq!(schedule.next_start(), None);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod log_file;
 mod metrics;
 mod model;
 mod money;
+mod pace;
 mod processes;
 mod progress;
 mod requests;
