@@ -282,6 +282,7 @@ fn secrets_are_found_in_texts_of_any_kind() {
     let mut latin = b"caf\xe9\n".to_vec();
     latin.extend(phrase.as_bytes());
     fs::write(b.join("latin.txt"), latin).unwrap();
+    fs::write(b.join("table.csv"), format!("{}{phrase}\n", "0.1,0.2\n".repeat(45_000))).unwrap();
     for (name, bytes) in
         [("little.txt", u16::to_le_bytes as fn(u16) -> [u8; 2]), ("big.txt", u16::to_be_bytes)]
     {
@@ -290,7 +291,7 @@ fn secrets_are_found_in_texts_of_any_kind() {
     }
     let told = told_without_python(&folder);
     assert!(!told.contains("abandon"), "{told}");
-    for place in ["work.ipynb:2:12", "latin.txt:2:1", "little.txt:1:1", "big.txt:1:1"] {
+    for place in ["work.ipynb:2:12", "latin.txt:2:1", "table.csv:45001:1", "little.txt:1:1", "big.txt:1:1"] {
         assert!(told.contains(place), "{place}: {told}");
     }
 }

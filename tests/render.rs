@@ -266,6 +266,19 @@ fn no_value_breaks_out_of_yaml() {
     );
     assert_eq!(objects["NetworkPolicy"]["spec"]["ingress"], json!([]));
 
+    // One of the cluster has addresses that the internet has not.
+    let inside: Vec<_> = ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]
+        .map(|cidr| json!({"ipBlock": {"cidr": cidr}}))
+        .into();
+    let inside = [vec![json!({"namespaceSelector": {}})], inside].concat();
+    for host in ["node", "node.chain.svc", "node.chain.svc.cluster.local", "node.local."] {
+        let network = format!("http://{host}:26657");
+        let objects =
+            self::objects(&printed(&deployed, "kubernetes", &[settings[0], ("ALLORA_NETWORK", &network)]));
+        let egress = objects["NetworkPolicy"]["spec"]["egress"].as_array().unwrap();
+        assert_eq!(egress[1..], [json!({"to": inside, "ports": tcp(26657)})], "{host}");
+    }
+
     let compose = document(&printed(&deployed, "compose", &settings));
     let service = &compose["services"]["test"];
     assert_eq!(service["environment"]["BUNDLE_ID"], evil.replace('$', "$$"));

@@ -4,8 +4,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// Longest file that is read without a reason to expect a longer text, in bytes. People write by hand what is looked for.
-pub const MAX_BYTES: u64 = 256 * 1024;
+/// Longest file that is read without a reason to expect a longer text, in bytes: tables of a few thousand rows have less.
+pub const MAX_BYTES: u64 = 1 << 20;
+
+/// Bytes that are read of a file before it is taken for a text.
+const BEGINNING: u64 = 8 * 1024;
 
 /// The text of a file; nothing when it is no plain file, longer than `most` bytes, binary or unreadable.
 pub fn read(path: &Path, most: u64) -> Option<String> {
@@ -16,7 +19,13 @@ pub fn read(path: &Path, most: u64) -> Option<String> {
     }
     // In one piece: a bundle may have thousands.
     let mut bytes = Vec::with_capacity(usize::try_from(kind.len()).ok()? + 1);
-    File::open(path).ok()?.take(most).read_to_end(&mut bytes).ok()?;
+    let mut file = File::open(path).ok()?.take(most);
+    // Most that are no text say so soon.
+    file.by_ref().take(BEGINNING).read_to_end(&mut bytes).ok()?;
+    if bytes.contains(&0) && !bytes.starts_with(&[0xff, 0xfe]) && !bytes.starts_with(&[0xfe, 0xff]) {
+        return None;
+    }
+    file.read_to_end(&mut bytes).ok()?;
     decoded(bytes)
 }
 

@@ -28,6 +28,10 @@ const ANYWHERE: [(&str, &[&str]); 2] = [
     ("::/0", &["fc00::/7", "fe80::/10"]),
 ];
 
+/// Private addresses, behind which services of the cluster and hosts of a private network are. Those that are link-local
+/// are not among them: what clouds have there gives credentials away.
+const PRIVATE: [&str; 5] = ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"];
+
 /// The objects of a worker. Of this machine they hold nothing but the bundle's checksum.
 ///
 /// # Errors
@@ -169,6 +173,10 @@ fn egress(endpoints: &[Endpoint]) -> String {
         let to = match host {
             Host::Ipv4(address) => json!([{"ipBlock": {"cidr": format!("{address}/32")}}]),
             Host::Ipv6(address) => json!([{"ipBlock": {"cidr": format!("{address}/128")}}]),
+            // Its pods may have addresses of any range.
+            Host::Domain(name) if is_inside(name) => std::iter::once(json!({"namespaceSelector": {}}))
+                .chain(PRIVATE.map(|cidr| json!({"ipBlock": {"cidr": cidr}})))
+                .collect(),
             Host::Domain(_) => ANYWHERE
                 .into_iter()
                 .map(|(cidr, except)| json!({"ipBlock": {"cidr": cidr, "except": except}}))
@@ -180,6 +188,12 @@ fn egress(endpoints: &[Endpoint]) -> String {
         }
     }
     rules.join("\n")
+}
+
+/// Does the name stand for a service of the cluster, or a host of the network around it? The internet has no such names.
+fn is_inside(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    !name.contains('.') || name.ends_with(".svc") || name.ends_with(".local")
 }
 
 fn tcp(port: u16) -> String {

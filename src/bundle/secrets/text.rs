@@ -3,7 +3,20 @@
 use super::mnemonic::{self, Run};
 
 /// Words before the token itself that services begin theirs with.
-const TOKENS: [(&str, char); 5] = [("UP", '-'), ("sk", '-'), ("hf", '_'), ("ghp", '_'), ("github", '_')];
+const TOKENS: [(&str, char); 12] = [
+    ("UP", '-'),
+    ("sk", '-'),
+    ("hf", '_'),
+    ("ghp", '_'),
+    ("gho", '_'),
+    ("ghu", '_'),
+    ("ghs", '_'),
+    ("ghr", '_'),
+    ("github", '_'),
+    ("glpat", '-'),
+    ("xoxb", '-'),
+    ("xoxp", '-'),
+];
 /// Bytes that are looked at for the rest of a token.
 const MAX_TOKEN: usize = 256;
 /// Fewest letters and digits in a row of a token.
@@ -11,12 +24,22 @@ const MIN_TOKEN: usize = 16;
 /// What a line says of which 64 hexadecimal digits are a key, without the marks between words. Alone they may be any hash.
 const SPEAKS: [&str; 3] = ["privatekey", "privkey", "secretkey"];
 /// What stands just before them when they are one.
-const NAMES: [&str; 5] = ["key", "secret", "wallet", "mnemonic", "seed"];
+const NAMES: [&str; 6] = ["key", "secret", "wallet", "mnemonic", "seed", "priv"];
+/// The same, as a word of its own.
+const SHORT_NAME: &str = "pk";
 /// What stands there when they are none: hashes and public keys.
 const OTHERS: [&str; 9] =
     ["hash", "sha256", "sha512", "sha3", "blake", "digest", "checksum", "fingerprint", "pub"];
 /// Bytes before the digits in which a name is looked for.
 const MAX_NAME: usize = 64;
+/// Letters, digits and marks of a key of Google's, with the `AIza` that it begins with.
+const GOOGLE_KEY: usize = 39;
+/// Letters, digits and marks of a secret key of AWS.
+const AWS_KEY: usize = 40;
+/// Blanks, quotes and signs between its name and itself.
+const BETWEEN: usize = 8;
+/// Bytes before and behind a ciphertext in which the rest of a keystore is looked for.
+const KEYSTORE: usize = 2048;
 /// Bytes of the line that begins a key in PEM.
 const MAX_LABEL: usize = 40;
 
@@ -67,12 +90,15 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
 /// What a word is by itself. Nearly all words leave at their length.
 fn alone(text: &str, start: usize, word: &str, line: &mut Line) -> Option<&'static str> {
     match word.len() {
-        2 | 3 | 6 if is_token(text, start, word) => Some("an API key"),
+        2..=6 if is_token(text, start, word) => Some("an API key"),
         5 if word == "BEGIN" && is_pem_key(text, start) => Some("a private key"),
         20 if word.starts_with("AKIA") && !word.bytes().any(|byte| byte.is_ascii_lowercase()) => {
             Some("an access key")
         }
+        6 | 15 if is_aws_key(text, start, word) => Some("an access key"),
+        10 if word == "ciphertext" && is_keystore(text, start) => Some("the keystore of a wallet"),
         64 | 66 if is_hex_key(text, start, word, line) => Some("a private key"),
+        4..=GOOGLE_KEY if word.starts_with("AIza") && is_google_key(&text[start..]) => Some("an API key"),
         _ => None,
     }
 }
@@ -91,6 +117,40 @@ fn is_token(text: &str, start: usize, word: &str) -> bool {
         .any(|part| part.len() >= MIN_TOKEN && part.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
+fn is_google_key(text: &str) -> bool {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    text.bytes().take(GOOGLE_KEY + 1).take_while(is_part).count() == GOOGLE_KEY
+}
+
+/// `secret_access_key`, in whatever spelling, with a value of the right form behind it.
+fn is_aws_key(text: &str, start: usize, word: &str) -> bool {
+    let (before, rest) = (&text.as_bytes()[..start], &text.as_bytes()[start + word.len()..]);
+    let is = |bytes: &[u8], name: &[u8]| bytes.eq_ignore_ascii_case(name);
+    let value = if word.eq_ignore_ascii_case("secretaccesskey") {
+        rest
+    } else if word.eq_ignore_ascii_case("access")
+        && before.last_chunk::<7>().is_some_and(|name| is(name, b"secret_"))
+        && rest.first_chunk::<4>().is_some_and(|name| is(name, b"_key"))
+    {
+        &rest[4..]
+    } else {
+        return false;
+    };
+    let between = value.iter().take(BETWEEN).take_while(|byte| b" \t\"'=:".contains(byte)).count();
+    let value = &value[between..];
+    let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'+');
+    let length = value.iter().take(AWS_KEY + 1).take_while(is_part).count();
+    let has = |kind: fn(&u8) -> bool| value[..length].iter().any(kind);
+    length == AWS_KEY && has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase)
+}
+
+/// Is this ciphertext that of a key: https://ethereum.org/developers/docs/data-structures-and-encoding/web3-secret-storage?
+fn is_keystore(text: &str, start: usize) -> bool {
+    let around = &text.as_bytes()[start.saturating_sub(KEYSTORE)..text.len().min(start + KEYSTORE)];
+    let around = String::from_utf8_lossy(around);
+    [r#""ciphertext""#, r#""kdfparams""#, r#""mac""#].iter().all(|name| around.contains(name))
+}
+
 fn is_pem_key(text: &str, start: usize) -> bool {
     let rest = &text.as_bytes()[start..];
     let label = rest[..rest.len().min(MAX_LABEL)].split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -107,9 +167,12 @@ fn is_hex_key(text: &str, start: usize, word: &str, line: &mut Line) -> bool {
 fn is_named(text: &str, start: usize) -> bool {
     let before = &text.as_bytes()[start.saturating_sub(MAX_NAME)..start];
     let name = before.rsplit(|byte| b"\n,;{}".contains(byte)).next().unwrap_or_default();
-    let name = squeezed(&String::from_utf8_lossy(name));
+    let name = String::from_utf8_lossy(name);
+    let is_short = |word: &str| word.eq_ignore_ascii_case(SHORT_NAME);
+    let has_short = name.split(|c: char| !c.is_ascii_alphanumeric()).any(is_short);
+    let name = squeezed(&name);
     let names = |words: &[&str]| words.iter().any(|word| name.contains(word));
-    names(&NAMES) && !names(&OTHERS)
+    (has_short || names(&NAMES)) && !names(&OTHERS)
 }
 
 /// In lower case, without the marks between words.
@@ -176,6 +239,21 @@ mod tests {
             (format!("{}_pat_11A_{}", "github", "aB3".repeat(12)), (1, 1, "an API key")),
             (format!("{}_{}", "ghp", "aB3".repeat(12)), (1, 1, "an API key")),
             (format!("{}-proj-{}", "sk", "aB3".repeat(12)), (1, 1, "an API key")),
+            (format!("{}_{}", "gho", "aB3".repeat(12)), (1, 1, "an API key")),
+            (format!("{}-{}", "glpat", "aB3".repeat(7)), (1, 1, "an API key")),
+            (format!("{}-1234-{}", "xoxb", "aB3".repeat(8)), (1, 1, "an API key")),
+            (format!("key={}{}_-", "AIza", "aB3".repeat(11)), (1, 5, "an API key")),
+            (format!("AWS_SECRET_ACCESS_KEY = '{}/'", "aB3".repeat(13)), (1, 12, "an access key")),
+            (format!("\"SecretAccessKey\": \"{}+\"", "aB3".repeat(13)), (1, 2, "an access key")),
+            (
+                format!(
+                    "{{\"crypto\": {{\"ciphertext\": \"{hex}\", \"kdfparams\": {{}}, \"mac\": \"{hex}\"}}}}"
+                ),
+                (1, 14, "the keystore of a wallet"),
+            ),
+            (format!("PK='{hex}'"), (1, 5, "a private key")),
+            (format!("wallet_pk = '{hex}'"), (1, 14, "a private key")),
+            (format!("PRIV = bytes.fromhex('{hex}')"), (1, 23, "a private key")),
             (format!("id = {}{}", "AKIA", "A2".repeat(8)), (1, 6, "an access key")),
         ] {
             assert_eq!(find(&text), Some(expected), "{text}");
@@ -194,6 +272,11 @@ mod tests {
             &format!("{{\"key\":\"a\",\"rows\":[1,2],\"of\":\"{hex}\"}}"),
             &format!("public_key = '{hex}'"),
             &format!("# the wallet is funded\ntransaction: {hex}"),
+            &format!("EXPECTED = bytes.fromhex('{hex}')"),
+            &format!("{{\"pk_hash\": \"{hex}\", \"spkx\": \"{hex}\"}}"),
+            &format!("{{\"ciphertext\": \"{hex}\", \"mac\": 1}}"),
+            &format!("aws_secret_access_key = {}", "x".repeat(40)),
+            "aws_secret_access_key = os.environ['AWS_SECRET_ACCESS_KEY']",
             "-----BEGIN CERTIFICATE-----",
             "-----BEGIN PUBLIC KEY-----",
             &PHRASE.replace("about", "abandon"),
