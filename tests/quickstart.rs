@@ -47,6 +47,14 @@ fn a_second_run_answers_a_chain_of_its_own() {
     for runs in 1..=2 {
         let mut command = bootstrap(&folder);
         if runs == 2 {
+            // A start that fails takes nothing away.
+            let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = taken.local_addr().unwrap().to_string();
+            let mut failing = bootstrap(&folder);
+            failing.env("ALLORA_METRICS_ADDR", address);
+            let failed = failing.args(["run", &quickstart()]).log(&folder);
+            assert_eq!(exit_code(failed, PATIENCE), Some(78), "{}", log(&folder));
+            assert_eq!(rounds(&folder).len(), 1, "{}", log(&folder));
             // A key of one's own is funded there: nobody else could.
             command.env("ALLORA_PRIVATE_KEY", "07".repeat(32));
         }

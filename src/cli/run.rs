@@ -16,7 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::chain::Chain;
 use super::progress::{self, Loading};
-use super::{Exit, Outcome, Report, environment, logging, model, number};
+use super::{Exit, Outcome, Report, environment, logging, model, number, output};
 use crate::bundle::Manifest;
 use crate::chain::fees::FeeCaps;
 use crate::chain::gas_price::GasPrice;
@@ -26,7 +26,7 @@ use crate::devnet;
 use crate::health::alerts::{self, Alerts};
 use crate::health::metrics::{self, Identity, Metrics, Textfile};
 use crate::health::{Heartbeat, HeartbeatError, HeartbeatFile, Phase};
-use crate::journal::{Journal, Timestamp};
+use crate::journal::{self, Journal, Timestamp};
 use crate::logs::{LogFile, LogFileError};
 use crate::model::{Model, ModelSpec, Private, Sandbox, adopt_orphans};
 use crate::settings::{self, Flags, KeySource, Settings, Worker};
@@ -123,7 +123,9 @@ impl From<WorkerError> for Report {
 impl Args {
     /// Runs the command.
     pub fn run(self) -> Outcome {
-        if self.until.is_some_and(|until| until <= OffsetDateTime::now_utc()) {
+        if let Some(until) = self.until.filter(|until| *until <= OffsetDateTime::now_utc()) {
+            let when = until.format(&Rfc3339).unwrap_or_default();
+            output::note(format_args!("nothing to do: --until {when} is in the past"));
             return Ok(Exit::Done);
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -183,7 +185,7 @@ impl Args {
         let chain = Chain::of(&settings, wallet)?;
         let topic_id = settings.topic_id.or(chain.topic_id()).ok_or(CannotRun::NoTopic)?;
         // Runs as long as this function.
-        let _devnet = chain.devnet;
+        let devnet = chain.devnet;
         let network = settings.network.to_string();
         let identity = Identity {
             topic_id,
@@ -239,6 +241,9 @@ impl Args {
             until: self.until,
             stopping,
         };
+        if devnet.is_some() {
+            discard_journals(&settings.state_dir);
+        }
         match worker::run(setup, alerts, textfile).await? {
             Ended::Stopped | Ended::Done => Ok(Exit::Done),
             Ended::NothingSubmitted(reason) => {
@@ -266,6 +271,15 @@ impl Args {
             }
             None => Goal::Forever,
         }
+    }
+}
+
+/// A devnet inside a worker ends with its process. What an earlier one did would stand beside what this one does. Not before
+/// nothing else can stop the start: who corrects a mistake still has them.
+fn discard_journals(state_dir: &Path) {
+    let removed = journal::discard(state_dir, devnet::Options::is_of_a_free_port);
+    if removed > 0 {
+        tracing::info!(removed, "removed the journals of earlier devnets inside a worker: those chains are gone");
     }
 }
 
@@ -341,7 +355,7 @@ fn stop_on_signals() -> Result<CancellationToken, Report> {
         tracing::info!("stopping in order");
         stop.cancel();
         signals.settle().await;
-        tracing::info!("a second signal stops at once");
+        tracing::info!("stopping; another Ctrl-C or signal stops at once");
         let forced = match signals.recv().await {
             StopSignal::Interrupt => Exit::Interrupted,
             StopSignal::Terminate => Exit::Terminated,

@@ -139,6 +139,9 @@ pub enum JournalError {
     /// No space is left on the journal's disk, or the quota is used up.
     #[error("the disk that holds the journal is full")]
     Full(#[source] rusqlite::Error),
+    /// The journal's disk does not take what the steps of a round need.
+    #[error("the disk that holds the journal has no room")]
+    NoRoom(#[source] io::Error),
     /// The file or its file system cannot be written.
     #[error("the journal is read-only")]
     ReadOnly(#[source] rusqlite::Error),
@@ -191,14 +194,22 @@ impl JournalError {
     /// Whether the same call may succeed later, with the journal as it is.
     #[must_use]
     pub const fn may_pass(&self) -> bool {
-        matches!(self, Self::Full(_) | Self::ReadOnly(_) | Self::Disk(_) | Self::Busy(_) | Self::Slow(_))
+        matches!(
+            self,
+            Self::Full(_)
+                | Self::NoRoom(_)
+                | Self::ReadOnly(_)
+                | Self::Disk(_)
+                | Self::Busy(_)
+                | Self::Slow(_)
+        )
     }
 
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Full(_) => "free some space, or choose another folder with --state-dir",
+            Self::Full(_) | Self::NoRoom(_) => "free some space, or choose another folder with --state-dir",
             Self::ReadOnly(_) => "make the state folder writable, or choose another with --state-dir",
             Self::Copy(_) => {
                 "make the journal readable, and leave some space in the folder for temporary files"

@@ -1,7 +1,7 @@
 //! The open journal: folder, file, lock, identity.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -16,6 +16,9 @@ use crate::failpoint::{self, Moment, Step};
 /// How long a call waits for another program that has the file locked. Only readers of this program are
 /// expected, and they hold it for moments.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// What a disk must take to be called writable, in bytes: several times what any step of a round writes.
+const ROOM: usize = 1 << 20;
 
 /// How long a lock that is taken may still be let go, and how often it is tried meanwhile.
 const LOCK_LIMIT: Duration = Duration::from_millis(500);
@@ -108,12 +111,18 @@ impl Journal {
         &self.reader
     }
 
-    /// Writes something that changes nothing.
+    /// Writes something that changes nothing, after more than any step of a round takes: a disk that has room for a page
+    /// and no more would be called writable again with each page.
     ///
     /// # Errors
     /// Those of the disk: whatever is written next would fail too.
     pub fn check_writable(&mut self) -> Result<(), JournalError> {
         self.check_is_there()?;
+        let folder = self.path.parent().unwrap_or(&self.path);
+        // Without a name, so that nothing is left of it whatever happens.
+        tempfile::tempfile_in(folder)
+            .and_then(|mut file| file.write_all(&vec![1; ROOM]).and_then(|()| file.sync_data()))
+            .map_err(JournalError::NoRoom)?;
         self.reader.db_mut().execute("UPDATE identity SET holder_pid = ?1", [std::process::id()])?;
         Ok(())
     }

@@ -29,6 +29,30 @@ fn a_disk_that_is_full_for_a_while() {
     assert_eq!(worker.stop(), Some(0));
 }
 
+/// Room for a page, and not for a round: it is full until there is room for all.
+#[test]
+fn a_disk_that_takes_a_page_and_no_round_is_not_called_writable() {
+    let bench = Bench::registered(manual(), ONE);
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    let name = format!("{}.{}.journal-wal", bench.devnet.chain_id(), bench.address());
+    let log = fs::metadata(bench.folder.path().join("state").join(name)).unwrap().len();
+    worker.limit_files(Some(log + 5_000));
+    let nonce = bench.mine_to_opening();
+    bench.until_why("the journal cannot be written");
+    let (limited, again) = (std::time::Instant::now(), "the journal can be written again");
+    // As long as several tries take.
+    bench.until("some tries", |_| (limited.elapsed().as_secs() >= 3).then_some(()));
+    assert!(!bench.log().contains(again), "{}", bench.log());
+    bench.devnet.mine(11).unwrap();
+    worker.limit_files(None);
+    let round = bench.until("an end", |bench| bench.round(nonce).filter(|round| round["state"] == "expired"));
+    let reason = round["reason"].as_str().unwrap();
+    assert!(reason.starts_with("the journal could not be written while the window was open"), "{reason}");
+    assert_eq!(bench.log().matches(again).count(), 1, "{}", bench.log());
+    assert_eq!(worker.stop(), Some(0));
+}
+
 #[test]
 fn a_disk_that_fills_up_while_a_transaction_is_on_its_way() {
     let bench = Bench::registered(manual(), ONE);

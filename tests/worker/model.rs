@@ -71,3 +71,18 @@ fn the_key_does_not_reach_the_model_under_any_name() {
     assert_eq!(bench.run(&["--once"]).exit().code(), Some(0), "{}", bench.log());
     assert_eq!(bench.rounds()[0]["value"], "1", "HALF alone");
 }
+
+/// The last try is killed for the window's end, which says nothing of the model.
+#[test]
+fn a_try_that_the_windows_end_cuts_short_hides_no_failure() {
+    let code = "import time\nTRIES = []\ndef predict():\n    TRIES.append(1)\n    if len(TRIES) < 2:\n        raise ValueError('no data')\n    time.sleep(3600)\n";
+    let bench = Bench::registered(quick(), code);
+    let worker = bench.run(&[]);
+    let round = bench.until("an end", |bench| {
+        bench.rounds().into_iter().find(|round| {
+            round["state"] == "expired" && bench.log().contains("since the window was about to close")
+        })
+    });
+    assert!(round["reason"].as_str().unwrap().starts_with("exception: ValueError: no data"), "{round}");
+    assert_eq!(worker.stop(), Some(0));
+}

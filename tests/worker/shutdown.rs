@@ -388,7 +388,7 @@ fn a_second_signal_ends_the_worker_at_once() {
         // The same wish, told twice.
         worker.signal(Signal::SIGTERM);
         bench.until("the wait for another", |bench| {
-            bench.log().contains("a second signal stops at once").then_some(())
+            bench.log().contains("another Ctrl-C or signal stops at once").then_some(())
         });
         worker.signal(second);
         assert_eq!(worker.exit().code(), Some(code), "{}", bench.log());

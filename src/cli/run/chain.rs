@@ -5,7 +5,6 @@ use crate::bundle::SensitiveUrl;
 use crate::chain::networks::{LOCAL_MIN_GAS_PRICE, Remote};
 use crate::cli::Report;
 use crate::devnet::{self, Devnet};
-use crate::journal;
 use crate::settings::Settings;
 use crate::wallet::Wallet;
 
@@ -31,14 +30,6 @@ impl Chain {
             let no_key = || CannotRun::NoKey { network: settings.network.to_string() };
             let wallet = wallet.ok_or_else(no_key)?;
             return Ok(Self { urls, chain_id, min_gas_price, wallet, devnet: None });
-        }
-        // Such a chain ends with its process. What an earlier one did would stand beside what this one does.
-        let removed = journal::discard(&settings.state_dir, devnet::Options::is_of_a_free_port);
-        if removed > 0 {
-            tracing::info!(
-                removed,
-                "removed the journals of earlier devnets inside a worker: those chains are gone"
-            );
         }
         // Topic 1 takes one number, topic 2 one for each label, so that either kind of model has one to answer.
         let options =

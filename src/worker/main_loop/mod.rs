@@ -30,7 +30,7 @@ mod report;
 mod rounds;
 mod work;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -199,6 +199,10 @@ struct MainLoop {
     faucet_pause: Pause,
     /// The journal cannot be written: nothing may leave.
     unwritable: Option<Trouble<String>>,
+    /// Why it could not be written last, for the windows that went by meanwhile.
+    last_unwritten: String,
+    /// The same for each window whose round stands still for it.
+    unwritten: BTreeMap<i64, String>,
     progress: watch::Receiver<Option<Progress>>,
     progress_sender: watch::Sender<Option<Progress>>,
     goal: Goal,
@@ -274,6 +278,8 @@ impl MainLoop {
             faucet_after: Instant::now(),
             faucet_pause: Pause::new(FAUCET_PAUSE),
             unwritable: None,
+            last_unwritten: String::new(),
+            unwritten: BTreeMap::new(),
             progress: progress_sender.subscribe(),
             progress_sender,
             goal,

@@ -17,6 +17,11 @@ use crate::worker::reporter::Reporter;
 use crate::worker::round;
 use crate::worker::schedule::Subscribed;
 
+/// Why a window was lost to a journal that could not be written.
+fn lost_to(error: &JournalError) -> String {
+    format!("the journal could not be written while the window was open: {error}")
+}
+
 impl MainLoop {
     /// A task is done, or panicked.
     pub(super) fn joined(
@@ -86,6 +91,7 @@ impl MainLoop {
             Done::JournalChecked(Ok(())) => {
                 tracing::info!("the journal can be written again");
                 self.unwritable = None;
+                self.missed_unwritten();
             }
             Done::Ranked(Ok(_)) => {}
             Done::Ranked(Err(error)) => tracing::debug!(%error, "no endpoint could be measured"),
@@ -103,6 +109,7 @@ impl MainLoop {
         }
         if let Some(Work::Round(window) | Work::Missed(window)) = work {
             self.schedule.resume(window);
+            self.unwritten.insert(window.nonce, lost_to(&error));
         }
         let why =
             format!("nothing is submitted, since the journal cannot be written: {error}; {}", error.hint());
@@ -112,6 +119,7 @@ impl MainLoop {
                 trouble.pause.again();
             }
             None => {
+                self.last_unwritten = lost_to(&error);
                 let error: &dyn std::error::Error = &error;
                 tracing::error!(error, "nothing is submitted until the journal can be written");
                 self.unwritable = Some(Trouble { why, pause: Pause::new(UNWRITABLE_PAUSE) });

@@ -86,6 +86,7 @@ impl MainLoop {
             window,
             arity,
             progress: self.progress_sender.clone(),
+            held_up: self.unwritten.remove(&window.nonce),
         };
         let topic_id = self.context.options.topic_id;
         let span = tracing::info_span!("round", topic_id, nonce = window.nonce);
@@ -155,6 +156,16 @@ impl MainLoop {
             return;
         }
         self.expire(window, self.why_missed());
+    }
+
+    /// Windows that went by while the journal could not be written.
+    pub(super) fn missed_unwritten(&mut self) {
+        if self.standby || self.standing != Standing::Good || self.context.clock.is_in_doubt() {
+            return;
+        }
+        for window in self.schedule.missed(self.context.clock.head().height) {
+            self.expire(window, (self.last_unwritten.clone(), None));
+        }
     }
 
     /// Writes down that a window was missed.

@@ -120,6 +120,8 @@ pub struct Round {
     pub arity: Arity,
     /// Told of each step.
     pub progress: watch::Sender<Option<Progress>>,
+    /// Why an earlier try of this life could not begin.
+    pub held_up: Option<String>,
 }
 
 impl Round {
@@ -199,7 +201,9 @@ impl Round {
         mut live: Option<Prepared>,
         failure: Option<String>,
     ) -> Result<Option<Answered>, JournalError> {
-        let why = failure.unwrap_or_else(|| "the window was over before the model was asked".to_owned());
+        let mut has_failed = failure.is_some();
+        let why = failure.or_else(|| self.held_up.clone());
+        let why = why.unwrap_or_else(|| "the window was over before the model was asked".to_owned());
         let mut end: Answered = expired(why, None);
         let mut back_off = BACK_OFF.0;
         // In the last block: at once, and then ever more seldom.
@@ -222,7 +226,13 @@ impl Round {
                 None => match self.predict().await? {
                     Predicted::Values(values) => value.insert(values).clone(),
                     Predicted::Skipped(reason) => return Ok(Some((Ending::Skipped { reason }, None, None))),
-                    Predicted::Failed(reason) => {
+                    // That there was no time for another try says less than what the others came to.
+                    Predicted::CutShort(_) if has_failed => {
+                        self.pause(&mut back_off).await;
+                        continue;
+                    }
+                    Predicted::Failed(reason) | Predicted::CutShort(reason) => {
+                        has_failed = true;
                         end = expired(reason, None);
                         self.pause(&mut back_off).await;
                         continue;

@@ -12,6 +12,8 @@ pub(super) enum Predicted {
     Values(Values),
     Skipped(String),
     Failed(String),
+    /// It was killed sooner than it may be, for the end of the window.
+    CutShort(String),
     Interrupted,
 }
 
@@ -54,6 +56,10 @@ impl Round {
                 Ok(values) => return self.validate(values).await,
                 Err(unfit) => ("bad_value".to_owned(), unfit.to_string()),
             },
+            Err(failure) if failure.kind == FailureKind::Timeout && limit < options.max_seconds => {
+                let message = format!("{failure}, since the window was about to close");
+                return Ok(Predicted::CutShort(self.failed(failure.kind.as_str(), &message).await?));
+            }
             Err(failure) => {
                 let (kind, message) = (failure.kind.to_string(), failure.to_string());
                 // That of an import is shown when it happens, window or not.
