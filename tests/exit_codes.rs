@@ -36,7 +36,9 @@ fn stopped_by_force(signal: Signal) -> Option<i32> {
     bench.mine_to_opening();
     bench.until_sent();
     worker.signal(signal);
-    bench.until("the stop", |bench| bench.log().contains("another Ctrl-C or signal stops at once").then_some(()));
+    bench.until("the stop", |bench| {
+        bench.log().contains("another Ctrl-C or signal stops at once").then_some(())
+    });
     worker.signal(signal);
     worker.exit().code()
 }

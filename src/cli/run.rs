@@ -279,7 +279,10 @@ impl Args {
 fn discard_journals(state_dir: &Path) {
     let removed = journal::discard(state_dir, devnet::Options::is_of_a_free_port);
     if removed > 0 {
-        tracing::info!(removed, "removed the journals of earlier devnets inside a worker: those chains are gone");
+        tracing::info!(
+            removed,
+            "removed the journals of earlier devnets inside a worker: those chains are gone"
+        );
     }
 }
 
