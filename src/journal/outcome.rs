@@ -29,7 +29,12 @@ pub struct Inclusion {
 }
 
 /// CheckTx refused the bytes: nothing was paid, and no node keeps them. The worker makes one of the answers of all
-/// nodes.
+/// nodes, and nobody outside of this crate does:
+///
+/// ```compile_fail,E0639
+/// # use bootstrap::journal::Refusal;
+/// let forged = Refusal { code: 5, codespace: String::new(), log: String::new() };
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
@@ -42,15 +47,28 @@ pub struct Refusal {
 }
 
 /// The proof that a transaction cannot land any more: a node that is not behind did not find its hash, and
-/// was past the point where it could still come.
+/// was past the point where it could still come. The worker makes one of what it has located, and nobody outside of this
+/// crate does:
+///
+/// ```compile_fail,E0639
+/// # use bootstrap::journal::Death;
+/// let forged = Death::TimedOut { head: u64::MAX };
+/// ```
+///
+/// ```compile_fail,E0639
+/// # use bootstrap::journal::Death;
+/// let forged = Death::SequenceUsed { committed: u64::MAX };
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Death {
     /// Its timeout height has passed.
+    #[non_exhaustive]
     TimedOut {
         /// Height of that node, above the transaction's timeout height.
         head: u64,
     },
     /// Another transaction of the account used its sequence.
+    #[non_exhaustive]
     SequenceUsed {
         /// The account's next sequence by that node, above the transaction's.
         committed: u64,

@@ -1,5 +1,6 @@
 //! Broadcasts: which bytes may leave, what endpoints say to them, and what all of that together proves.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,7 +90,31 @@ impl Broadcast {
     }
 }
 
+/// What was said to one broadcast: by every endpoint that was asked, or up to the first that has the bytes in its mempool.
+/// Only [`Pool`] makes one, so that none can be left out.
+#[derive(Debug, Clone)]
+pub struct Answers {
+    said: Vec<Broadcast>,
+    /// Whether every endpoint of this chain was asked.
+    is_of_all: bool,
+}
+
+impl Deref for Answers {
+    type Target = [Broadcast];
+
+    fn deref(&self) -> &[Broadcast] {
+        &self.said
+    }
+}
+
 /// The proof that no node has the bytes: it is made from the answers of all that may have them, and from nothing else.
+///
+/// ```compile_fail,E0308
+/// # use bootstrap::chain::pool::{AllRefused, Broadcast};
+/// fn forge(some: &[Broadcast]) -> Option<AllRefused> {
+///     AllRefused::at_first(some) // not the `Answers` of a pool
+/// }
+/// ```
 ///
 /// ```compile_fail,E0451
 /// # use bootstrap::chain::{pool::AllRefused, rpc::CheckTxAnswer};
@@ -106,18 +131,18 @@ impl AllRefused {
     /// Of the answers to bytes that no node has from before: an endpoint that they never reached has not got them.
     /// `None` where one may have them.
     #[must_use]
-    pub fn at_first(answers: &[Broadcast]) -> Option<Self> {
+    pub fn at_first(answers: &Answers) -> Option<Self> {
         Self::of(answers, Broadcast::is_certainly_not_there)
     }
 
-    /// Of the answers of every endpoint to bytes that were sent before: one that they do not reach now may have them since
-    /// then. `None` where one may have them.
+    /// Of the answers to bytes that were sent before: one that they do not reach now may have them since then. `None` where
+    /// one may have them, or was not asked ([`Pool::broadcast_to_all`] asks everyone).
     #[must_use]
-    pub fn again(answers: &[Broadcast]) -> Option<Self> {
-        Self::of(answers, Broadcast::is_refused)
+    pub fn again(answers: &Answers) -> Option<Self> {
+        Self::of(answers, Broadcast::is_refused).filter(|_| answers.is_of_all)
     }
 
-    fn of(answers: &[Broadcast], is_without: fn(&Broadcast) -> bool) -> Option<Self> {
+    fn of(answers: &Answers, is_without: fn(&Broadcast) -> bool) -> Option<Self> {
         let check = answers.iter().find_map(|sent| sent.answer.as_ref().ok())?;
         answers.iter().all(is_without).then(|| Self { check: check.clone() })
     }
@@ -133,17 +158,17 @@ impl Pool {
     /// Sends the same bytes to every fresh endpoint at once, and to the others where none of those answers.
     /// Returns the answers up to the first that has them in its mempool; the slower ones are left to finish by
     /// themselves. Identical bytes can be in a block only once.
-    pub async fn broadcast(&self, tx: &impl Durable, limit: Duration) -> Vec<Broadcast> {
+    pub async fn broadcast(&self, tx: &impl Durable, limit: Duration) -> Answers {
         let order = self.order();
         let best = order.first().map(|member| member.standing());
         let (first, rest) = order.into_iter().partition(|member| Some(member.standing()) == best);
-        Self::offer(tx, first, rest, limit).await
+        Answers { said: Self::offer(tx, first, rest, limit).await, is_of_all: false }
     }
 
     /// Sends the same bytes to every endpoint of this chain at once, also to those that rest. Returns the answers of
     /// all, unless one has them in its mempool.
-    pub async fn broadcast_to_all(&self, tx: &impl Durable, limit: Duration) -> Vec<Broadcast> {
-        Self::offer(tx, self.order(), Vec::new(), limit).await
+    pub async fn broadcast_to_all(&self, tx: &impl Durable, limit: Duration) -> Answers {
+        Answers { said: Self::offer(tx, self.order(), Vec::new(), limit).await, is_of_all: true }
     }
 
     /// Sends to `first`, and to the `rest` where none of those answers.

@@ -20,7 +20,7 @@ use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 
 pub(crate) use self::broadcast::durable;
-pub use self::broadcast::{AllRefused, Broadcast, Durable};
+pub use self::broadcast::{AllRefused, Answers, Broadcast, Durable};
 pub use self::member::{LAG_BLOCKS, LAG_TIME, Standing};
 use self::{
     alias::Aliases,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Fate, Refusal, Transaction, check_verdict};
 use crate::chain::outcome::Verdict;
-use crate::chain::pool::{AllRefused, Broadcast};
+use crate::chain::pool::{AllRefused, Answers, Broadcast};
 use crate::chain::query::Account;
 use crate::chain::sequence::Sequence;
 use crate::chain::tx::TxHash;
@@ -54,7 +54,7 @@ impl Transaction<'_> {
 
     /// Asks every node about bytes that were sent before, also those that rest. One that says nothing may have them, and
     /// bring them into a block until their last one.
-    pub(super) async fn send_to_all(&self, tx: &Prepared) -> Vec<Broadcast> {
+    pub(super) async fn send_to_all(&self, tx: &Prepared) -> Answers {
         let pool = Arc::clone(self.context.client().pool());
         pool.broadcast_to_all(tx, self.call_limit()).await
     }
@@ -72,7 +72,7 @@ impl Transaction<'_> {
     }
 
     /// Notes where the bytes go, and lets them go.
-    pub(super) async fn send(&self, tx: &Prepared) -> Result<Vec<Broadcast>, JournalError> {
+    pub(super) async fn send(&self, tx: &Prepared) -> Result<Answers, JournalError> {
         let pool = Arc::clone(self.context.client().pool());
         let first = pool.ranked().first().map(ToString::to_string).unwrap_or_default();
         self.note_endpoint(tx, first.clone()).await?;

@@ -9,7 +9,7 @@ use crate::chain::delivered::DeliveredTx;
 use crate::chain::fees;
 use crate::chain::locate::Located;
 use crate::chain::outcome::Verdict;
-use crate::chain::pool::{AllRefused, Broadcast};
+use crate::chain::pool::{AllRefused, Answers, Broadcast};
 use crate::chain::tx::TxHash;
 use crate::failpoint::{self, Moment};
 use crate::journal::{Death, DeathError, Inclusion, JournalError, Prepared, Timestamp, Uallo};
@@ -130,7 +130,7 @@ impl Transaction<'_> {
         &mut self,
         tx: &Prepared,
         hash: TxHash,
-        answers: &[Broadcast],
+        answers: &Answers,
         absent_at: u64,
     ) -> Result<Option<Step>, JournalError> {
         // A node that has just started takes every account's number for 0, and ours hardly is.
@@ -182,7 +182,7 @@ impl Transaction<'_> {
 
     /// The proof that no node has a transaction whose turn does not come: what is signed in its stead has a lower sequence, so
     /// that both could land.
-    async fn refused_by_all(&self, tx: &Prepared, answers: &[Broadcast]) -> Option<AllRefused> {
+    async fn refused_by_all(&self, tx: &Prepared, answers: &Answers) -> Option<AllRefused> {
         if !self.may_follow_others {
             // A mempool checks again with each block what it holds: with the last block of ours that were to come before
             // it, it has dropped them, and this one with them.
