@@ -394,6 +394,14 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
         ("top twice", good().folder("b").gzip(), "unfit-entry", "twice"),
         ("case", good().file("b/MODEL.yaml").gzip(), "unfit-entry", "case only"),
         ("case of a folder", good().file("b/a/x").file("b/A/y").gzip(), "unfit-entry", "case only"),
+        (
+            "composed letters",
+            good().file("b/caf\u{e9}").file("b/cafe\u{301}").gzip(),
+            "unfit-entry",
+            "compose letters",
+        ),
+        ("a dot at the end", good().file("b/x").file("b/x.").gzip(), "unfit-entry", "at the end"),
+        ("a blank at the end", good().file("b/a /x").file("b/a/y").gzip(), "unfit-entry", "at the end"),
         ("case beyond ASCII", good().file("b/straße").file("b/STRASSE").gzip(), "unfit-entry", "case only"),
         (
             "not UTF-8",

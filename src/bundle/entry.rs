@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::value::quoted;
 
 /// A file, folder or link.
@@ -56,6 +58,9 @@ pub enum Misfit {
     /// Two paths that are one on other systems.
     #[error("it differs from {} by case only", quoted(.0))]
     CaseOnly(String),
+    /// The same of letters that are composed in another way, or of names that end with dots or blanks.
+    #[error("other systems take it for {}: they compose letters, or leave out dots and blanks at the end of a name", quoted(.0))]
+    Alike(String),
     /// A file or link is to hold entries.
     #[error("it lies below {}, which is not a folder", quoted(.0))]
     BelowNoFolder(String),
@@ -64,7 +69,7 @@ pub enum Misfit {
 /// The paths that are taken: those of entries, and of the folders that they lie in.
 #[derive(Debug, Default)]
 pub struct Paths {
-    /// By their form without case.
+    /// By their form on the system that tells the fewest apart.
     taken: HashMap<String, Taken>,
 }
 
@@ -120,9 +125,22 @@ impl Paths {
     /// What has this path; a folder, when nothing had it.
     fn at(&mut self, path: &str) -> Result<&mut Taken, Misfit> {
         let new = || Taken { path: path.to_owned(), is_folder: true, is_entry: false };
-        let taken = self.taken.entry(without_case(path)).or_insert_with(new);
-        if taken.path == path { Ok(taken) } else { Err(Misfit::CaseOnly(taken.path.clone())) }
+        let taken = self.taken.entry(coarse(path)).or_insert_with(new);
+        if taken.path == path {
+            Ok(taken)
+        } else if without_case(&taken.path) == without_case(path) {
+            Err(Misfit::CaseOnly(taken.path.clone()))
+        } else {
+            Err(Misfit::Alike(taken.path.clone()))
+        }
     }
+}
+
+/// What is the same for two paths that are one somewhere: macOS composes letters, Windows leaves out dots and blanks at the
+/// end of a name, both go by no case.
+fn coarse(path: &str) -> String {
+    let names = path.split('/').map(|name| name.trim_end_matches(['.', ' ']));
+    without_case(&names.collect::<Vec<_>>().join("/")).nfc().collect()
 }
 
 /// Through upper case first, so that letters with several lower forms are one.
