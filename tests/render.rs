@@ -119,11 +119,25 @@ fn a_file_that_differs_is_not_replaced_in_silence() {
 #[test]
 fn what_cannot_be_deployed_is_named() {
     let deployed = Deployed::new("model", "");
+    let with_key = |variable: &'static str, secret| [("ALLORA_MNEMONIC_FILE", "/key"), (variable, secret)];
+    for (variable, secret) in
+        [("ALLORA_API_KEY", "sesame"), ("ALLORA_ALERT_WEBHOOK", "https://hooks.example.com/sesame")]
+    {
+        let output = deployed.render_with(&["systemd"], &with_key(variable, secret));
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(78), "{said}");
+        assert!(said.contains(&format!("{variable} holds a secret")), "{said}");
+        assert!(
+            said.contains(&format!("hint: unset it, and set {variable} where the service alone reads it")),
+            "{said}"
+        );
+        assert!(!said.contains("sesame") && output.stdout.is_empty(), "{said}");
+    }
     for (kind, settings, exit, what) in [
         ("system", ("BUNDLE_ID", "x"), 64, "possible values: systemd"),
         ("systemd", ("ALLORA_PRIVATE_KEY", "00"), 78, "ALLORA_PRIVATE_KEY holds a secret"),
+        ("systemd", ("ALLORA_PRIVATE_KEY", "00"), 78, "hint: unset it; give keys in files"),
         ("systemd", ("ALLORA_NETWORK", "http://me:pass@node:1"), 78, "no file with a key"),
-        ("systemd", ("ALLORA_API_KEY", "faucet"), 78, "ALLORA_API_KEY holds a secret"),
     ] {
         let output = deployed.render_with(&[kind], &[settings]);
         assert_eq!(output.status.code(), Some(exit));

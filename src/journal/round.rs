@@ -9,8 +9,8 @@ use super::transaction::{self, Purpose};
 use super::{Journal, JournalError, Limits, Prepared, Reader, RoundRow, RoundState, Timestamp, Verdict};
 use crate::failpoint::Step;
 
-/// Failures that are kept for each round. A model that fails all through a long window is counted on.
-const FAILURES_KEPT: i64 = 20;
+/// Failures that are kept for each round: as many as a window of 80 minutes has, with the pauses of 5 s between them.
+const FAILURES_KEPT: i64 = 1_000;
 
 /// Characters of a model's failure that are kept.
 const FAILURE_KEPT: usize = 2_000;
@@ -194,8 +194,8 @@ fn note_failure(db: &Connection, round: i64, failure: &Failure, at: Timestamp) -
         params![round, at, failure.kind, cut(&failure.message, FAILURE_KEPT)],
     )?;
     db.execute(
-        "DELETE FROM failures WHERE round_id = ?1 AND id NOT IN \
-         (SELECT id FROM failures WHERE round_id = ?1 ORDER BY id DESC LIMIT ?2)",
+        "DELETE FROM failures WHERE round_id = ?1 AND id <= \
+         (SELECT id FROM failures WHERE round_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
         params![round, FAILURES_KEPT],
     )?;
     Ok(())

@@ -86,7 +86,10 @@ pub enum RenderError {
     /// A path or value that not every format can hold.
     #[error("{} cannot stand in a service file", value::quoted(&.0.to_string_lossy()))]
     Text(PathBuf),
-    /// A secret would be in a file that anybody can read.
+    /// A key would be in a file that anybody can read.
+    #[error("{0} holds a secret, which a service file would show")]
+    Key(&'static str),
+    /// Another secret would be in such a file.
     #[error("{0} holds a secret, which a service file would show")]
     Secret(&'static str),
     /// An address that may hold a key would be in such a file.
@@ -130,10 +133,10 @@ impl RenderError {
             Self::Text(_) => {
                 "use text without control characters, blanks around it, a quote before and a backslash behind it".into()
             }
-            Self::Secret(_) => {
+            Self::Key(_) => {
                 "unset it; give keys in files, by ALLORA_MNEMONIC_FILE or ALLORA_PRIVATE_KEY_FILE".into()
             }
-            Self::Address(variable) => format!(
+            Self::Secret(variable) | Self::Address(variable) => format!(
                 "unset it, and set {variable} where the service alone reads it: docs/operations.md says where that is"
             ),
             Self::NoKey(_) => {
@@ -275,7 +278,7 @@ fn key(settings: &Settings) -> Result<Option<Key>, RenderError> {
         Some(source @ (KeySource::MnemonicFile(path) | KeySource::PrivateKeyFile(path))) => {
             Ok(Some(Key { variable: source.setting().row().env, path: one_line(path)? }))
         }
-        Some(secret) => Err(RenderError::Secret(secret.setting().row().env)),
+        Some(secret) => Err(RenderError::Key(secret.setting().row().env)),
         None if settings.network == Network::Devnet => Ok(None),
         None => Err(RenderError::NoKey(settings.network.to_string())),
     }

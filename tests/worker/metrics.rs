@@ -20,7 +20,7 @@ fn serving(bench: Bench) -> Bench {
 }
 
 /// Where the worker serves them, by its log.
-fn address(bench: &Bench) -> String {
+pub fn address(bench: &Bench) -> String {
     bench.until("the address of the metrics", |bench| {
         let log = bench.log();
         let line = log.lines().rev().find(|line| line.contains("metrics are served"))?;
@@ -29,7 +29,7 @@ fn address(bench: &Bench) -> String {
     })
 }
 
-fn scrape(address: &str) -> String {
+pub fn scrape(address: &str) -> String {
     let (status, text) = http("GET", address, "/metrics");
     assert_eq!(status, 200, "{text}");
     text

@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Output;
 
+use crate::metrics;
 use crate::support::{Bench, manual, secrets};
 
 const ONE: &str = "def predict(nonce):\n    return nonce / 8\n";
@@ -40,8 +41,12 @@ fn check(all: &[String], what: &str, output: &Output) {
 #[test]
 fn no_line_of_any_level_and_no_command_shows_one() {
     let (bench, all) = bench();
-    let file = bench.folder.path().join("logs/worker.log");
-    let bench = bench.set("ALLORA_LOG_LEVEL", "trace").set("ALLORA_LOG_FILE", file.to_str().unwrap());
+    let [file, textfile] = ["logs/worker.log", "worker.prom"].map(|name| bench.folder.path().join(name));
+    let bench = bench
+        .set("ALLORA_LOG_LEVEL", "trace")
+        .set("ALLORA_LOG_FILE", file.to_str().unwrap())
+        .set("ALLORA_METRICS_FILE", textfile.to_str().unwrap())
+        .set("ALLORA_METRICS_ADDR", "127.0.0.1:0");
     let worker = bench.run(&[]);
     bench.until_ready();
     bench.mine_to_opening();
@@ -61,10 +66,17 @@ fn no_line_of_any_level_and_no_command_shows_one() {
     ] {
         check(&all, &arguments.join(" "), &bench.bootstrap().args(arguments).output().unwrap());
     }
+    let scraped = metrics::scrape(&metrics::address(&bench));
+    assert!(scraped.contains("bootstrap_build_info{"), "{scraped}");
+    secrets::assert_none(&all, "metrics", scraped.as_bytes());
     assert_eq!(worker.stop(), Some(0));
     let folder = bench.folder.path();
+    assert!(fs::read_to_string(&textfile).unwrap().contains("bootstrap_build_info{"));
     assert!(fs::metadata(&file).unwrap().len() > 10_000);
-    secrets::assert_none_in(&all, &["log", "logs", "heartbeat", "state"].map(|name| folder.join(name)));
+    secrets::assert_none_in(
+        &all,
+        &["log", "logs", "heartbeat", "state", "worker.prom"].map(|name| folder.join(name)),
+    );
 }
 
 #[test]

@@ -221,18 +221,25 @@ fn an_unfinished_round_comes_back_with_its_last_failure() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = open(folder.path());
     journal.begin_round(KEY, at(0), 130).unwrap();
-    for number in 0..100 {
+    let fail = |journal: &mut Journal, number: u64| {
         let failure =
             Failure { kind: "exception".into(), message: format!("{number} {}", "x".repeat(5_000)) };
         journal.failed(KEY, &failure, at(number)).unwrap();
-    }
+    };
+    let kept = |journal: &Journal| -> (u64, String) {
+        let of_all = "SELECT count(*), (SELECT message FROM failures ORDER BY id LIMIT 1) FROM failures";
+        journal.reader().db().query_row(of_all, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    };
+    (0..1_000).for_each(|number| fail(&mut journal, number));
+    let (count, oldest) = kept(&journal);
+    assert!(count == 1_000 && oldest.starts_with("0 x"), "{count}");
+    (1_000..1_100).for_each(|number| fail(&mut journal, number));
+    let (count, oldest) = kept(&journal);
+    assert!(count == 1_000 && oldest.starts_with("100 x"), "{count}");
     let unfinished = journal.reader().unfinished().unwrap();
     let last = unfinished[0].last_failure.as_ref().unwrap();
-    assert!(last.message.starts_with("99 x") && last.message.chars().count() <= 2_001);
-    assert_eq!((unfinished[0].row.attempts, unfinished[0].window_end), (100, 130));
-    let kept: u64 =
-        journal.reader().db().query_row("SELECT count(*) FROM failures", [], |row| row.get(0)).unwrap();
-    assert_eq!(kept, 20);
+    assert!(last.message.starts_with("1099 x") && last.message.chars().count() <= 2_001);
+    assert_eq!((unfinished[0].row.attempts, unfinished[0].window_end), (1_100, 130));
 }
 
 #[test]
