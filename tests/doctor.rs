@@ -39,6 +39,9 @@ const NAMES: [&str; 15] = [
     "topic",
 ];
 
+/// Looked at where they are set.
+const OUTLETS: [&str; 3] = ["log_file", "metrics_addr", "metrics_file"];
+
 /// What a doctor said.
 struct Said {
     code: i32,
@@ -58,6 +61,7 @@ impl Said {
             .unwrap()
             .iter()
             .map(|check| check["name"].as_str().unwrap())
+            .filter(|name| !OUTLETS.contains(name))
             .collect();
         assert_eq!(names, NAMES);
         let code = output.status.code().unwrap();
@@ -298,6 +302,57 @@ fn the_state_folder_and_the_heartbeat() {
     fs::create_dir(at("taken")).unwrap();
     examine_with(&bench, "ALLORA_HEARTBEAT_FILE", at("taken")).alone("heartbeat");
     examine_with(&bench, "ALLORA_HEARTBEAT_FILE", "/dev/shm/heartbeat").alone("heartbeat");
+}
+
+/// What stops `run` with 78 is found before.
+#[test]
+fn the_log_file_the_alerts_and_the_metrics() {
+    let bench = healthy();
+    let at = |name: &str| bench.folder.path().join(name).display().to_string();
+    assert!(examine(&bench).checks().iter().all(|check| !OUTLETS.iter().any(|name| check["name"] == *name)));
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    for folder in ["folder", "taken/alerts.log", "spoilt/alerts.log"] {
+        fs::create_dir_all(at(folder)).unwrap();
+    }
+    fs::write(at("file"), "").unwrap();
+    for (setting, value, name, words) in [
+        ("ALLORA_LOG_FILE", at("folder"), "log_file", "is not a regular file"),
+        // Root may write into every folder, and into no file as if it were one.
+        ("ALLORA_LOG_FILE", at("file/worker.log"), "log_file", "file/worker.log cannot be written"),
+        ("ALLORA_LOG_FILE", at("bundle/worker.log"), "log_file", "bundle/worker.log"),
+        ("ALLORA_LOG_FILE", at("taken/worker.log"), "log_file", "taken/alerts.log cannot be written"),
+        ("ALLORA_STATE_DIR", at("spoilt"), "state_dir", "spoilt/alerts.log cannot be written"),
+        ("ALLORA_METRICS_ADDR", taken.local_addr().unwrap().to_string(), "metrics_addr", "cannot be served"),
+        ("ALLORA_METRICS_FILE", at("missing/worker.prom"), "metrics_file", "missing/worker.prom"),
+    ] {
+        examine_with(&bench, setting, &value).says(name, "failed", words).alone(name);
+        let run = bench.bootstrap().arg("run").env(setting, &value).output().unwrap();
+        assert_eq!(run.status.code(), Some(78), "{setting}={value}: {}", text(&run.stderr));
+    }
+
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let (log_file, metrics) = (at("logs/worker.log"), at("worker.prom"));
+    let bench = bench
+        .set("ALLORA_LOG_FILE", &log_file)
+        .set("ALLORA_METRICS_ADDR", &address)
+        .set("ALLORA_METRICS_FILE", &metrics);
+    let said = examine(&bench);
+    said.says("log_file", "ok", "can be written").says("metrics_addr", "ok", "is free");
+    said.says("metrics_file", "ok", "can be written");
+    assert_eq!(said.code, 0);
+    assert!(!bench.folder.path().join("logs").exists(), "it writes nothing");
+
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    let said = examine(&bench);
+    let by_worker = format!("in use by the worker, process {}", worker.pid());
+    said.says("log_file", "ok", &by_worker).says("metrics_addr", "ok", &by_worker);
+    assert_eq!(said.code, 0);
+    let other = examine(&bench.another(1));
+    other.says("log_file", "failed", "another process writes to the log file");
+    other.says("metrics_addr", "failed", "cannot be served");
+    assert!(other.fix("log_file").starts_with("give each worker a log file of its own"));
+    assert_eq!(worker.stop(), Some(0), "{}", bench.log());
 }
 
 #[test]

@@ -26,6 +26,12 @@ pub enum Subject {
     StateDir,
     /// The file that probes read.
     Heartbeat,
+    /// The log file; looked at only where one is set.
+    LogFile,
+    /// The address of metrics; looked at only where one is set.
+    MetricsAddr,
+    /// The file of metrics; looked at only where one is set.
+    MetricsFile,
     /// The walls around the model.
     Isolation,
     /// Whether the nodes answer.
@@ -58,6 +64,9 @@ impl Subject {
             Self::Key => "key",
             Self::StateDir => "state_dir",
             Self::Heartbeat => "heartbeat",
+            Self::LogFile => "log_file",
+            Self::MetricsAddr => "metrics_addr",
+            Self::MetricsFile => "metrics_file",
             Self::Isolation => "isolation",
             Self::Endpoint => "endpoint",
             Self::ChainId => "chain_id",

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::check::{Check, Subject, in_full};
 use super::{Case, MORE_THREADS};
 use crate::bundle::Network;
+use crate::health::alerts::{self, AlertLogError};
 use crate::health::{self, Heartbeat, HeartbeatError, HeartbeatFile, Instant, Probe};
 use crate::journal::{self, OpenError, Reader};
 use crate::model::{Sandbox, StartError};
@@ -54,6 +55,15 @@ pub fn key(case: &Case) -> (Check, Option<Address>) {
     (check, Some(address))
 }
 
+/// The worker that runs on the state folder, where one does.
+pub fn worker(case: &Case) -> Option<Heartbeat> {
+    let heartbeat = health::read(&case.settings.heartbeat_file).ok()?;
+    let journals = journal::files(&case.settings.state_dir).ok()?;
+    let is_live = Probe::Live.judge(&heartbeat, &Instant::now()).why().is_none();
+    let is_here = heartbeat.journal.as_ref().is_some_and(|path| journals.contains(path));
+    (is_live && is_here).then_some(heartbeat)
+}
+
 /// State folder, heartbeat, walls.
 pub fn look(case: &Case) -> Vec<Check> {
     let heartbeat = health::read(&case.settings.heartbeat_file);
@@ -84,6 +94,12 @@ fn state_dir(case: &Case, worker: Option<&Heartbeat>) -> Check {
             return unusable(OpenError::Unusable { path: path.clone(), source });
         }
     }
+    // With a log file it is beside that one.
+    if case.settings.log.file.is_none()
+        && let Err(error) = alerts::check_file(&case.settings.alert_log())
+    {
+        return subject.failed(in_full(&error), AlertLogError::HINT);
+    }
     let shown = folder.display();
     let is_here = |worker: &&Heartbeat| worker.journal.as_ref().is_some_and(|path| journals.contains(path));
     match (worker.filter(is_here), journals.len()) {
@@ -98,7 +114,7 @@ fn state_dir(case: &Case, worker: Option<&Heartbeat>) -> Check {
 }
 
 /// Whether files can be made in a folder, or in the one in which it would be made.
-fn writable(folder: &Path) -> io::Result<()> {
+pub fn writable(folder: &Path) -> io::Result<()> {
     let folder = std::path::absolute(folder)?;
     let there = folder.ancestors().find(|folder| folder.symlink_metadata().is_ok()).unwrap_or(&folder);
     tempfile::tempfile_in(there).map(drop)
@@ -139,7 +155,7 @@ fn isolation(case: &Case) -> Check {
 }
 
 /// Why the worker would not start: what it keeps from the model lies within the model's reach.
-fn exposure(case: &Case, protected: &[PathBuf], read_only: &[PathBuf]) -> Option<StartError> {
+pub fn exposure(case: &Case, protected: &[PathBuf], read_only: &[PathBuf]) -> Option<StartError> {
     let manifest = case.manifest.as_ref()?;
     Sandbox::check_places(manifest, protected, read_only).err()
 }

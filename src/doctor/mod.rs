@@ -8,6 +8,7 @@
 //! | `bundle` | the bundle and its interpreter |
 //! | `packages` | what the bundle's requirements name |
 //! | `machine` | what the worker keeps on this machine: key, state folder, heartbeat, walls |
+//! | `outlets` | where the worker tells of itself: log file, alerts, metrics |
 //! | `nodes` | endpoints, chain, clock |
 //! | `account` | what the chain says of the wallet and the topic |
 
@@ -16,6 +17,7 @@ mod bundle;
 mod check;
 mod machine;
 mod nodes;
+mod outlets;
 mod packages;
 
 use std::io;
@@ -154,13 +156,18 @@ pub async fn examine(case: Case) -> Diagnosis {
 
 /// What can be looked at without a chain, and the wallet's address.
 async fn local(case: &Arc<Case>) -> (Vec<Check>, Option<Address>) {
-    let (bundle, key, machine) =
-        tokio::join!(limited(case, bundle::look), limited(case, machine::key), limited(case, machine::look));
+    let (bundle, key, machine, outlets) = tokio::join!(
+        limited(case, bundle::look),
+        limited(case, machine::key),
+        limited(case, machine::look),
+        limited(case, outlets::look)
+    );
     let unlooked = |subjects: &[Subject], why: &Unlooked| -> Vec<Check> {
         subjects.iter().map(|subject| subject.failed(why, why.hint())).collect()
     };
     let mut checks = bundle.unwrap_or_else(|why| unlooked(&bundle::SUBJECTS, &why));
     checks.extend(machine.unwrap_or_else(|why| unlooked(&machine::SUBJECTS, &why)));
+    checks.extend(outlets.unwrap_or_else(|why| unlooked(&outlets::subjects(&case.settings), &why)));
     let (check, address) = key.unwrap_or_else(|why| (Subject::Key.failed(&why, why.hint()), None));
     checks.push(check);
     (checks, address)
@@ -178,7 +185,9 @@ enum Unlooked {
 impl Unlooked {
     const fn hint(&self) -> &'static str {
         match self {
-            Self::Hangs => "look at the disks that hold bundle, key, state folder and heartbeat",
+            Self::Hangs => {
+                "look at the disks that hold bundle, key, state folder, heartbeat, log and metrics"
+            }
             Self::NoThread(_) => MORE_THREADS,
         }
     }

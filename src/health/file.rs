@@ -28,7 +28,15 @@ pub async fn replace(path: PathBuf, content: Vec<u8>) -> io::Result<()> {
 /// # Errors
 /// As [`replace`].
 pub async fn check(path: PathBuf) -> io::Result<()> {
-    in_time(move || AtomicFile::create(&path, MODE).map(drop)).await
+    in_time(move || check_now(&path)).await
+}
+
+/// The same, on a thread that may wait for a disk.
+///
+/// # Errors
+/// As [`replace`].
+pub fn check_now(path: &Path) -> io::Result<()> {
+    AtomicFile::create(path, MODE).map(drop)
 }
 
 async fn in_time(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {

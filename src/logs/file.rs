@@ -37,6 +37,19 @@ pub enum LogFileError {
     InUse(PathBuf),
 }
 
+impl LogFileError {
+    /// What the user should do.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::InUse(_) => "give each worker a log file of its own: ALLORA_LOG_FILE or --log-file",
+            Self::Write { .. } | Self::NotAFile(_) => {
+                "name a file in a folder that this user can write to: ALLORA_LOG_FILE or --log-file"
+            }
+        }
+    }
+}
+
 /// A log file and the right to write to it, which ends with this value or the process.
 #[derive(Debug)]
 pub struct LogFile {
@@ -71,7 +84,7 @@ impl LogFile {
         else {
             return Err(unusable(io::ErrorKind::InvalidFilename.into()));
         };
-        let lock = lock(&folder.join(format!("{name}.lock")))
+        let lock = lock(&folder.join(lock_name(name)))
             .map_err(unusable)?
             .ok_or_else(|| LogFileError::InUse(path.clone()))?;
         let current = Current::open(&path).map_err(unusable)?;
@@ -90,6 +103,31 @@ impl LogFile {
             stuck: false,
             _lock: lock,
         })
+    }
+
+    /// Whether [`LogFile::open`] could take what is there, in a folder where files can be made. Makes none.
+    ///
+    /// # Errors
+    /// [`LogFileError`].
+    pub fn check(path: &Path) -> Result<(), LogFileError> {
+        let unusable = |source| LogFileError::Write { path: path.to_owned(), source };
+        // Of a link, what it leads to.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        match fs::metadata(&path) {
+            Ok(metadata) if !metadata.is_file() => return Err(LogFileError::NotAFile(path)),
+            Ok(_) => drop(OpenOptions::new().append(true).open(&path).map_err(unusable)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(unusable(error)),
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        match OpenOptions::new().write(true).open(path.with_file_name(lock_name(&name))) {
+            Ok(file) => match take(file).map_err(unusable)? {
+                Some(_) => Ok(()),
+                None => Err(LogFileError::InUse(path)),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(unusable(error)),
+        }
     }
 
     /// Appends a line at the time `now`, and rotates the file before when that is due.
@@ -203,9 +241,18 @@ fn make_folder(path: &Path) -> io::Result<()> {
     folder.map_or(Ok(()), |folder| DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder))
 }
 
+/// Name of the file that is locked for a log file.
+fn lock_name(name: &str) -> String {
+    format!("{name}.lock")
+}
+
 /// Locks a file for the life of this process. `None`: another one has it.
 fn lock(path: &Path) -> io::Result<Option<File>> {
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
+    take(OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?)
+}
+
+/// The same of an open file.
+fn take(file: File) -> io::Result<Option<File>> {
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),

@@ -27,6 +27,24 @@ pub struct AlertLogError {
     source: io::Error,
 }
 
+impl AlertLogError {
+    /// What the user should do.
+    pub const HINT: &'static str = "it is beside the log file (--log-file), or else in the state folder (--state-dir): \
+                                    let it be written there";
+}
+
+/// Whether alerts could be written to what is at `path`, in a folder where files can be made. Makes none.
+///
+/// # Errors
+/// They could not.
+pub fn check_file(path: &Path) -> Result<(), AlertLogError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let checked = append(path).and_then(|_| read(path));
+    checked.map(drop).map_err(|source| AlertLogError { path: path.to_owned(), source })
+}
+
 /// The file of a worker. Others may write to the same one: each knows its own lines by its name.
 #[derive(Debug)]
 pub struct AlertLog {

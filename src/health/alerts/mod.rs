@@ -29,7 +29,7 @@ use crate::journal::Timestamp;
 use crate::settings::WebhookUrl;
 
 pub use condition::{Balance, Condition, DiskUse, Observations, Reading, WINDOWS};
-pub use log::AlertLogError;
+pub use log::{AlertLogError, check_file};
 
 /// Alerts that wait for the disk. There are few: more means that it hangs.
 const QUEUE: usize = 64;

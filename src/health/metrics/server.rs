@@ -43,6 +43,17 @@ pub struct BindError {
     source: io::Error,
 }
 
+impl BindError {
+    /// What the user should do.
+    pub const HINT: &'static str = "set ALLORA_METRICS_ADDR to a free port of this machine, or leave it out";
+
+    /// Whether somebody else listens there.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        self.source.kind() == io::ErrorKind::AddrInUse
+    }
+}
+
 /// A server that listens and does not answer yet.
 #[derive(Debug)]
 pub struct Server {
@@ -67,6 +78,15 @@ impl Server {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self { listener, address })
+    }
+
+    /// Whether `address` could be listened on, found out by listening for a moment. Blocks while a name is looked up.
+    ///
+    /// # Errors
+    /// See [`BindError`].
+    pub fn check(address: &str) -> Result<(), BindError> {
+        let bound = std::net::TcpListener::bind(address);
+        bound.map(drop).map_err(|source| BindError { address: address.to_owned(), source })
     }
 
     /// Where it listens.

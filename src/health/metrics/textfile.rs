@@ -21,6 +21,11 @@ pub struct TextfileError {
     source: io::Error,
 }
 
+impl TextfileError {
+    /// What the user should do.
+    pub const HINT: &'static str = "set ALLORA_METRICS_FILE to a file in a folder that can be written";
+}
+
 /// A file that is kept up to date.
 #[derive(Debug)]
 pub struct Textfile {
@@ -42,6 +47,14 @@ impl Textfile {
             Ok(()) => Ok(Self { path, metrics, closing: CancellationToken::new(), task: None }),
             Err(source) => Err(TextfileError { path, source }),
         }
+    }
+
+    /// Whether the file could be written, found out without doing it.
+    ///
+    /// # Errors
+    /// It could not.
+    pub fn check(path: &Path) -> Result<(), TextfileError> {
+        file::check_now(path).map_err(|source| TextfileError { path: path.to_owned(), source })
     }
 
     /// Writes it now, and then every 15 seconds. Troubles may pass, and are logged.
