@@ -20,6 +20,7 @@ use super::{Exit, Outcome, Report, environment, logging, model, number, output};
 use crate::bundle::Manifest;
 use crate::chain::fees::FeeCaps;
 use crate::chain::gas_price::GasPrice;
+use crate::chain::networks::Remote;
 use crate::chain::pool::Pool;
 use crate::chain::query::NoTopic;
 use crate::devnet;
@@ -93,13 +94,9 @@ impl From<CannotRun> for Report {
             }
             CannotRun::Devnet(_) => return Self::new(Exit::Internal, error),
             CannotRun::Heartbeat(_) => HeartbeatError::HINT,
-            CannotRun::MetricsAddress(_) => {
-                "set ALLORA_METRICS_ADDR to a free port of this machine, or leave it out"
-            }
-            CannotRun::Alerts(_) => {
-                "it is beside the log file (--log-file), or else in the state folder (--state-dir): let it be written there"
-            }
-            CannotRun::MetricsFile(_) => "set ALLORA_METRICS_FILE to a file in a folder that can be written",
+            CannotRun::MetricsAddress(_) => metrics::BindError::HINT,
+            CannotRun::Alerts(_) => alerts::AlertLogError::HINT,
+            CannotRun::MetricsFile(_) => metrics::TextfileError::HINT,
             CannotRun::Endpoint(_) => "write ALLORA_NETWORK as addresses such as https://rpc.example.com",
         };
         Self::new(Exit::Config, error).hint(hint)
@@ -206,7 +203,7 @@ impl Args {
         let alerts = Alerts::start(places, metrics.clone()).map_err(CannotRun::from)?;
         // As long as this function, too.
         let _server = match &settings.metrics_addr {
-            Some(address) => Some(serve(address, &metrics, &settings.heartbeat_file).await?),
+            Some(address) => Some(serve(address, &metrics, &settings).await?),
             None => None,
         };
         let textfile = match &settings.metrics_file {
@@ -290,11 +287,14 @@ fn discard_journals(state_dir: &Path) {
 async fn serve(
     address: &str,
     metrics: &Metrics,
-    heartbeat: &Path,
-) -> Result<AbortOnDropHandle<()>, CannotRun> {
-    let server = metrics::Server::bind(address).await?;
+    settings: &Settings,
+) -> Result<AbortOnDropHandle<()>, Report> {
+    let server = metrics::Server::bind(address).await.map_err(|error| {
+        let overlapping = error.is_in_use().then(|| wallet_in_use(settings)).flatten();
+        overlapping.unwrap_or_else(|| CannotRun::from(error).into())
+    })?;
     tracing::info!(address = %server.address(), "metrics are served");
-    Ok(server.serve(metrics.clone(), heartbeat.to_owned()))
+    Ok(server.serve(metrics.clone(), settings.heartbeat_file.clone()))
 }
 
 /// Says why `--once` ends without an answer: in the log, and last.
@@ -322,14 +322,21 @@ fn open_log_file(settings: &Settings) -> Result<Option<LogFile>, Report> {
     let Some(path) = &settings.log.file else { return Ok(None) };
     let opened = LogFile::open(path, settings.log.rotation);
     opened.map(Some).map_err(|error| {
-        let hint = match &error {
-            LogFileError::InUse(_) => "give each worker a log file of its own: ALLORA_LOG_FILE or --log-file",
-            LogFileError::Write { .. } | LogFileError::NotAFile(_) => {
-                "name a file in a folder that this user can write to: ALLORA_LOG_FILE or --log-file"
-            }
-        };
-        Report::new(Exit::Config, error).hint(hint)
+        let is_in_use = matches!(error, LogFileError::InUse(_));
+        is_in_use.then(|| wallet_in_use(settings)).flatten().unwrap_or_else(|| {
+            let hint = error.hint();
+            Report::new(Exit::Config, error).hint(hint)
+        })
     })
+}
+
+/// Why a place is taken, where another worker has the wallet: two runs of cron overlap, and the place is not at fault.
+fn wallet_in_use(settings: &Settings) -> Option<Report> {
+    let remote = Remote::of(&settings.network, settings.chain_id.as_deref())?;
+    let opened = OpenedWallet::open(settings.key.as_ref()?, settings.wallet_address_expected.as_deref());
+    let address = opened.ok()?.wallet.address().to_string();
+    let error = journal::in_use(&settings.state_dir, remote.chain_id.as_deref(), &address)?;
+    Some(WorkerError::Open(error).into())
 }
 
 fn wallet(key: &KeySource, settings: &Settings) -> Result<Wallet, Report> {

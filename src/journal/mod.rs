@@ -58,7 +58,7 @@ pub use round::{Begin, Failure, Unfinished};
 pub use row::RoundRow;
 pub use spend::SpendLimit;
 pub use state::RoundState;
-pub use store::Journal;
+pub use store::{Journal, in_use};
 pub use timestamp::Timestamp;
 pub use transaction::{FailedInBlock, NewTransaction, Prepared, Purpose};
 pub use verdict::{Limits, Verdict};

@@ -225,6 +225,19 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
+/// Whether another process has the journal of `address` on `chain_id`, or, where that is not known yet, on any chain:
+/// [`OpenError::InUse`] then. Holds the lock itself for a moment.
+#[must_use]
+pub fn in_use(state_dir: &Path, chain_id: Option<&str>, address: &str) -> Option<OpenError> {
+    let of_address = file_name("", address);
+    let is_ours = |path: &PathBuf| match chain_id {
+        Some(chain_id) => *path == Journal::path_of(state_dir, chain_id, address),
+        None => path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(&of_address)),
+    };
+    let mut ours = reader::files(state_dir).unwrap_or_default().into_iter().filter(is_ours);
+    ours.find_map(|path| lock(&path).err().filter(|error| matches!(error, OpenError::InUse { .. })))
+}
+
 /// Opens the file and makes sure that it is whole, ours, and of this wallet.
 fn check(path: &Path, chain_id: &str, address: &str) -> Result<Connection, OpenError> {
     let damaged = |detail: String| OpenError::Damaged { path: path.to_owned(), detail };

@@ -1,6 +1,7 @@
 //! Runs that end by themselves, as cron starts them: what their exit codes say, and what two of them at a time do.
 
 use std::fs;
+use std::net::TcpListener;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,11 @@ fn output(bench: &Bench, arguments: &[&str]) -> Output {
     bench.bootstrap().arg("run").args(arguments).output().unwrap()
 }
 
+/// An address of this machine that nobody listens on.
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
 /// The last lines of a run that answered nothing, and what is left of it for probes.
 fn assert_says(bench: &Bench, stderr: &str, headline: &str, cause: &str) {
     let mut last: Vec<&str> = stderr.trim_end().rsplit('\n').take(3).collect();
@@ -49,7 +55,12 @@ const NOT_PERMITTED: &str = "the chain does not let this wallet submit";
 fn two_runs_at_a_time_do_no_harm() {
     let bench = Bench::registered(manual(), ONE);
     let metrics = bench.folder.path().join("worker.prom");
-    let bench = bench.set("ALLORA_METRICS_FILE", metrics.to_str().unwrap());
+    let log_file = bench.folder.path().join("worker.log");
+    let address = free_address();
+    let bench = bench
+        .set("ALLORA_METRICS_FILE", metrics.to_str().unwrap())
+        .set("ALLORA_METRICS_ADDR", &address)
+        .set("ALLORA_LOG_FILE", log_file.to_str().unwrap());
     let start = |bench: &Bench| {
         bench.until("metrics", |_| {
             let text = fs::read_to_string(&metrics).ok()?;
@@ -59,10 +70,19 @@ fn two_runs_at_a_time_do_no_harm() {
     let first = bench.run(&["--once", "--wait", "600"]);
     bench.until_ready();
     let of_first = start(&bench);
-    let second = output(&bench, &["--once", "--wait", "1"]);
-    let text = String::from_utf8_lossy(&second.stderr);
-    assert_eq!(second.status.code(), Some(78), "{text}");
-    assert!(text.contains(&first.pid().to_string()), "it names the first one: {text}");
+    // Whatever is found first to be taken, the log file, the address of metrics or the journal.
+    for shared in [&["ALLORA_LOG_FILE", "ALLORA_METRICS_ADDR"][..], &["ALLORA_METRICS_ADDR"], &[]] {
+        let mut second = bench.bootstrap();
+        second.args(["run", "--once", "--wait", "1"]);
+        for name in ["ALLORA_LOG_FILE", "ALLORA_METRICS_ADDR"].iter().filter(|name| !shared.contains(name)) {
+            second.env(name, "");
+        }
+        let second = second.output().unwrap();
+        let text = String::from_utf8_lossy(&second.stderr);
+        assert_eq!(second.status.code(), Some(78), "{text}");
+        let named = format!("this wallet is in use on this chain by process {}", first.pid());
+        assert!(text.contains(&named), "it names the first one: {text}");
+    }
     // The files that both would write are those of the first one.
     assert_eq!(start(&bench), of_first);
     let heartbeat = bench.heartbeat();
