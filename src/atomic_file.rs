@@ -23,7 +23,6 @@ pub enum Durability {
 #[derive(Debug)]
 pub struct AtomicFile {
     new: NamedTempFile,
-    folder: PathBuf,
     path: PathBuf,
 }
 
@@ -40,13 +39,7 @@ impl AtomicFile {
         }
         let mut new = tempfile::Builder::new();
         let new = new.prefix(".bootstrap-").permissions(Permissions::from_mode(mode)).tempfile_in(&folder)?;
-        Ok(Self { new, folder, path: path.to_owned() })
-    }
-
-    /// The folder that both files are in.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
+        Ok(Self { new, path: path.to_owned() })
     }
 
     /// Gives it these permissions whatever the umask.

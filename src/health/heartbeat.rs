@@ -1,8 +1,6 @@
 //! The file that the worker's loop writes when it completes a turn.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +11,7 @@ use super::{Instant, file};
 use crate::atomic_file::AtomicFile;
 use crate::journal::Timestamp;
 use crate::model::Isolation;
+use crate::settings::is_kept_from;
 
 /// What the worker is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -252,12 +251,8 @@ impl HeartbeatFile {
     /// As [`HeartbeatFile::write`].
     pub fn check_writable(&self) -> Result<(), HeartbeatError> {
         let check = || {
-            let folder = fs::metadata(AtomicFile::create(&self.path, file::MODE)?.folder())?;
-            // In a sticky folder a file is replaced by its owner only.
-            let (user, there) = (nix::unistd::geteuid(), fs::symlink_metadata(&self.path));
-            let is_kept = folder.mode() & 0o1000 != 0 && folder.uid() != user.as_raw();
-            let is_foreign = there.is_ok_and(|there| there.uid() != user.as_raw());
-            if is_foreign && !user.is_root() && is_kept {
+            drop(AtomicFile::create(&self.path, file::MODE)?);
+            if is_kept_from(&self.path, nix::unistd::geteuid()) {
                 return Err(io::Error::other("a file of another user is there"));
             }
             Ok(())

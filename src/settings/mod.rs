@@ -14,10 +14,11 @@
 //! | `key_source` | where the wallet's key is |
 //! | `secret_file` | a small file that may hold a secret, and who can read it |
 //! | `webhook_url` | the URL that alerts are posted to |
-//! | `state_dir` | where the journal is when nobody says |
+//! | `state_dir`, `heartbeat` | where the journal and the heartbeat are when nobody says |
 
 mod env_file;
 mod flags;
+mod heartbeat;
 mod key_source;
 mod problem;
 mod resolve;
@@ -40,6 +41,7 @@ pub use crate::bundle::{FeeTier, Network, SensitiveUrl};
 use crate::bundle::{Manifest, value};
 pub use env_file::EnvFile;
 pub use flags::{Bundle, Check, Doctor, Flags, Heartbeat, Journal, Local, Model, Scope, Worker};
+pub use heartbeat::is_kept_from;
 pub use key_source::KeySource;
 pub use problem::{Problem, Problems};
 pub use resolve::Origin;
@@ -179,7 +181,7 @@ impl Settings {
         let api_key = from.secret(Setting::ApiKey);
         let python = from.read(Setting::Python, value::file);
         let state_dir = state_dir(&mut from, source);
-        let heartbeat_file = from.read_or(Setting::HeartbeatFile, None, value::file);
+        let heartbeat_file = heartbeat(&mut from, |shared| heartbeat::of_worker(shared, &state_dir));
         let metrics_addr = from.read(Setting::MetricsAddr, value::listen_address);
         let alert_webhook = from.read(Setting::AlertWebhook, WebhookUrl::parse);
         let metrics_file = from.read(Setting::MetricsFile, value::prom_file);
@@ -292,12 +294,31 @@ pub fn state_dir_of<S>(flags: &Flags<S>, source: &dyn Source) -> Result<(PathBuf
     })
 }
 
-/// The file that probes read, for commands that need no other setting.
+/// The file that probes read, for commands that need no other setting. Nobody's setting, it is where a worker of this user
+/// with the same state folder has it.
 ///
 /// # Errors
 /// When the flag or variable is no path.
 pub fn heartbeat_file<S>(flags: &Flags<S>, source: &dyn Source) -> Result<PathBuf, Problems> {
-    one(flags, source, |from| from.read_or(Setting::HeartbeatFile, None, value::file))
+    one(flags, source, |from| {
+        let state_dir = state_dir(from, source);
+        heartbeat(from, |shared| heartbeat::of_reader(shared, &state_dir))
+    })
+}
+
+fn heartbeat<S>(from: &mut Resolver<'_, S>, otherwise: impl Fn(&Path) -> PathBuf) -> Option<PathBuf> {
+    let file = from.read_or(Setting::HeartbeatFile, None, value::file)?;
+    if from.origins.contains_key(&Setting::HeartbeatFile) {
+        return Some(file);
+    }
+    let found = otherwise(&file);
+    if found != file {
+        let (file, found) = (file.display(), found.display());
+        from.notices.push(format!(
+            "{file} is another user's: the heartbeat is {found}, where `probe` and `status` look too"
+        ));
+    }
+    Some(found)
 }
 
 fn one<S, T>(
