@@ -9,6 +9,7 @@
 //! | `rpc` | one CometBFT RPC endpoint |
 //! | `pool` | several endpoints, ranked |
 //! | `query` | typed queries |
+//! | `simulation` | what a transaction would come to |
 //! | `inferers` | what the network's inferers said last |
 //! | `locate` | where a transaction is, by every node that can say |
 //! | `delivered`, `typed_event` | a transaction in a block, and what its events say |
@@ -42,5 +43,6 @@ pub mod pool;
 pub mod query;
 pub mod rpc;
 pub mod sequence;
+pub mod simulation;
 pub mod tx;
 pub mod typed_event;

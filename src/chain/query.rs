@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use cosmrs::proto::cosmos::auth::v1beta1::QueryAccountInfoRequest;
 use cosmrs::proto::cosmos::bank::v1beta1::QueryBalanceRequest;
-use cosmrs::proto::cosmos::tx::v1beta1::{SimulateRequest, SimulateResponse};
 use futures::future::join_all;
 use prost::Message;
 
@@ -138,53 +137,6 @@ pub struct Account {
     pub number: u64,
     /// Next sequence, without those of transactions in the mempool.
     pub sequence: u64,
-}
-
-/// Simulation of a transaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Simulation {
-    /// It would succeed.
-    Fits {
-        /// Gas that was used; some 14,000 to 16,000 less than in a block, because no fee is taken.
-        gas_used: u64,
-    },
-    /// It would fail, and cost its whole fee. Always code 6: only the text names the cause.
-    Refused {
-        /// What the text means.
-        verdict: Verdict,
-        /// The error's text.
-        log: String,
-    },
-    /// This node cannot simulate: its gRPC and REST are off, or it has just started.
-    Unsupported,
-}
-
-impl Simulation {
-    /// What the answer to a simulation means. One that is refused is an answer.
-    fn of(answer: Result<SimulateResponse, QueryError>) -> Result<Self, QueryError> {
-        match answer {
-            Ok(answer) => Ok(Self::Fits { gas_used: answer.gas_info.unwrap_or_default().gas_used }),
-            Err(QueryError::Refused { verdict: Verdict::UnknownPath, .. }) => Ok(Self::Unsupported),
-            Err(QueryError::Refused { verdict, log, .. }) => Ok(Self::Refused { verdict, log }),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Why it would fail, if it would.
-    #[must_use]
-    pub const fn verdict(&self) -> Option<Verdict> {
-        match self {
-            Self::Refused { verdict, .. } => Some(*verdict),
-            Self::Fits { .. } | Self::Unsupported => None,
-        }
-    }
-
-    /// Whether it would fail however often it were tried.
-    #[must_use]
-    pub const fn is_final(&self) -> bool {
-        let verdict = self.verdict();
-        matches!(verdict, Some(Verdict::AlreadySubmitted | Verdict::UnknownTopic | Verdict::Rejected))
-    }
 }
 
 /// Queries of one chain.
@@ -413,33 +365,6 @@ impl Client {
         Ok(GasPrice::from_scaled(price))
     }
 
-    /// Simulates a transaction on the mempool's state.
-    ///
-    /// # Errors
-    /// See [`QueryError`]; a transaction that would fail is an answer, [`Simulation::Refused`].
-    pub async fn simulate(&self, tx_bytes: Vec<u8>) -> Result<Simulation, QueryError> {
-        #[allow(deprecated)] // the field `tx` must be named to be left empty
-        let request = SimulateRequest { tx: None, tx_bytes };
-        Simulation::of(self.ask_at(Stage::Simulate, &request).await.map(|(_, answer)| answer))
-    }
-
-    /// The same on every endpoint whose height the others do not contradict, at once: the height whose state each read,
-    /// and what it said. Those that give no answer are left out.
-    pub async fn simulate_on_all(&self, tx_bytes: Vec<u8>) -> Vec<(u64, Simulation)> {
-        #[allow(deprecated)] // the field `tx` must be named to be left empty
-        let request = SimulateRequest { tx: None, tx_bytes };
-        let asked = self.pool.agreeing().into_iter().map(|endpoint| self.simulate_at(endpoint, &request));
-        join_all(asked).await.into_iter().flatten().collect()
-    }
-
-    async fn simulate_at(&self, endpoint: &Endpoint, request: &SimulateRequest) -> Option<(u64, Simulation)> {
-        let (path, data) = (SimulateRequest::path(self.version), request.encode_to_vec());
-        let answer = endpoint.abci_query(&path, data, self.height, self.limit).await.ok()?;
-        let height = answer.height;
-        let answer = answer.message::<SimulateRequest>(self.version, Stage::Simulate);
-        Some((height, Simulation::of(answer).ok()?))
-    }
-
     pub(super) fn bad_value<Q: Query>(&self, _: &Q, value: String, expected: &'static str) -> QueryError {
         QueryError::Value { path: Q::path(self.version), value, expected }
     }
@@ -452,7 +377,7 @@ impl Client {
     }
 
     /// `stage` is what a refusal is one of.
-    async fn ask_at<Q: Query + Message>(
+    pub(super) async fn ask_at<Q: Query + Message>(
         &self,
         stage: Stage,
         request: &Q,
@@ -463,6 +388,21 @@ impl Client {
         };
         let answer = self.pool.first(self.limit, call).await?;
         Ok((answer.height, answer.message::<Q>(self.version, stage)?))
+    }
+
+    /// The same of every endpoint whose height the others do not contradict, at once: the height whose state each read,
+    /// and what it said. Those that give no answer are left out.
+    pub(super) async fn ask_all<Q: Query + Message>(
+        &self,
+        stage: Stage,
+        request: &Q,
+    ) -> Vec<(u64, Result<Q::Response, QueryError>)> {
+        let (path, data) = (Q::path(self.version), request.encode_to_vec());
+        let asked = self.pool.agreeing().into_iter().map(async |endpoint| {
+            let answer = endpoint.abci_query(&path, data.clone(), self.height, self.limit).await.ok()?;
+            Some((answer.height, answer.message::<Q>(self.version, stage)))
+        });
+        join_all(asked).await.into_iter().flatten().collect()
     }
 }
 

@@ -11,7 +11,8 @@ use bootstrap::chain::locate::Located;
 use bootstrap::chain::messages::EmissionsVersion;
 use bootstrap::chain::outcome::Verdict;
 use bootstrap::chain::pool::Pool;
-use bootstrap::chain::query::{Client, QueryError, Simulation};
+use bootstrap::chain::query::{Client, QueryError};
+use bootstrap::chain::simulation::Simulation;
 use bootstrap::chain::tx::TxHash;
 use bootstrap::wallet::{Address, Wallet};
 

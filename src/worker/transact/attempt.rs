@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::{Fate, Obstacle, Refusal, Step, Transacted, Transaction, When, gas_kind};
 use crate::chain::fees::{self, Day, GasEvidence};
 use crate::chain::outcome::{self, Stage, Verdict};
-use crate::chain::query::{Account, Client, Simulation};
+use crate::chain::query::{Account, Client};
 use crate::chain::sequence::{Mismatch, Sequence};
+use crate::chain::simulation::Simulation;
 use crate::chain::tx::{Fee, SignedTx, SignerData, TxHash, UnsignedTx};
 use crate::failpoint::{self, Moment};
 use crate::journal::{
@@ -104,11 +105,7 @@ impl Transaction<'_> {
                 let is_cap = matches!(error, PrepareError::Limit { .. });
                 let obstacle =
                     if is_cap { Obstacle::FeeCap } else { Obstacle::Chain(Verdict::AlreadySubmitted) };
-                return Ok(Step::Done(Transacted::Refused(Refusal {
-                    obstacle,
-                    code: None,
-                    text: error.to_string(),
-                })));
+                return Ok(Step::Done(Transacted::Refused(Refusal::new(obstacle, error.to_string()))));
             }
         };
         self.may_follow_others = sequence.is_behind_others();
@@ -140,11 +137,10 @@ impl Transaction<'_> {
         let address = self.context.address();
         match self.context.client().within(self.call_limit()).account(address).await {
             Ok(Some(account)) => Ok(account),
-            Ok(None) => Err(Step::Done(Transacted::Refused(Refusal {
-                obstacle: Obstacle::Chain(Verdict::UnknownAccount),
-                code: None,
-                text: format!("the chain has no account {address}: it was never sent anything"),
-            }))),
+            Ok(None) => Err(Step::Done(Transacted::Refused(Refusal::new(
+                Obstacle::Chain(Verdict::UnknownAccount),
+                format!("the chain has no account {address}: it was never sent anything"),
+            )))),
             Err(error) => Err(Step::Again { why: error.to_string(), when: When::NextBlock }),
         }
     }
@@ -168,7 +164,7 @@ impl Transaction<'_> {
             Ok(Simulation::Refused { verdict, log }) => {
                 // What is not known is kept whole: nobody can say which part of it matters.
                 let text = if verdict == Verdict::Unknown { log } else { outcome::plain(&log).to_owned() };
-                Err(Refusal { obstacle: Obstacle::Chain(verdict), code: None, text })
+                Err(Refusal::new(Obstacle::Chain(verdict), text))
             }
             Err(error) => {
                 // The time that is left is worth more than the certainty.
@@ -206,11 +202,12 @@ impl Transaction<'_> {
         let head = u64::try_from(self.context.clock.head().height).unwrap_or_default();
         let client = self.context.client().within(self.call_limit()).at(head);
         match client.admitted_nonce(key.topic_id, self.context.address()).await {
-            Ok(admitted) if admitted == Some(key.nonce) => Some(Step::Done(Transacted::Refused(Refusal {
-                obstacle: Obstacle::Chain(Verdict::AlreadySubmitted),
-                code: None,
-                text: "the chain has an inference of this wallet for this window".to_owned(),
-            }))),
+            Ok(admitted) if admitted == Some(key.nonce) => {
+                Some(Step::Done(Transacted::Refused(Refusal::new(
+                    Obstacle::Chain(Verdict::AlreadySubmitted),
+                    "the chain has an inference of this wallet for this window",
+                ))))
+            }
             Ok(_) => None,
             Err(error) => {
                 tracing::warn!(%error, "no node can say whether the window is answered");
@@ -241,7 +238,6 @@ impl Transaction<'_> {
 
     fn fee(&self, simulated: Option<u64>, known: Known) -> Result<Fee, Refusal> {
         let Known { at, last_used, spent, failed } = known;
-        let refused = |obstacle, text| Err(Refusal { obstacle, code: None, text });
         // A window comes once; a registration is wanted as long as there is none.
         let counts = |failed: &&FailedInBlock| match self.intent.purpose {
             Purpose::Payload(_) => true,
@@ -250,7 +246,8 @@ impl Transaction<'_> {
         let lost = failed.iter().filter(|failed| failed.paid > Uallo(0));
         let lost: Vec<_> = lost.filter(counts).collect();
         if let Some(last) = lost.last().filter(|_| lost.len() >= LOST_FEES) {
-            return refused(Obstacle::LostFees, format!("{LOST_FEES} fees were lost for it: {}", last.log));
+            let text = format!("{LOST_FEES} fees were lost for it: {}", last.log);
+            return Err(Refusal::new(Obstacle::LostFees, text));
         }
         let gas_limit = fees::gas_limit(gas_kind(self.intent.purpose), GasEvidence { simulated, last_used });
         let gas_limit = gas_limit.max(self.gas_floor).max(gas_floor_after(&failed));
@@ -262,7 +259,7 @@ impl Transaction<'_> {
                 options.fee_caps.check(fee_floor, day)?;
                 Ok(Fee { amount: fee.amount.max(fee_floor), ..fee })
             });
-        fee.or_else(|cap| refused(Obstacle::FeeCap, cap.to_string()))
+        fee.map_err(|cap| Refusal::new(Obstacle::FeeCap, cap.to_string()))
     }
 
     /// What the module takes beside the fee, in uallo.

@@ -140,6 +140,11 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// Of anything but a CheckTx.
+    fn new(obstacle: Obstacle, text: impl Into<String>) -> Self {
+        Self { obstacle, code: None, text: text.into() }
+    }
+
     fn of_check(verdict: Verdict, check: &CheckTxAnswer) -> Self {
         let code = Some((check.codespace.clone(), check.code));
         Self { obstacle: Obstacle::Chain(verdict), code, text: check.log.clone() }
