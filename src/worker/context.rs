@@ -22,6 +22,9 @@ use crate::health::metrics::Metrics;
 use crate::journal::{Begin, JournalError, JournalHandle, RoundKey};
 use crate::wallet::{Address, Wallet};
 
+/// One query in the background, all endpoints together.
+pub const QUERY_LIMIT: Duration = Duration::from_secs(10);
+
 /// Transactions of ours that may wait for a round that is busy elsewhere.
 const DELIVERED_QUEUE: usize = 64;
 

@@ -1,9 +1,8 @@
 //! Registration of the worker in its topic.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::context::Context;
+use super::context::{Context, QUERY_LIMIT};
 use super::means::{self, Means, MeansError, Unaffordable};
 use super::transact::{self, Intent, Obstacle, Transacted, block_verdict};
 use crate::chain::messages::RegisterRequest;
@@ -12,9 +11,6 @@ use crate::journal::{JournalError, Purpose};
 
 /// Blocks in which a registration may be included.
 const TIMEOUT_BLOCKS: i64 = 20;
-
-/// What the chain is given to say what the wallet has.
-const QUERY_LIMIT: Duration = Duration::from_secs(10);
 
 /// Why the worker is not registered.
 #[derive(Debug, thiserror::Error)]

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::work::QUERY_LIMIT;
 use crate::chain::pool::Pool;
 use crate::chain::query::{Client, QueryError, WindowStatus};
 use crate::chain::rpc::Endpoint;
-use crate::worker::context::Context;
+use crate::worker::context::{Context, QUERY_LIMIT};
 
 /// Finding out which endpoint is ahead. One that says nothing must leave time for the others.
 const RANK_LIMIT: Duration = Duration::from_secs(1);

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use tracing::Instrument;
 
 use super::report::awaits_model;
-use super::work::QUERY_LIMIT;
 use super::{Done, MainLoop, Missed, Standing, Task, Work};
 use crate::chain::outcome::Verdict;
 use crate::chain::query::{QueryError, Window};
 use crate::journal::RoundState;
 use crate::model::ModelState;
-use crate::worker::context::Context;
+use crate::worker::context::{Context, QUERY_LIMIT};
 use crate::worker::reporter::Reporter;
 use crate::worker::round::{self, Finished, Round};
 use crate::worker::transact::Obstacle;

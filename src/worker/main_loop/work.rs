@@ -1,17 +1,15 @@
 //! What takes time: when each of it is due, and what it does.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::look::look;
 use super::{Done, MainLoop, Standing, TICK, Task, Work};
+use crate::worker::context::QUERY_LIMIT;
 use crate::worker::means;
 use crate::worker::registration;
 
-/// One query in the background, all endpoints together.
-pub(super) const QUERY_LIMIT: Duration = Duration::from_secs(10);
 /// Blocks before an opening at which it is asked for what a window needs.
 const AHEAD: u32 = 2;
 /// The same for a look at whether we may answer it: a registration takes a block, and a node may be a block late.
