@@ -57,22 +57,27 @@ pub fn key(case: &Case) -> (Check, Option<Address>) {
 
 /// The worker that runs on the state folder, where one does.
 pub fn worker(case: &Case) -> Option<Heartbeat> {
-    let heartbeat = health::read(&case.settings.heartbeat_file).ok()?;
     let journals = journal::files(&case.settings.state_dir).ok()?;
-    let is_live = Probe::Live.judge(&heartbeat, &Instant::now()).why().is_none();
-    let is_here = heartbeat.journal.as_ref().is_some_and(|path| journals.contains(path));
-    (is_live && is_here).then_some(heartbeat)
+    live(case).ok().filter(|worker| has_one_of(worker, &journals))
+}
+
+/// The worker that writes the heartbeat; otherwise why none does.
+fn live(case: &Case) -> Result<Heartbeat, String> {
+    let heartbeat = health::read(&case.settings.heartbeat_file).map_err(|unread| unread.to_string())?;
+    match Probe::Live.judge(&heartbeat, &Instant::now()).why() {
+        Some(why) => Err(why.to_owned()),
+        None => Ok(heartbeat),
+    }
+}
+
+fn has_one_of(worker: &Heartbeat, journals: &[PathBuf]) -> bool {
+    worker.journal.as_ref().is_some_and(|path| journals.contains(path))
 }
 
 /// State folder, heartbeat, walls.
 pub fn look(case: &Case) -> Vec<Check> {
-    let heartbeat = health::read(&case.settings.heartbeat_file);
-    let why_not = match &heartbeat {
-        Ok(heartbeat) => Probe::Live.judge(heartbeat, &Instant::now()).why().map(ToOwned::to_owned),
-        Err(unread) => Some(unread.to_string()),
-    };
-    let worker = heartbeat.ok().filter(|_| why_not.is_none());
-    vec![state_dir(case, worker.as_ref()), self::heartbeat(case, worker.as_ref(), why_not), isolation(case)]
+    let worker = live(case);
+    vec![state_dir(case, worker.as_ref().ok()), heartbeat(case, worker.as_ref()), isolation(case)]
 }
 
 fn state_dir(case: &Case, worker: Option<&Heartbeat>) -> Check {
@@ -101,8 +106,7 @@ fn state_dir(case: &Case, worker: Option<&Heartbeat>) -> Check {
         return subject.failed(in_full(&error), AlertLogError::HINT);
     }
     let shown = folder.display();
-    let is_here = |worker: &&Heartbeat| worker.journal.as_ref().is_some_and(|path| journals.contains(path));
-    match (worker.filter(is_here), journals.len()) {
+    match (worker.filter(|worker| has_one_of(worker, &journals)), journals.len()) {
         (Some(worker), _) => {
             subject.ok(format_args!("{shown}, in use by the worker, process {}", worker.pid))
         }
@@ -120,7 +124,7 @@ pub fn writable(folder: &Path) -> io::Result<()> {
     tempfile::tempfile_in(there).map(drop)
 }
 
-fn heartbeat(case: &Case, worker: Option<&Heartbeat>, why_not: Option<String>) -> Check {
+fn heartbeat(case: &Case, worker: Result<&Heartbeat, &String>) -> Check {
     let subject = Subject::Heartbeat;
     let path = &case.settings.heartbeat_file;
     if let Some(exposed) = exposure(case, &[], std::slice::from_ref(path)) {
@@ -130,13 +134,12 @@ fn heartbeat(case: &Case, worker: Option<&Heartbeat>, why_not: Option<String>) -
         return subject.failed(in_full(&error), HeartbeatError::HINT);
     }
     let shown = path.display();
-    match (worker, why_not) {
-        (Some(worker), _) => {
+    match worker {
+        Ok(worker) => {
             let (pid, phase) = (worker.pid, worker.phase.as_str());
             subject.ok(format_args!("{shown}, of the worker, process {pid}, in phase {phase}"))
         }
-        (None, Some(why)) => subject.ok(format_args!("{shown} can be written; {why}")),
-        (None, None) => subject.ok(shown),
+        Err(why) => subject.ok(format_args!("{shown} can be written; {why}")),
     }
 }
 
