@@ -271,8 +271,8 @@ impl Args {
     }
 }
 
-/// A devnet inside a worker ends with its process. What an earlier one did would stand beside what this one does. Not before
-/// nothing else can stop the start: who corrects a mistake still has them.
+/// A devnet inside a worker ends with its process. What an earlier one did would stand beside what this one does. Removed
+/// once nothing else can stop the start: who corrects a mistake still has them.
 fn discard_journals(state_dir: &Path) {
     let removed = journal::discard(state_dir, devnet::Options::is_of_a_free_port);
     if removed > 0 {
@@ -289,10 +289,9 @@ async fn serve(
     metrics: &Metrics,
     settings: &Settings,
 ) -> Result<AbortOnDropHandle<()>, Report> {
-    let server = metrics::Server::bind(address).await.map_err(|error| {
-        let overlapping = error.is_in_use().then(|| wallet_in_use(settings)).flatten();
-        overlapping.unwrap_or_else(|| CannotRun::from(error).into())
-    })?;
+    let server = metrics::Server::bind(address)
+        .await
+        .map_err(|error| not_to_be_had(error.is_in_use(), CannotRun::from(error).into(), settings))?;
     tracing::info!(address = %server.address(), "metrics are served");
     Ok(server.serve(metrics.clone(), settings.heartbeat_file.clone()))
 }
@@ -322,15 +321,17 @@ fn open_log_file(settings: &Settings) -> Result<Option<LogFile>, Report> {
     let Some(path) = &settings.log.file else { return Ok(None) };
     let opened = LogFile::open(path, settings.log.rotation);
     opened.map(Some).map_err(|error| {
-        let is_in_use = matches!(error, LogFileError::InUse(_));
-        is_in_use.then(|| wallet_in_use(settings)).flatten().unwrap_or_else(|| {
-            let hint = error.hint();
-            Report::new(Exit::Config, error).hint(hint)
-        })
+        let (is_in_use, hint) = (matches!(error, LogFileError::InUse(_)), error.hint());
+        not_to_be_had(is_in_use, Report::new(Exit::Config, error).hint(hint), settings)
     })
 }
 
-/// Why a place is taken, where another worker has the wallet: two runs of cron overlap, and the place is not at fault.
+/// Why a place cannot be had: where it is in use and another worker has the wallet, two runs of cron overlap, and the
+/// place is not at fault.
+fn not_to_be_had(is_in_use: bool, otherwise: Report, settings: &Settings) -> Report {
+    is_in_use.then(|| wallet_in_use(settings)).flatten().unwrap_or(otherwise)
+}
+
 fn wallet_in_use(settings: &Settings) -> Option<Report> {
     let remote = Remote::of(&settings.network, settings.chain_id.as_deref())?;
     let opened = OpenedWallet::open(settings.key.as_ref()?, settings.wallet_address_expected.as_deref());
