@@ -22,11 +22,16 @@ pub fn read(path: &Path, most: u64) -> Option<String> {
     let mut file = File::open(path).ok()?.take(most);
     // Most that are no text say so soon.
     file.by_ref().take(BEGINNING).read_to_end(&mut bytes).ok()?;
-    if bytes.contains(&0) && !bytes.starts_with(&[0xff, 0xfe]) && !bytes.starts_with(&[0xfe, 0xff]) {
+    if is_binary(&bytes) {
         return None;
     }
     file.read_to_end(&mut bytes).ok()?;
     decoded(bytes)
+}
+
+/// Whether there is a zero in what is not UTF-16.
+fn is_binary(bytes: &[u8]) -> bool {
+    !matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) && bytes.contains(&0)
 }
 
 /// UTF-8, or UTF-16 where it begins with its mark, as editors of Windows write. What is neither is shown as replaced: the rest
@@ -39,7 +44,7 @@ fn decoded(bytes: Vec<u8>) -> Option<String> {
     let text = match bytes.as_slice() {
         [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
-        _ if bytes.contains(&0) => return None,
+        _ if is_binary(&bytes) => return None,
         [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
         _ => String::from_utf8(bytes)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
