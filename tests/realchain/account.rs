@@ -17,6 +17,12 @@ use crate::rpc::Rpc;
 /// More than a transfer takes on any chain that was seen.
 const GAS_LIMIT: u64 = 200_000;
 
+/// Transfers whose gas fills most of a block: some 20,000 each, where 30 million are a full one and half of that is
+/// what the price stays at.
+const CROWD: usize = 1_200;
+/// Less than a full block.
+const CROWD_GAS_LIMIT: u64 = 29_000_000;
+
 /// A key with money.
 pub struct Account {
     pub mnemonic: String,
@@ -56,19 +62,25 @@ impl Account {
     }
 
     /// Sends a transaction with the next sequence; `Err` is what the node says against it.
-    fn try_send(&self, rpc: &Rpc, message: Any) -> Result<TxHash, String> {
-        let tx = UnsignedTx::new(message, 0).sign(&self.wallet, &self.signer(rpc), fee(rpc));
+    fn try_send(&self, rpc: &Rpc, tx: &UnsignedTx, gas_limit: u64) -> Result<TxHash, String> {
+        let tx = tx.sign(&self.wallet, &self.signer(rpc), fee_for(rpc, gas_limit));
         match rpc.broadcast(&tx.bytes) {
             Ok(answer) if answer["code"] == 0 => Ok(tx.hash),
             Ok(answer) => Err(answer["log"].to_string()),
+            // The answer to these bytes was lost before.
+            Err(error) if error["data"] == "tx already exists in cache" => Ok(tx.hash),
             Err(error) => Err(error.to_string()),
         }
     }
 
     /// Sends until a node takes it, and waits for its block. Gives the hash, and what came of it there.
     pub fn deliver(&self, rpc: &Rpc, message: &Any) -> (TxHash, Value) {
+        self.deliver_tx(rpc, &UnsignedTx::new(message.clone(), 0), GAS_LIMIT)
+    }
+
+    fn deliver_tx(&self, rpc: &Rpc, tx: &UnsignedTx, gas_limit: u64) -> (TxHash, Value) {
         rpc.until("a transaction that is taken", PATIENCE, || {
-            let hash = self.try_send(rpc, message.clone()).ok()?;
+            let hash = self.try_send(rpc, tx, gas_limit).ok()?;
             let params = json!({"hash": base64(hash.as_bytes())});
             let mut found = rpc.until("its block", PATIENCE, || rpc.call("tx", &params).ok());
             Some((hash, found["tx_result"].take()))
@@ -87,16 +99,29 @@ impl Account {
         self.send(rpc, &self.transfer(to, uallo))
     }
 
-    /// Gives all but `left` to somebody, and knows what the transaction itself takes.
-    pub fn pay_all_but(&self, rpc: &Rpc, to: &str, left: u128) -> TxHash {
+    /// Gives all but `left` to somebody, and knows what the transaction itself takes. Gives how much it was, too.
+    pub fn pay_all_but(&self, rpc: &Rpc, to: &str, left: u128) -> (TxHash, u128) {
         let all = self.balance(rpc).saturating_sub(left + fee(rpc).amount);
-        self.pay(rpc, to, all)
+        (self.pay(rpc, to, all), all)
+    }
+
+    /// Fills most of a block, so that the chain asks a higher price for the next one.
+    pub fn crowd_a_block(&self, rpc: &Rpc) {
+        let transfer = self.transfer(&self.address(), 1);
+        let tx = UnsignedTx { messages: vec![transfer; CROWD], ..UnsignedTx::new(Any::default(), 0) };
+        self.deliver_tx(rpc, &tx, CROWD_GAS_LIMIT);
+    }
+
+    /// Whether it has the money for so many crowded blocks, and its money for other things.
+    pub fn can_crowd(&self, rpc: &Rpc, blocks: u128) -> bool {
+        self.balance(rpc) / 2 > blocks * 2 * fee_for(rpc, CROWD_GAS_LIMIT).amount
     }
 
     /// A transfer to itself that uses its next sequence, as of a program that knows nothing of the worker. `None` where
     /// the worker was quicker.
     pub fn use_a_sequence(&self, rpc: &Rpc) -> Option<TxHash> {
-        self.try_send(rpc, self.transfer(&self.address(), 1)).ok()
+        let tx = UnsignedTx::new(self.transfer(&self.address(), 1), 0);
+        self.try_send(rpc, &tx, GAS_LIMIT).ok()
     }
 
     /// Takes the registration in a topic back.
@@ -115,11 +140,19 @@ impl Account {
     }
 }
 
+/// What gas costs now.
+pub fn price(rpc: &Rpc) -> GasPrice {
+    let price = rpc.query(&GasPriceRequest { denom: DENOM.to_owned() }).unwrap().price.unwrap();
+    GasPrice::from_scaled(price.amount.parse().unwrap())
+}
+
 /// What a transaction costs now.
 pub fn fee(rpc: &Rpc) -> Fee {
-    let price = rpc.query(&GasPriceRequest { denom: DENOM.to_owned() }).unwrap().price.unwrap();
-    let price = GasPrice::from_scaled(price.amount.parse().unwrap());
-    Fee { amount: price.cost(GAS_LIMIT).unwrap(), gas_limit: GAS_LIMIT }
+    fee_for(rpc, GAS_LIMIT)
+}
+
+fn fee_for(rpc: &Rpc, gas_limit: u64) -> Fee {
+    Fee { amount: price(rpc).cost(gas_limit).unwrap(), gas_limit }
 }
 
 /// As JSON has bytes.

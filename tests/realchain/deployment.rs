@@ -253,8 +253,8 @@ fn model(topic: &Topic) -> String {
     let most = usize::try_from(topic.max_labels_per_submission).unwrap().clamp(1, 2);
     let own = ["up".to_owned(), "down".to_owned()];
     let labels = if topic.label_whitelist.is_empty() { &own[..] } else { &topic.label_whitelist };
-    // They sum up to 1, as some topics want it.
-    let share = 1.0 / labels.len().min(most) as f64;
-    let answer: BTreeMap<&String, f64> = labels.iter().take(most).map(|label| (label, share)).collect();
+    // They sum up to 1, as some topics want it, and are not all what a topic may have for a default.
+    let shares = if labels.len().min(most) == 1 { &[1.0][..] } else { &[0.25, 0.75] };
+    let answer: BTreeMap<&String, &f64> = labels.iter().zip(shares).collect();
     format!("def predict(nonce):\n    return {}\n", serde_json::to_string(&answer).unwrap())
 }

@@ -4,8 +4,9 @@
 //! |---|---|
 //! | `REALCHAIN_RPC` | RPC URLs of one or several nodes of a chain, separated by commas. Without it each test starts `bootstrap devnet` as a process of its own, and knows nothing of it but its RPC port |
 //! | `REALCHAIN_TOPIC` | id of an active topic that lets the accounts submit |
-//! | `REALCHAIN_MNEMONICS` | funded accounts, separated by `;` or new lines. The first is the worker's, a second keeps its money for a while. Nobody else may use them meanwhile |
-//! | `REALCHAIN_STOP`, `REALCHAIN_START` | shell commands that stop and start the node. The first finds `TERM` or `KILL` in `REALCHAIN_SIGNAL`; the second may be the node itself |
+//! | `REALCHAIN_MNEMONICS` | funded accounts, separated by `;`, `,` or new lines. The first is the worker's; a second keeps its money for a while, and fills blocks so that the price of gas rises. Nobody else may use them meanwhile |
+//! | `REALCHAIN_STOP`, `REALCHAIN_START` | shell commands that stop and start the node. The first finds `TERM` or `KILL` in `REALCHAIN_SIGNAL`; the second may be the node itself, and leaves gRPC and REST out where it finds `off` in `REALCHAIN_SERVICES` |
+//! | `REALCHAIN_SYNC` | shell command that starts another node of the chain, which has no state yet, says the URL of its RPC on a first line, and is killed with all that it started |
 //! | `REALCHAIN_PAY` | when it is set, the script's part that costs money is played to the node too: the first account registers anew and answers a window twice, and once when it is over |
 //!
 //! A given node is never asked for a method of devnet, and has one test at a time. What cannot be shown on it says so
@@ -18,6 +19,7 @@
 mod account;
 #[path = "../support/bench.rs"]
 mod bench;
+mod commands;
 mod delivered;
 mod deployment;
 mod kills;

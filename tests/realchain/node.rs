@@ -1,7 +1,8 @@
 //! The chain that the tests run against: a node that somebody gives, or `bootstrap devnet` in a process of its own.
 
+use std::cell::Cell;
 use std::io::Write as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,11 +10,13 @@ use bootstrap::chain::messages::query::{
     GetTopicRequest, GetWorkerSubmissionWindowStatusRequest, GetWorkerSubmissionWindowStatusResponse,
 };
 use bootstrap::chain::messages::{Topic, TopicOutputArity};
+use cosmrs::proto::cosmos::tx::v1beta1::GetTxRequest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::account::Account;
+use crate::account::{self, Account};
 use crate::bench::{self, PATIENCE};
+use crate::commands::{Commands, Ending, Running, Services};
 use crate::rpc::Rpc;
 
 /// Topics that are looked through for one with labels.
@@ -22,17 +25,11 @@ const MOST_TOPICS: u64 = 32;
 /// One test at a time has the given node.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// How a node ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// SIGTERM: it tells its subscribers.
-    InOrder,
-    /// SIGKILL.
-    Killed,
-}
+/// Transactions that an account must be able to pay for.
+const TRANSACTIONS: u128 = 50;
 
 enum Kind {
-    Given { stop: Option<String>, start: Option<String>, _alone: MutexGuard<'static, ()> },
+    Given { commands: Option<Commands>, services: Cell<Services>, _alone: MutexGuard<'static, ()> },
     Devnet { process: Child, _folder: TempDir },
 }
 
@@ -55,12 +52,10 @@ impl Node {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let rpc = Rpc::new(urls.split(',').map(|url| url.trim().to_owned()).collect());
         let mnemonics = needed("REALCHAIN_MNEMONICS");
-        let phrases = mnemonics.split([';', '\n']).map(str::trim).filter(|phrase| !phrase.is_empty());
-        let kind = Kind::Given {
-            stop: variable("REALCHAIN_STOP"),
-            start: variable("REALCHAIN_START"),
-            _alone: alone,
-        };
+        let phrases = mnemonics.split([';', ',', '\n']).map(str::trim).filter(|phrase| !phrase.is_empty());
+        let commands = variable("REALCHAIN_STOP").zip(variable("REALCHAIN_START"));
+        let commands = commands.map(|(stop, start)| Commands { stop, start });
+        let kind = Kind::Given { commands, services: Cell::new(Services::AsConfigured), _alone: alone };
         let topic_id = needed("REALCHAIN_TOPIC").parse().expect("REALCHAIN_TOPIC is a number");
         let node = Self::of(rpc, topic_id, phrases.map(Account::new).collect(), kind);
         node.assert_usable();
@@ -70,13 +65,22 @@ impl Node {
     /// What would otherwise show after many windows, as a worker that is never ready.
     fn assert_usable(&self) {
         let (topic_id, worker) = (self.topic_id, self.accounts[0].address());
-        assert!(self.topic(topic_id).is_some(), "REALCHAIN_TOPIC: there is no topic {topic_id}");
-        let window = self.window(topic_id, &worker);
-        assert!(window.is_topic_active, "REALCHAIN_TOPIC: topic {topic_id} is not active");
+        let topic = self.topic(topic_id);
+        let topic = topic.unwrap_or_else(|| panic!("REALCHAIN_TOPIC: there is no topic {topic_id}"));
+        // One that has just got its stake is active with its next epoch.
+        let what = format!("REALCHAIN_TOPIC: that topic {topic_id} is active");
+        let window = self.rpc.until(&what, self.patience(2 * topic.epoch_length), || {
+            Some(self.window(topic_id, &worker)).filter(|window| window.is_topic_active)
+        });
         assert!(window.is_whitelisted, "REALCHAIN_TOPIC: topic {topic_id} does not let {worker} submit");
+        let least = TRANSACTIONS * account::fee(&self.rpc).amount;
         for account in &self.accounts {
-            let address = account.address();
-            assert!(account.balance(&self.rpc) > 0, "REALCHAIN_MNEMONICS: {address} has no money");
+            let (address, balance) = (account.address(), account.balance(&self.rpc));
+            assert!(
+                balance >= least,
+                "REALCHAIN_MNEMONICS: {address} has {balance} uallo; it needs {least}. A test that failed may have \
+                 left its money with another of them"
+            );
         }
     }
 
@@ -105,6 +109,7 @@ impl Node {
 
     fn of(rpc: Rpc, topic_id: u64, accounts: Vec<Account>, kind: Kind) -> Self {
         assert!(!accounts.is_empty(), "no funded account");
+        rpc.ask_the_furthest();
         let from = rpc.until("a block", PATIENCE, || Some(rpc.height()).filter(|height| *height > 0));
         let begun = std::time::Instant::now();
         let blocks = rpc.until("two more blocks", Duration::from_secs(120), || {
@@ -168,42 +173,72 @@ impl Node {
 
     /// Whether the node can be stopped and started.
     pub fn can_restart(&self) -> bool {
-        !matches!(&self.kind, Kind::Given { stop, start, .. } if stop.is_none() || start.is_none())
+        !matches!(&self.kind, Kind::Given { commands: None, .. })
     }
 
     /// Stops the node and starts it again.
     pub fn restart(&self, ending: Ending) {
         match &self.kind {
-            Kind::Given { stop, start, .. } => {
-                let signal = if ending == Ending::InOrder { "TERM" } else { "KILL" };
-                let (stop, start) = (stop.as_deref().unwrap(), start.as_deref().unwrap());
-                let mut stopping = shell(stop).env("REALCHAIN_SIGNAL", signal).spawn().unwrap();
-                self.rpc.until("the end of the node", PATIENCE, || (!self.rpc.is_whole()).then_some(()));
-                assert!(stopping.wait().unwrap().success(), "REALCHAIN_STOP failed: {stop}");
-                // It may be the node itself, so that nobody waits for its end.
-                assert!(shell(&format!("({start}) &")).status().unwrap().success());
+            Kind::Given { commands, services, .. } => {
+                let commands = commands.as_ref().expect("a node that can be stopped and started");
+                commands.restart(&self.rpc, ending, services.get(), self.patience(10));
             }
             Kind::Devnet { .. } => {
                 let kind = if ending == Ending::InOrder { "restart" } else { "crash" };
                 self.steer("devnet_fault", &json!({"kind": kind}));
+                let is_back = || (!self.rpc.heads().is_empty()).then_some(());
+                self.rpc.until("the node's return", self.patience(10), is_back);
             }
         }
-        self.rpc.until("the node's return", self.patience(10), || self.rpc.is_whole().then_some(()));
+    }
+
+    /// Whether the node has gRPC and REST, without which there is no Simulate. One that has just started says so with
+    /// its first block.
+    pub fn has_services(&self) -> bool {
+        let missing = self.rpc.query(&GetTxRequest { hash: "0".repeat(64) }).unwrap_err();
+        !missing.contains("unknown query path")
+    }
+
+    /// Takes gRPC and REST from the node, where they can be taken, until the end of the test.
+    pub fn take_services(&self) {
+        match &self.kind {
+            Kind::Given { commands: Some(_), services, .. } if self.has_services() => {
+                services.set(Services::Off);
+                self.restart(Ending::InOrder);
+                self.wait_for(self.rpc.height() + 2);
+            }
+            Kind::Given { .. } => {}
+            Kind::Devnet { .. } => {
+                self.steer("devnet_fault", &json!({"method": "*", "kind": "no_grpc"}));
+            }
+        }
+    }
+
+    /// The URL of a node that syncs, and what ends it. `None` where there is none.
+    pub fn syncing(&self) -> Option<(String, Option<Running>)> {
+        if self.is_local() {
+            self.steer("devnet_fault", &json!({"method": "*", "kind": "catching_up"}));
+            return Some((self.rpc.urls()[0].clone(), None));
+        }
+        let other = Running::new(&std::env::var("REALCHAIN_SYNC").ok()?);
+        Some((other.first_line.clone(), Some(other)))
     }
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
+        if let Kind::Given { services, .. } = &self.kind
+            && services.replace(Services::AsConfigured) == Services::Off
+        {
+            // A second panic would end the process.
+            let restart = std::panic::AssertUnwindSafe(|| self.restart(Ending::InOrder));
+            let is_back = std::panic::catch_unwind(restart).is_ok();
+            assert!(is_back || std::thread::panicking(), "the node did not come back with its services");
+        }
         if let Kind::Devnet { process, .. } = &mut self.kind {
             // It may have ended by itself.
             let _ = process.kill();
             let _ = process.wait();
         }
     }
-}
-
-fn shell(command: &str) -> Command {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    shell
 }

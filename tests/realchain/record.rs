@@ -127,8 +127,9 @@ fn amount(event: &Value, kind: &str, role: &str, address: &str) -> u128 {
     if event["type"] != kind || attribute(event, role) != Some(address) {
         return 0;
     }
-    let amount = attribute(event, "amount").and_then(|amount| amount.strip_suffix("uallo"));
-    amount.map_or(0, |amount| amount.parse().unwrap())
+    // Coins of several denominations are in one text.
+    let mut coins = attribute(event, "amount").into_iter().flat_map(|amount| amount.split(','));
+    coins.find_map(|coin| coin.strip_suffix("uallo")?.parse().ok()).unwrap_or(0)
 }
 
 fn received(event: &Value, address: &str) -> u128 {

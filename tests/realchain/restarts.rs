@@ -1,7 +1,8 @@
 //! A node that stops and comes back around the opening of a window.
 
+use crate::commands::Ending;
 use crate::deployment::Deployment;
-use crate::node::{Ending, Node};
+use crate::node::Node;
 
 /// When the node ends: so many blocks after the opening.
 const BEFORE: i64 = -1;

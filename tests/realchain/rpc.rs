@@ -22,9 +22,11 @@ const LIMIT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Unreachable;
 
-/// A client of some nodes of one chain; the first that answers is asked.
+/// A client of some nodes of one chain; one is asked until it does not answer.
 pub struct Rpc {
     urls: Vec<String>,
+    /// Place of that one.
+    asked: Cell<usize>,
     runtime: tokio::runtime::Runtime,
     client: reqwest::Client,
     version: Cell<Option<EmissionsVersion>>,
@@ -35,21 +37,35 @@ impl Rpc {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         // A node that was restarted has cut the connections that were kept.
         let client = reqwest::Client::builder().timeout(LIMIT).pool_max_idle_per_host(0).build().unwrap();
-        Self { urls, runtime, client, version: Cell::new(None) }
+        Self { urls, asked: Cell::new(0), runtime, client, version: Cell::new(None) }
     }
 
     pub fn urls(&self) -> &[String] {
         &self.urls
     }
 
-    /// The whole answer of the first node that has one.
+    /// The whole answer of a node that has one.
     pub fn try_call(&self, method: &str, params: &Value) -> Result<Value, Unreachable> {
-        self.urls.iter().find_map(|url| self.ask(url, method, params)).ok_or(Unreachable)
+        let places = (0..self.urls.len()).map(|place| (self.asked.get() + place) % self.urls.len());
+        let answer = |place: usize| Some((place, self.ask(&self.urls[place], method, params)?));
+        let (place, answer) = places.into_iter().find_map(answer).ok_or(Unreachable)?;
+        self.asked.set(place);
+        Ok(answer)
     }
 
-    /// Whether every node answers.
-    pub fn is_whole(&self) -> bool {
-        self.urls.iter().all(|url| self.ask(url, "status", &json!({})).is_some())
+    /// The nodes that answer, by their places, with their heights.
+    pub fn heads(&self) -> Vec<(usize, i64)> {
+        let head = |(place, url): (usize, &String)| {
+            let status = self.ask(url, "status", &json!({}))?;
+            Some((place, status["result"]["sync_info"]["latest_block_height"].as_str()?.parse().ok()?))
+        };
+        self.urls.iter().enumerate().filter_map(head).collect()
+    }
+
+    /// From now on asks the node that is furthest: others may lag, sync or be gone.
+    pub fn ask_the_furthest(&self) {
+        let furthest = self.heads().into_iter().rev().max_by_key(|(_, height)| *height);
+        self.asked.set(furthest.map_or(0, |(place, _)| place));
     }
 
     fn ask(&self, url: &str, method: &str, params: &Value) -> Option<Value> {
@@ -115,7 +131,8 @@ impl Rpc {
 
     /// Does something, and gives the first frame that a subscription to `query` heard since.
     pub fn with_frame<T>(&self, query: &str, act: impl FnOnce() -> T) -> (T, Value) {
-        let url = format!("{}/websocket", self.urls[0].trim_end_matches('/').replacen("http", "ws", 1));
+        let url = self.urls[self.asked.get()].trim_end_matches('/');
+        let url = format!("{}/websocket", url.replacen("http", "ws", 1));
         let subscribe = json!({"jsonrpc": "2.0", "id": 1, "method": "subscribe", "params": {"query": query}});
         let subscribe = async || {
             let (mut socket, _) = connect_async(&url).await?;
