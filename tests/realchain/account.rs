@@ -8,20 +8,42 @@ use cosmrs::Any;
 use cosmrs::proto::cosmos::auth::v1beta1::QueryAccountInfoRequest;
 use cosmrs::proto::cosmos::bank::v1beta1::{MsgSend, QueryBalanceRequest};
 use cosmrs::proto::cosmos::base::v1beta1::Coin;
+use cosmrs::proto::cosmos::tx::v1beta1::SimulateRequest;
 use prost::{Message as _, Name as _};
 use serde_json::{Value, json};
 
 use crate::bench::PATIENCE;
-use crate::rpc::Rpc;
+use crate::rpc::{Rpc, number};
 
 /// More than a transfer takes on any chain that was seen.
 const GAS_LIMIT: u64 = 200_000;
 
-/// Transfers whose gas fills most of a block: some 20,000 each, where 30 million are a full one and half of that is
-/// what the price stays at.
-const CROWD: usize = 1_200;
-/// Less than a full block.
+/// Gas of a block that makes the next one dearer: half of what a full one has, 30 million, keeps the price as it is.
+const CROWD_GAS: u64 = 25_000_000;
+/// More than that, and less than a full block.
 const CROWD_GAS_LIMIT: u64 = 29_000_000;
+/// Transfers that are simulated at once, to know the gas of one.
+const SAMPLE: u64 = 100;
+/// Of one, where there is no Simulate.
+const TRANSFER_GAS: u64 = 25_000;
+
+/// A transaction in a block.
+pub struct Included {
+    pub hash: TxHash,
+    pub height: i64,
+    /// Its bytes, as JSON has them.
+    pub bytes: Value,
+    /// What came of it.
+    pub result: Value,
+}
+
+impl Included {
+    fn find(rpc: &Rpc, hash: TxHash) -> Option<Self> {
+        let mut found = rpc.call("tx", &json!({"hash": base64(hash.as_bytes())})).ok()?;
+        let (height, bytes) = (number(&found["height"]), found["tx"].take());
+        Some(Self { hash, height, bytes, result: found["tx_result"].take() })
+    }
+}
 
 /// A key with money.
 pub struct Account {
@@ -73,23 +95,40 @@ impl Account {
         }
     }
 
-    /// Sends until a node takes it, and waits for its block. Gives the hash, and what came of it there.
-    pub fn deliver(&self, rpc: &Rpc, message: &Any) -> (TxHash, Value) {
+    /// Sends until a node takes it, and waits for its block.
+    pub fn deliver(&self, rpc: &Rpc, message: &Any) -> Included {
         self.deliver_tx(rpc, &UnsignedTx::new(message.clone(), 0), GAS_LIMIT)
     }
 
-    fn deliver_tx(&self, rpc: &Rpc, tx: &UnsignedTx, gas_limit: u64) -> (TxHash, Value) {
+    fn deliver_tx(&self, rpc: &Rpc, tx: &UnsignedTx, gas_limit: u64) -> Included {
         rpc.until("a transaction that is taken", PATIENCE, || {
             let hash = self.try_send(rpc, tx, gas_limit).ok()?;
-            let params = json!({"hash": base64(hash.as_bytes())});
-            let mut found = rpc.until("its block", PATIENCE, || rpc.call("tx", &params).ok());
-            Some((hash, found["tx_result"].take()))
+            Some(rpc.until("its block", PATIENCE, || Included::find(rpc, hash)))
         })
     }
 
-    /// The same for what must succeed.
+    /// Sends a transaction for which the next block is already too late, until it comes into one.
+    pub fn deliver_too_late(&self, rpc: &Rpc, message: &Any) -> Included {
+        rpc.until("a transaction in the block after its last one", PATIENCE, || {
+            let height = rpc.height();
+            let tx = UnsignedTx::new(message.clone(), height.unsigned_abs());
+            let hash = self.try_send(rpc, &tx, GAS_LIMIT).ok()?;
+            // If it missed that block, the mempool has dropped it.
+            rpc.until("two blocks", PATIENCE, || (rpc.height() >= height + 2).then_some(()));
+            Included::find(rpc, hash)
+        })
+    }
+
+    /// Gas that a transaction would use, where there is Simulate.
+    pub fn simulate(&self, rpc: &Rpc, tx: &UnsignedTx) -> Option<u64> {
+        let fee = fee_for(rpc, CROWD_GAS_LIMIT);
+        let tx_bytes = tx.simulation(*self.wallet.public_key(), self.signer(rpc).sequence, fee);
+        Some(rpc.query(&SimulateRequest { tx_bytes, ..SimulateRequest::default() }).ok()?.gas_info?.gas_used)
+    }
+
+    /// Sends what must succeed.
     fn send(&self, rpc: &Rpc, message: &Any) -> TxHash {
-        let (hash, result) = self.deliver(rpc, message);
+        let Included { hash, result, .. } = self.deliver(rpc, message);
         assert_eq!(result["code"], 0, "{result}");
         hash
     }
@@ -107,9 +146,16 @@ impl Account {
 
     /// Fills most of a block, so that the chain asks a higher price for the next one.
     pub fn crowd_a_block(&self, rpc: &Rpc) {
-        let transfer = self.transfer(&self.address(), 1);
-        let tx = UnsignedTx { messages: vec![transfer; CROWD], ..UnsignedTx::new(Any::default(), 0) };
+        let gas = self.simulate(rpc, &self.transfers(SAMPLE)).map(|gas| gas / SAMPLE);
+        let tx = self.transfers(CROWD_GAS / gas.unwrap_or(TRANSFER_GAS));
         self.deliver_tx(rpc, &tx, CROWD_GAS_LIMIT);
+    }
+
+    /// So many transfers to itself in one transaction.
+    fn transfers(&self, count: u64) -> UnsignedTx {
+        let transfer = self.transfer(&self.address(), 1);
+        let messages = vec![transfer; count.try_into().unwrap()];
+        UnsignedTx { messages, memo: String::new(), timeout_height: 0 }
     }
 
     /// Whether it has the money for so many crowded blocks, and its money for other things.
@@ -120,8 +166,7 @@ impl Account {
     /// A transfer to itself that uses its next sequence, as of a program that knows nothing of the worker. `None` where
     /// the worker was quicker.
     pub fn use_a_sequence(&self, rpc: &Rpc) -> Option<TxHash> {
-        let tx = UnsignedTx::new(self.transfer(&self.address(), 1), 0);
-        self.try_send(rpc, &tx, GAS_LIMIT).ok()
+        self.try_send(rpc, &self.transfers(1), GAS_LIMIT).ok()
     }
 
     /// Takes the registration in a topic back.

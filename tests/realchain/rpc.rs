@@ -131,8 +131,7 @@ impl Rpc {
 
     /// Does something, and gives the first frame that a subscription to `query` heard since.
     pub fn with_frame<T>(&self, query: &str, act: impl FnOnce() -> T) -> (T, Value) {
-        let url = self.urls[self.asked.get()].trim_end_matches('/');
-        let url = format!("{}/websocket", url.replacen("http", "ws", 1));
+        let url = self.websocket_url();
         let subscribe = json!({"jsonrpc": "2.0", "id": 1, "method": "subscribe", "params": {"query": query}});
         let subscribe = async || {
             let (mut socket, _) = connect_async(&url).await?;
@@ -150,6 +149,32 @@ impl Rpc {
         };
         let frame = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, frame()).await });
         (done, frame.expect("a frame"))
+    }
+
+    /// Sends each request over one websocket when the one before is answered. Gives the answers, and no events.
+    pub fn exchange(&self, requests: &[String]) -> Vec<Value> {
+        let url = self.websocket_url();
+        let exchange = async || {
+            let (mut socket, _) = connect_async(&url).await.unwrap();
+            let mut answers: Vec<Value> = Vec::new();
+            for request in requests {
+                socket.send(Message::text(request)).await.unwrap();
+                answers.push(loop {
+                    let Message::Text(text) = socket.next().await.unwrap().unwrap() else { continue };
+                    let frame: Value = serde_json::from_str(&text).unwrap();
+                    if frame["result"]["query"].is_null() {
+                        break frame;
+                    }
+                });
+            }
+            answers
+        };
+        self.runtime.block_on(async { tokio::time::timeout(PATIENCE, exchange()).await }).expect("answers")
+    }
+
+    fn websocket_url(&self) -> String {
+        let url = self.urls[self.asked.get()].trim_end_matches('/');
+        format!("{}/websocket", url.replacen("http", "ws", 1))
     }
 
     pub fn height(&self) -> i64 {

@@ -1,6 +1,7 @@
 //! One script of requests, played to a node, to a local chain, and held against what a v0.17.0 node was recorded to
 //! answer: what one refuses, the others refuse with the same words. It changes nothing and costs nothing.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use bootstrap::chain::decimal::Decimal;
@@ -28,6 +29,9 @@ use crate::rpc::bytes;
 const NOBODY: &str = "allo1yt7l07cad9t5mnax3yvzkult7z9evesu5ykm2y";
 /// More than any chain has.
 const NO_TOPIC: u64 = 9_999;
+
+/// Several requests over one websocket.
+const FRAMES: &str = "websocket/acks_and_errors";
 
 /// A request: the recording of one like it, the method, the parameters.
 type Exchange = (&'static str, &'static str, Value);
@@ -204,9 +208,10 @@ fn payload(node: &Node) -> InsertWorkerPayloadRequest {
 }
 
 /// Words before a number that is of the chain's state, so that two chains need not say the same one.
-const BEFORE_STATE: [&str; 11] = [
+const BEFORE_STATE: [&str; 12] = [
     "height ",
     "block height: ",
+    "timeout height: ",
     "expected ",
     "got ",
     "account number (",
@@ -242,7 +247,7 @@ pub fn without_state(text: &str, chain_id: &str) -> String {
 }
 
 /// An answer without what is of one chain. Protobuf is there as the numbers of its fields and their wire types.
-fn comparable(answer: &Value, chain_id: &str) -> Value {
+pub fn comparable(answer: &Value, chain_id: &str) -> Value {
     match answer {
         Value::Object(fields) => {
             let field =
@@ -311,12 +316,61 @@ impl Agreement {
 }
 
 /// What a node says to each request, by the recording of one like it.
-fn play(node: &Node) -> Vec<(&'static str, Value)> {
+fn play(node: &Node) -> BTreeMap<&'static str, Value> {
     let (chain_id, script) = (node.rpc.chain_id(), [queries(node), transactions(node)]);
+    let can_simulate = node.has_services();
+    if !can_simulate {
+        node.skip("what a simulation refuses: a node without gRPC and REST has none");
+    }
+    let script = script.into_iter().flatten();
+    let script = script.filter(|(name, ..)| can_simulate || !name.starts_with("simulate/"));
     let answer = |(name, method, params): Exchange| {
         (name, comparable(&node.rpc.try_call(method, &params).unwrap(), &chain_id))
     };
-    script.into_iter().flatten().map(answer).collect()
+    let mut answers: BTreeMap<_, _> = script.map(answer).collect();
+    let frames = node.rpc.exchange(&frames(node)).into_iter().map(without_parser);
+    answers.insert(FRAMES, frames.map(|frame| comparable(&frame, &chain_id)).collect());
+    answers
+}
+
+/// What comes over one connection: subscriptions, more of them than a node allows, their ends, what is no JSON, a query.
+fn frames(node: &Node) -> Vec<String> {
+    let request = |id: Value, method: &str, params: Value| {
+        json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string()
+    };
+    let recording = recording(FRAMES);
+    let queries = recording["queries"].as_array().unwrap().iter().enumerate();
+    let subscriptions = queries
+        .map(|(index, query)| request(format!("s{index}").into(), "subscribe", json!({"query": query})));
+    let first = &recording["queries"][0];
+    let exists = TopicExistsRequest { topic_id: node.topic_id };
+    let others = [
+        request("u1".into(), "unsubscribe", json!({"query": first})),
+        request("u2".into(), "unsubscribe", json!({"query": first})),
+        request(7.into(), "subscribe", json!([first])),
+        "not json".to_owned(),
+        request("aq".into(), "abci_query", query(node, &exists)),
+    ];
+    subscriptions.chain(others).collect()
+}
+
+/// Without the words of a parser of JSON.
+fn without_parser(mut frame: Value) -> Value {
+    if frame["error"]["code"] == -32700 {
+        frame["error"]["data"] = json!("text");
+    }
+    frame
+}
+
+/// What a v0.17.0 node was recorded to say.
+fn recorded(name: &str) -> Value {
+    let mut recording = recording(name);
+    match recording["frames"].take() {
+        Value::Array(frames) => {
+            frames.into_iter().map(|frame| comparable(&without_parser(frame), "localnet")).collect()
+        }
+        _ => comparable(&recording["response"], "localnet"),
+    }
 }
 
 #[test]
@@ -327,13 +381,13 @@ fn answers_agree_with_a_local_chain_and_with_the_recordings() {
     // The recordings are of a chain that speaks the later version.
     if node.rpc.version() == EmissionsVersion::V10 {
         for (name, ours) in &answers {
-            let theirs = comparable(&recording(name)["response"], "localnet");
-            agreement.add(name, "the recording", ours, &theirs);
+            agreement.add(name, "the recording", ours, &recorded(name));
         }
     }
     if !node.is_local() {
-        for ((name, ours), (_, theirs)) in answers.iter().zip(play(&Node::local())) {
-            agreement.add(name, "a local chain", ours, &theirs);
+        let theirs = play(&Node::local());
+        for (name, ours) in &answers {
+            agreement.add(name, "a local chain", ours, &theirs[name]);
         }
     }
     agreement.conclude(&node);
