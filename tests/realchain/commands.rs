@@ -2,9 +2,9 @@
 
 use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -14,6 +14,9 @@ use crate::rpc::Rpc;
 
 /// Pause before a node that did not start is started again.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// A node that was left behind answers before this.
+const RETURN: Duration = Duration::from_secs(30);
 
 /// How a node ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,12 +60,13 @@ impl Commands {
             }
             command.spawn().unwrap()
         };
-        let mut starting = spawn();
+        let (mut starting, mut begun) = (spawn(), Instant::now());
         rpc.until("the node's return by REALCHAIN_START", limit, || {
-            // The one before may have its ports and its data for a moment longer.
-            if starting.try_wait().unwrap().is_some_and(|status| !status.success()) {
-                std::thread::sleep(PAUSE);
-                starting = spawn();
+            // The one before may have its ports and its data for a moment longer, and a command that leaves the node
+            // behind does not know of it.
+            let pause = |status: ExitStatus| if status.success() { RETURN } else { PAUSE };
+            if starting.try_wait().unwrap().is_some_and(|status| begun.elapsed() > pause(status)) {
+                (starting, begun) = (spawn(), Instant::now());
             }
             (rpc.heads().len() >= nodes).then_some(())
         });

@@ -12,9 +12,11 @@ set -euo pipefail
 command=${1:?up, start, stop or sync} dir=${2:?a folder}
 : "${ALLORAD:?the path of allorad}" "${RPC_PORT:=26657}" "${P2P_PORT:=26656}" "${GRPC_PORT:=9090}"
 : "${SYNC_RPC_PORT:=26667}" "${SYNC_P2P_PORT:=26666}"
-[ -x "$ALLORAD" ] || { echo "$ALLORAD cannot be run" >&2; exit 1; }
+for tool in "$ALLORAD" python3 curl; do
+    type -P "$tool" >/dev/null || { echo "$tool cannot be run" >&2; exit 1; }
+done
 # Both are also asked for later, from other folders.
-ALLORAD=$(realpath "$ALLORAD") dir=$(realpath -m "$dir")
+ALLORAD=$(realpath "$(type -P "$ALLORAD")") dir=$(realpath -m "$dir")
 chain_id=localnet rpc=tcp://127.0.0.1:$RPC_PORT url=http://127.0.0.1:$RPC_PORT log=$dir/log pid=$dir/pid
 
 # Those of the tests come last.

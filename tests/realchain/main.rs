@@ -22,6 +22,7 @@ mod bench;
 mod commands;
 mod delivered;
 mod deployment;
+mod given;
 mod kills;
 mod money;
 mod node;

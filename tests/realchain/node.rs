@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::Write as _;
 use std::process::{Child, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bootstrap::chain::messages::query::{
     GetTopicRequest, GetWorkerSubmissionWindowStatusRequest, GetWorkerSubmissionWindowStatusResponse,
@@ -20,13 +20,16 @@ use crate::commands::{Commands, Ending, Running, Services};
 use crate::rpc::Rpc;
 
 /// Topics that are looked through for one with labels.
-const MOST_TOPICS: u64 = 32;
+const MOST_TOPICS: u64 = 128;
 
 /// One test at a time has the given node.
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// Transactions that an account must be able to pay for.
 const TRANSACTIONS: u128 = 50;
+
+/// A start that is asked to leave services out has done so by then.
+const HEEDED: Duration = Duration::from_secs(20);
 
 enum Kind {
     Given { commands: Option<Commands>, services: Cell<Services>, _alone: MutexGuard<'static, ()> },
@@ -64,6 +67,9 @@ impl Node {
 
     /// What would otherwise show after many windows, as a worker that is never ready.
     fn assert_usable(&self) {
+        let index = self.rpc.call("tx", &json!({"hash": account::base64(&[0; 32])})).unwrap_err();
+        let words = index["data"].as_str().unwrap_or_default();
+        assert!(!words.contains("indexing is disabled"), "REALCHAIN_RPC: {words}");
         let (topic_id, worker) = (self.topic_id, self.accounts[0].address());
         let topic = self.topic(topic_id);
         let topic = topic.unwrap_or_else(|| panic!("REALCHAIN_TOPIC: there is no topic {topic_id}"));
@@ -111,7 +117,7 @@ impl Node {
         assert!(!accounts.is_empty(), "no funded account");
         rpc.ask_the_furthest();
         let from = rpc.until("a block", PATIENCE, || Some(rpc.height()).filter(|height| *height > 0));
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         let blocks = rpc.until("two more blocks", Duration::from_secs(120), || {
             Some(rpc.height() - from).filter(|blocks| *blocks >= 2)
         });
@@ -206,6 +212,10 @@ impl Node {
                 services.set(Services::Off);
                 self.restart(Ending::InOrder);
                 self.wait_for(self.rpc.height() + 2);
+                // The command that does it may still run.
+                let end = Instant::now() + HEEDED;
+                let is_decided = || !self.has_services() || Instant::now() > end;
+                self.rpc.until("a node without services", PATIENCE, || is_decided().then_some(()));
             }
             Kind::Given { .. } => {}
             Kind::Devnet { .. } => {
