@@ -193,7 +193,12 @@ async fn an_error_has_the_status_of_a_real_node() {
         client.refused(ACCOUNT_INFO, bad).await,
         (Code::Unknown, "decoding bech32 failed: invalid separator index 6".into())
     );
-    let simulated = client.refused(SIMULATE, SimulateRequest::default()).await;
+    assert_eq!(
+        client.refused(SIMULATE, SimulateRequest::default()).await,
+        (Code::InvalidArgument, "empty txBytes is not allowed".into())
+    );
+    let garbage = SimulateRequest { tx_bytes: vec![1, 2, 3], ..SimulateRequest::default() };
+    let simulated = client.refused(SIMULATE, garbage).await;
     assert_eq!(simulated.0, Code::Unknown, "{}", simulated.1);
     let garbage = client.call::<()>(ACCOUNT_INFO, Request::new(vec![0x0a, 0xff])).await.unwrap_err();
     assert_eq!(garbage.code(), Code::Internal, "{garbage}");

@@ -74,8 +74,51 @@ async fn errors_are_those_of_a_real_node() {
         let text = recorded["response"].to_string().replace("2366", "1");
         assert_eq!(answer.to_string(), text, "{name}");
     }
-    let (status, answer) = post(&devnet, "not json").await;
-    assert_eq!((status, &answer["error"]["code"], answer.get("id")), (500, &json!(-32700), None));
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_refused_in_cometbfts_words() {
+    let devnet = manual();
+    devnet.mine(1).unwrap();
+    let parse = |why: &str| json!({"code": -32700, "message": "Parse error. Invalid JSON", "data": format!("error unmarshaling request: {why}")});
+    for (body, why) in [
+        ("not json", "invalid character 'o' in literal null (expecting 'u')"),
+        (r#"{"jsonrpc": "2.0""#, "unexpected end of JSON input"),
+        (r#"{"id": true, "method": "health"}"#, "json-rpc ID (true) is of unknown type (bool)"),
+        (
+            r#"{"id": 1, "method": 5}"#,
+            "json: cannot unmarshal number into Go struct field .method of type string",
+        ),
+    ] {
+        let (status, answer) = post(&devnet, body).await;
+        assert_eq!((status, answer), (500, json!({"jsonrpc": "2.0", "error": parse(why)})), "{body}");
+    }
+    let (_, answer) = post(&devnet, r#"{"id": 1.7, "method": "health"}"#).await;
+    assert_eq!(answer, json!({"jsonrpc": "2.0", "id": 1, "result": {}}));
+    let batch: Vec<_> = (0..11).map(|id| json!({"jsonrpc": "2.0", "id": id, "method": "health"})).collect();
+    let (status, answer) = post(&devnet, json!(batch).to_string()).await;
+    assert_eq!(
+        (status, &answer["error"]["code"], &answer["error"]["data"]),
+        (200, &json!(-32600), &json!("batch request exceeds maximum (10) allowed number of requests"))
+    );
+}
+
+#[tokio::test]
+async fn a_method_by_its_uri_takes_any_verb_and_subscriptions_are_no_such_methods() {
+    let devnet = manual();
+    devnet.mine(1).unwrap();
+    let url = |path: &str| format!("{}/{path}", devnet.rpc_url());
+    let posted = reqwest::Client::new().post(url("health")).send().await.unwrap();
+    assert_eq!(posted.json::<Value>().await.unwrap(), json!({"jsonrpc": "2.0", "id": -1, "result": {}}));
+    let subscribe = reqwest::get(url("subscribe?query=\"tm.event='NewBlock'\"")).await.unwrap();
+    assert_eq!(subscribe.status(), 404);
+    assert_eq!(subscribe.json::<Value>().await.unwrap()["error"]["code"], -32601);
+    let unquoted = reqwest::get(url("abci_query?path=/a")).await.unwrap();
+    assert_eq!(unquoted.status(), 500);
+    assert_eq!(
+        unquoted.json::<Value>().await.unwrap()["error"]["data"],
+        "error converting http params to arguments: invalid character '/' looking for beginning of value"
+    );
 }
 
 #[tokio::test]

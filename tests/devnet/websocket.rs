@@ -49,6 +49,9 @@ async fn places_come_back_and_other_methods_are_answered_too() {
     assert_eq!(socket.call("y", "unsubscribe_all", json!({})).await["result"], json!({}));
     let again = socket.call("z", "subscribe", json!({"query": "bad query"})).await;
     assert!(again["error"]["data"].as_str().unwrap().starts_with("failed to parse query"), "{again}");
+    // Unlike over HTTP, wrong arguments are an internal error.
+    let wrong = socket.call("w", "block", json!({"height": 1})).await;
+    assert_eq!((&wrong["id"], &wrong["error"]["code"]), (&json!("w"), &json!(-32603)), "{wrong}");
     assert_eq!(
         socket.call("s", "status", json!({})).await["result"]["node_info"]["network"],
         devnet.chain_id()

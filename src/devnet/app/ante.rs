@@ -8,6 +8,7 @@ use super::{
     decode::Tx,
     error::{AbciError, feemarket, sdk},
     gas::{self, GasMeter},
+    ledger::Account,
     signature,
     standpoint::{Environment, Mode, Uptime},
     state::State,
@@ -16,6 +17,9 @@ use crate::{
     chain::tx::DENOM,
     devnet::{abci::Event, encoding::base64},
 };
+
+/// Largest gas limit, that of a signed number of 64 bits.
+const MAX_GAS: u64 = (1 << 63) - 1;
 
 /// Longest memo, in characters.
 const MAX_MEMO: usize = 256;
@@ -41,6 +45,10 @@ pub fn run(
     events: &mut Vec<Event>,
 ) -> Result<Escrow, AbciError> {
     meter.consume_at_once(gas::SET_UP, "Has")?;
+    if tx.gas_limit() > MAX_GAS {
+        let text = format!("invalid gas supplied; {} > {MAX_GAS}", tx.gas_limit());
+        return Err(sdk::INVALID_REQUEST.wrap(text));
+    }
     if environment.mode != Mode::Recheck && tx.signatures.is_empty() {
         return Err(sdk::NO_SIGNATURES.bare());
     }
@@ -61,12 +69,19 @@ pub fn run(
         return Err(sdk::MEMO_TOO_LARGE.wrap(text));
     }
     meter.consume(gas::TX_BYTE.saturating_mul(tx.size))?;
-    for index in 0..tx.signers.len() {
-        verify_signer(state, tx, index, environment, meter, events)?;
-    }
     if environment.mode == Mode::Simulate {
         let empty = tx.signatures.iter().filter(|signature| signature.is_empty()).count() as u64;
-        meter.consume(gas::FEE + empty * gas::EMPTY_SIGNATURE)?;
+        meter.consume(empty * gas::EMPTY_SIGNATURE)?;
+    }
+    let signers = 0..tx.signers.len();
+    let keys: Vec<Vec<u8>> = signers
+        .map(|index| signer_key(state, tx, index, environment.mode, meter))
+        .collect::<Result<_, _>>()?;
+    for (index, key) in keys.into_iter().enumerate() {
+        verify_signer(state, tx, index, key, environment, meter, events)?;
+    }
+    if environment.mode == Mode::Simulate {
+        meter.consume(gas::FEE)?;
         meter.refund(gas::SIMULATE_SAVES);
         return escrow(state, tx, 0, events);
     }
@@ -75,35 +90,63 @@ pub fn run(
     Ok(escrow)
 }
 
-/// Checks key, sequence and signature of one signer and uses its sequence up.
+/// The key of one signer, as the transaction has it or else its account. Simulate takes any, and none.
+fn signer_key(
+    state: &State,
+    tx: &Tx,
+    index: usize,
+    mode: Mode,
+    meter: &mut GasMeter,
+) -> Result<Vec<u8>, AbciError> {
+    let address = tx.signers[index];
+    let given = match tx.auth_info.signer_infos.get(index).and_then(|info| info.public_key.as_ref()) {
+        Some(any) if any.type_url == "/cosmos.crypto.secp256k1.PubKey" => {
+            Some(PubKey::decode(any.value.as_slice()).map_err(|error| sdk::TX_DECODE.wrap(error))?.key)
+        }
+        Some(any) => {
+            return Err(sdk::TX_DECODE.wrap(format!("unable to resolve type URL {}", any.type_url)));
+        }
+        None => None,
+    };
+    if let Some(key) = &given
+        && mode != Mode::Simulate
+        && Address::of_public_key(key) != Some(address)
+    {
+        let text = format!("pubKey does not match signer address {address} with signer index: {index}");
+        return Err(sdk::INVALID_PUBKEY.wrap(text));
+    }
+    // Only now is it noticed that there is no such account.
+    meter.consume(gas::ACCOUNT)?;
+    let account = account(state, address)?;
+    // The first signature of an account brings its key along.
+    meter.consume(gas::KEY + if account.sequence == 0 { gas::NEW_KEY } else { 0 })?;
+    given.or_else(|| account.public_key.map(|key| key.to_vec())).map_or_else(
+        || match mode {
+            Mode::Simulate => Ok(vec![]),
+            _ => Err(sdk::INVALID_PUBKEY.wrap("unrecognized public key type: <nil>")),
+        },
+        Ok,
+    )
+}
+
+fn account(state: &State, address: Address) -> Result<Account, AbciError> {
+    let account = state.ledger.account(address);
+    account.ok_or_else(|| sdk::UNKNOWN_ADDRESS.wrap(format!("account {address} does not exist")))
+}
+
+/// Checks sequence and signature of one signer and uses its sequence up.
 fn verify_signer(
     state: &mut State,
     tx: &Tx,
     index: usize,
+    key: Vec<u8>,
     environment: Environment<'_>,
     meter: &mut GasMeter,
     events: &mut Vec<Event>,
 ) -> Result<(), AbciError> {
     let address = tx.signers[index];
-    let Some(mut account) = state.ledger.account(address) else {
-        return Err(sdk::UNKNOWN_ADDRESS.wrap(format!("account {address} does not exist")));
-    };
+    let mut account = account(state, address)?;
     let info = tx.auth_info.signer_infos.get(index);
-    let key = match info.and_then(|info| info.public_key.as_ref()) {
-        Some(any) if any.type_url == "/cosmos.crypto.secp256k1.PubKey" => {
-            PubKey::decode(any.value.as_slice()).map_err(|error| sdk::TX_DECODE.wrap(error))?.key
-        }
-        Some(any) => {
-            return Err(sdk::TX_DECODE.wrap(format!("unable to resolve type URL {}", any.type_url)));
-        }
-        None => account.public_key.map(|key| key.to_vec()).unwrap_or_default(),
-    };
-    // Simulation lets the key be absent.
-    let absent = key.is_empty() && environment.mode == Mode::Simulate;
-    if !absent && Address::of_public_key(&key) != Some(address) {
-        let text = format!("pubKey does not match signer address {address} with signer index: {index}");
-        return Err(sdk::INVALID_PUBKEY.wrap(text));
-    }
     let (expected, got) = (account.sequence, info.map_or(0, |info| info.sequence));
     if expected != got {
         let text = format!("account sequence mismatch, expected {expected}, got {got}");
@@ -137,8 +180,7 @@ fn verify_signer(
         account.public_key = Some(key);
     }
     state.ledger.set_account(address, account);
-    // The first signature of an account brings its key along.
-    meter.consume(gas::SIGNATURE + if got == 0 { gas::NEW_KEY } else { 0 })
+    meter.consume(gas::SIGNATURE - gas::ACCOUNT - gas::KEY)
 }
 
 /// Takes the whole fee that is offered, if it is what the gas limit costs.

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use cosmrs::{Any, proto::cosmos::base::abci::v1beta1::TxMsgData};
+use cosmrs::{
+    Any,
+    proto::cosmos::base::{abci::v1beta1::TxMsgData, v1beta1::Coin},
+};
 use prost::Message as _;
 
 use super::{
@@ -145,15 +148,13 @@ fn run_message(
     match message {
         Message::Send(send) => {
             context.meter.consume(gas::SEND_CHECKS)?;
-            let parse = |text: &str| {
+            let parse = |end: &str, text: &str| {
                 Address::parse(text)
-                    .map_err(|error| sdk::INVALID_ADDRESS.wrap(format!("invalid address: {error}")))
+                    .map_err(|error| sdk::INVALID_ADDRESS.wrap(format!("invalid {end} address: {error}")))
             };
-            let (from, to) = (parse(&send.from_address)?, parse(&send.to_address)?);
-            for coin in &send.amount {
-                let amount = coin.amount.parse().map_err(|_| sdk::INVALID_COINS.wrap(&coin.amount))?;
-                if coin.denom != DENOM {
-                    let (denom, amount) = (&coin.denom, &coin.amount);
+            let (from, to) = (parse("from", &send.from_address)?, parse("to", &send.to_address)?);
+            for (amount, denom) in positive_coins(&send.amount)? {
+                if denom != DENOM {
                     let text = format!("spendable balance 0{denom} is smaller than {amount}{denom}");
                     return Err(sdk::INSUFFICIENT_FUNDS.wrap(text));
                 }
@@ -176,6 +177,16 @@ fn run_message(
             Err(sdk::UNKNOWN_REQUEST.wrap(format!("no message handler found for {name}")))
         }
     }
+}
+
+/// The coins of a transfer: there must be some, and more than nothing of each.
+fn positive_coins(coins: &[Coin]) -> Result<Vec<(u128, &str)>, AbciError> {
+    let amount = |coin: &Coin| coin.amount.parse::<u128>().ok().filter(|amount| *amount > 0);
+    let amounts: Option<Vec<_>> = coins.iter().map(|of| Some((amount(of)?, of.denom.as_str()))).collect();
+    amounts.filter(|amounts| !amounts.is_empty()).ok_or_else(|| {
+        let texts: Vec<String> = coins.iter().map(|coin| format!("{}{}", coin.amount, coin.denom)).collect();
+        sdk::INVALID_COINS.wrap(texts.join(","))
+    })
 }
 
 /// Splits the fee: what the gas used so far costs stays with the collector, the rest is the proposer's.

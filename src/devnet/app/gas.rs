@@ -9,8 +9,14 @@ use super::error::{AbciError, sdk};
 pub const TX_BYTE: u64 = 10;
 /// Parameters that are read before anything else.
 pub const SET_UP: u64 = 1_000;
-/// Account, sequence and signature.
+/// What a query has used before a simulation begins; all that is told of one that does not come to the ante handler.
+pub const QUERY: u64 = 1_174;
+/// Account, sequence and signature, all in all.
 pub const SIGNATURE: u64 = 29_473;
+/// The part of it for what is read before the account.
+pub const ACCOUNT: u64 = 1_638;
+/// The part of it for its key, which comes before its sequence.
+pub const KEY: u64 = 7_034;
 /// Keeping the public key of an account that signs for the first time.
 pub const NEW_KEY: u64 = 13_500;
 /// Taking the fee.
@@ -31,14 +37,24 @@ pub const REGISTER_CHECKS: u64 = 3_300;
 pub const SEND: u64 = 20_328;
 /// The part of it for what is looked at before money moves.
 pub const SEND_CHECKS: u64 = 5_600;
-/// Checks of a worker's payload up to its nonce.
+/// Checks of a payload up to its nonce.
 pub const PAYLOAD_CHECKS: u64 = 6_270;
+/// The part of them for what a worker has signed.
+pub const BUNDLE_CHECKS: u64 = 1_938;
+/// The part of them for what a reputer has signed.
+pub const LOSSES_CHECKS: u64 = 938;
+/// Looking for a worker on one list after the other, and not finding it.
+pub const NOT_LISTED: u64 = 6_680;
 /// Paying for the worker's data.
 pub const DATA_FEE: u64 = 21_130;
 /// Planning its admission.
 pub const ADMISSION_PLAN: u64 = 7_700;
 /// Doing what was planned, whatever it is.
 pub const ADMISSION: u64 = 16_500;
+/// The part of it for looking at what was submitted.
+pub const NORMALIZATION: u64 = 1_646;
+/// The part of it for the labels, before their sum is known.
+pub const LABELS: u64 = 6_124;
 /// Storing an inference.
 pub const INFERENCE: u64 = 8_800;
 /// Storing a forecast beside it.

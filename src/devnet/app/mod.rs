@@ -11,6 +11,7 @@
 //! | `state`, `ledger`, `address`, `emissions` | what transactions change |
 //! | `mint`, `staking` | what never changes: emission of the coin, the one validator |
 //! | `query`, `node_service`, `answer` | what is answered about the state, and about transactions, and how |
+//! | `source` | where in a real node's source an error is made, which a simulation names |
 //! | `standpoint` | from where, and what for: nodes that are behind or have just started |
 //! | `history`, `submission` | transactions of the past, inferences as users see them |
 //! | `control` | what is changed without a transaction |
@@ -31,6 +32,7 @@ mod node_service;
 mod query;
 mod schema;
 mod signature;
+mod source;
 pub(super) mod staking;
 mod standpoint;
 mod state;
@@ -45,7 +47,7 @@ use time::OffsetDateTime;
 pub(super) use self::execute::proposer;
 pub(super) use self::standpoint::{Standpoint, Uptime};
 use self::{
-    answer::unknown_path,
+    answer::{Answer, unknown_path},
     control::parse,
     decode::Tx,
     error::{AbciError, sdk},
@@ -63,6 +65,9 @@ use super::{
     genesis::Genesis,
 };
 use crate::chain::{gas_price::GasPrice, messages::EmissionsVersion, tx::TxHash};
+
+/// A method of gRPC that no query may name.
+pub(super) const BROADCAST_TX: &str = "/cosmos.tx.v1beta1.Service/BroadcastTx";
 
 /// Past states that queries can ask for.
 const KEPT_STATES: usize = 1_000;
@@ -242,7 +247,7 @@ impl App {
     }
 
     /// Answers a gRPC method. `height` 0 is the last committed state.
-    pub fn query(&self, path: &str, data: &[u8], height: u64) -> QueryResponse {
+    pub fn query(&self, path: &str, data: &[u8], height: i64) -> QueryResponse {
         self.query_from(self.standpoint(), path, data, height)
     }
 
@@ -252,7 +257,7 @@ impl App {
         standpoint: Standpoint<'_>,
         path: &str,
         data: &[u8],
-        height: u64,
+        height: i64,
     ) -> QueryResponse {
         let refuse = |error: AbciError, height: u64| QueryResponse {
             code: error.code,
@@ -261,29 +266,52 @@ impl App {
             value: None,
             height,
         };
-        if height > standpoint.height {
-            let text = "cannot query with height in the future; please provide a valid height";
-            return refuse(sdk::INVALID_HEIGHT.wrap(text), 0);
+        let state = self.asked_state(standpoint, height);
+        let answer = self.dispatch(standpoint, path, data, state.as_ref().unwrap_or(&&self.state));
+        match (answer, state) {
+            (Ok(value), Ok(state)) => {
+                QueryResponse { value: Some(value), height: state.height, ..QueryResponse::default() }
+            }
+            // No module was reached, so no height was read, nor looked at.
+            (Err(error), _) if Some(&error) == unknown_path().err().as_ref() => refuse(error, 0),
+            (Err(error), Ok(state)) => refuse(error, state.height),
+            (_, Err(error)) => refuse(error, 0),
         }
-        let Some(state) = self.state_at(if height == 0 { standpoint.height } else { height }) else {
-            let text = format!("failed to load state at height {height}; version does not exist");
-            return refuse(sdk::INVALID_REQUEST.wrap(text), 0);
-        };
-        let (service, method) = path.trim_start_matches('/').rsplit_once('/').unwrap_or_default();
+    }
+
+    /// Asks the module that has a path.
+    fn dispatch(&self, standpoint: Standpoint<'_>, path: &str, data: &[u8], state: &State) -> Answer {
+        match path {
+            "" => return Err(sdk::UNKNOWN_REQUEST.wrap("no query path provided")),
+            BROADCAST_TX => return Err(sdk::INVALID_REQUEST.wrap("can't route a broadcast tx message")),
+            _ => {}
+        }
+        let names = path.strip_prefix('/').and_then(|path| path.rsplit_once('/'));
+        let Some((service, method)) = names else { return unknown_path() };
         let is_there = standpoint.uptime != Uptime::Starting && !standpoint.no_grpc;
-        let answer = match (node_service::has(service), is_there) {
+        match (node_service::has(service), is_there) {
             (true, true) => self.node_query(standpoint, service, method, data, state),
             (true, false) => unknown_path(),
             (false, _) => state.query(service, method, data),
-        };
-        match answer {
-            Ok(value) => {
-                QueryResponse { value: Some(value), height: state.height, ..QueryResponse::default() }
-            }
-            // No module was reached, so no height was read.
-            Err(error) if Some(&error) == unknown_path().err().as_ref() => refuse(error, 0),
-            Err(error) => refuse(error, state.height),
         }
+    }
+
+    /// The state of a height that is asked for.
+    fn asked_state(&self, standpoint: Standpoint<'_>, height: i64) -> Result<&State, AbciError> {
+        let asked = u64::try_from(height).map_err(|_| {
+            sdk::INVALID_REQUEST.wrap("cannot query with height < 0; please provide a valid height")
+        })?;
+        let head = standpoint.height;
+        if asked > head {
+            let text = "cannot query with height in the future; please provide a valid height";
+            return Err(sdk::INVALID_HEIGHT.wrap(text));
+        }
+        self.state_at(if asked == 0 { head } else { asked }).ok_or_else(|| {
+            sdk::INVALID_REQUEST.wrap(format!(
+                "failed to load state at height {asked}; version mismatch on immutable IAVL tree; version does not \
+                 exist. Version has either been pruned, or is for a future block height (latest height: {head})"
+            ))
+        })
     }
 
     /// Whether there is a service of this name, such as `cosmos.auth.v1beta1.Query`.

@@ -26,8 +26,9 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     App, Delivered, Standpoint,
-    answer::{Answer, answer, not_found, unknown, unknown_path},
+    answer::{Answer, answer, invalid_argument, not_found, unknown, unknown_path},
     execute::proposer,
+    gas, source,
     state::State,
 };
 use crate::{
@@ -57,16 +58,22 @@ impl App {
     ) -> Answer {
         match (service, method) {
             ("cosmos.tx.v1beta1.Service", "Simulate") => answer(data, |request: SimulateRequest| {
-                let result = self.simulate_from(standpoint, &tx_bytes(request));
+                let bytes = tx_bytes(request);
+                if bytes.is_empty() {
+                    return Err(invalid_argument("empty txBytes is not allowed"));
+                }
+                let result = self.simulate_from(standpoint, &bytes);
                 if result.code != 0 {
-                    let (log, gas) = (result.log, result.gas_used);
-                    return Err(unknown(format!(
-                        "{log} [cosmos/cosmos-sdk@v0.50.14/baseapp/baseapp.go:1023] with gas used: '{gas}'"
-                    )));
+                    let (log, gas) = (result.log, result.gas_used.max(gas::QUERY));
+                    let place = source::place(&log);
+                    return Err(unknown(format!("{log} [{place}] with gas used: '{gas}'")));
                 }
                 Ok(simulated(result))
             }),
             ("cosmos.tx.v1beta1.Service", "GetTx") => answer(data, |request: GetTxRequest| {
+                if request.hash.is_empty() {
+                    return Err(invalid_argument("tx hash cannot be empty"));
+                }
                 let hash = request.hash.parse::<TxHash>().ok();
                 let delivered = hash
                     .and_then(|hash| self.delivered(&hash))
@@ -113,8 +120,9 @@ impl App {
                     let state = height
                         .filter(|height| *height <= standpoint.height)
                         .and_then(|height| self.state_at(height));
-                    let state =
-                        state.ok_or_else(|| not_found(format!("no block at height {}", request.height)))?;
+                    let state = state.ok_or_else(|| {
+                        invalid_argument("requested block height is bigger then the chain length")
+                    })?;
                     Ok(GetBlockByHeightResponse {
                         sdk_block: Some(self.sdk_block(state)),
                         ..Default::default()

@@ -60,10 +60,16 @@ impl State {
         match (service, method) {
             ("cosmos.auth.v1beta1.Query", "AccountInfo") => {
                 answer(data, |request: QueryAccountInfoRequest| {
+                    if request.address.is_empty() {
+                        return Err(invalid_argument("address cannot be empty"));
+                    }
                     Ok(QueryAccountInfoResponse { info: Some(self.base_account(&request.address)?) })
                 })
             }
             ("cosmos.auth.v1beta1.Query", "Account") => answer(data, |request: QueryAccountRequest| {
+                if request.address.is_empty() {
+                    return Err(invalid_argument("Address cannot be empty"));
+                }
                 let account = self.base_account(&request.address)?;
                 let account = Any { type_url: BaseAccount::type_url(), value: account.encode_to_vec() };
                 Ok(QueryAccountResponse { account: Some(account) })
@@ -153,9 +159,20 @@ impl State {
     }
 
     fn balance(&self, text: &str, denom: String) -> Result<Coin, AbciError> {
+        if !is_denom(&denom) {
+            return Err(invalid_argument(format!("invalid denom: {denom}")));
+        }
         let address =
             Address::parse(text).map_err(|error| invalid_argument(format!("invalid address: {error}")))?;
         let amount = if denom == DENOM { self.ledger.balance(address) } else { 0 };
         Ok(Coin { denom, amount: amount.to_string() })
     }
+}
+
+/// A letter and 2 to 127 letters, digits and some signs: the SDK's rule.
+fn is_denom(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"/:._-".contains(&byte);
+    (3..=128).contains(&text.len())
+        && text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(inner)
 }

@@ -111,7 +111,7 @@ impl<'a> View<'a> {
     }
 
     /// Answers a gRPC method.
-    pub fn query(&mut self, path: &str, data: &[u8], height: u64) -> QueryResponse {
+    pub fn query(&mut self, path: &str, data: &[u8], height: i64) -> QueryResponse {
         let answer = self.node.app.query_from(self.standpoint(), path, data, height);
         // The services of a node that has just started are there once they have been missed.
         if answer.log.starts_with("unknown query path") {

@@ -11,7 +11,7 @@
 //! | `network` | the network's inference |
 //! | `label` | labels of an inference |
 //! | `registration`, `stake`, `whitelist` | what their messages do |
-//! | `query` | answers |
+//! | `params`, `query` | parameters, answers |
 //! | `event`, `number` | forms of the above |
 
 pub mod admission;
@@ -20,6 +20,7 @@ mod event;
 pub mod label;
 mod network;
 pub mod number;
+mod params;
 mod query;
 mod registration;
 mod reputer;
@@ -42,7 +43,7 @@ use super::{
     ledger::Ledger,
 };
 use crate::{
-    chain::messages::{EmissionsVersion, Params},
+    chain::messages::EmissionsVersion,
     devnet::{
         abci::Event,
         genesis::{Genesis, Whitelist},
@@ -125,34 +126,5 @@ impl Emissions {
 
     fn existing_topic_mut(&mut self, id: u64) -> Result<&mut Topic, AbciError> {
         self.topic_mut(id).ok_or_else(|| emissions::TOPIC_DOES_NOT_EXIST.bare())
-    }
-
-    /// The module's parameters.
-    pub fn params(&self) -> Params {
-        Params {
-            version: self.version.package().trim_start_matches("emissions.").into(),
-            max_serialized_msg_length: MAX_MESSAGE_BYTES as i64,
-            required_minimum_stake: REQUIRED_MINIMUM_STAKE.to_string(),
-            min_epoch_length: 1,
-            max_unfulfilled_worker_requests: 100,
-            max_unfulfilled_reputer_requests: 100,
-            max_top_inferers_to_reward: self.max_top_inferers,
-            max_top_forecasters_to_reward: MAX_TOP_FORECASTERS,
-            max_top_reputers_to_reward: 6,
-            create_topic_fee: "75000".into(),
-            registration_fee: REGISTRATION_FEE.to_string(),
-            blocks_per_month: 864_000,
-            epsilon_safe_div: "1E-7".into(),
-            data_sending_fee: DATA_SENDING_FEE.to_string(),
-            max_elements_per_forecast: MAX_FORECAST_ELEMENTS as u64,
-            max_active_topics_per_block: self.max_active_topics_per_block,
-            max_string_length: 255,
-            global_whitelist_enabled: true,
-            global_worker_whitelist_enabled: self.whitelist == Whitelist::On,
-            global_reputer_whitelist_enabled: false,
-            max_canonical_label_byte_length: label::MAX_BYTES as u64,
-            max_topic_label_whitelist_size: 256,
-            max_epoch_label_registry_size: 32_768,
-        }
     }
 }

@@ -24,12 +24,13 @@ impl Emissions {
         request: &InsertReputerPayloadRequest,
         context: &mut Context<'_>,
     ) -> Result<(), AbciError> {
-        context.meter.consume(gas::PAYLOAD_CHECKS)?;
+        context.meter.consume(gas::LOSSES_CHECKS)?;
         let sender = Address::parse(&request.sender)?;
         let absent = InputReputerValueBundle::default();
         let signed = request.reputer_value_bundle.as_ref().unwrap_or(&absent);
         let (bundle, reputer, nonce) =
             validate(signed).map_err(|error| error.context("failed to validate reputer value bundle"))?;
+        context.meter.consume(gas::PAYLOAD_CHECKS - gas::LOSSES_CHECKS)?;
         if request.encoded_len() > MAX_MESSAGE_BYTES {
             return Err(emissions::MESSAGE_TOO_LARGE.bare());
         }

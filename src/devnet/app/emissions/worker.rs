@@ -39,16 +39,18 @@ impl Emissions {
         request: &InsertWorkerPayloadRequest,
         context: &mut Context<'_>,
     ) -> Result<(), AbciError> {
-        context.meter.consume(gas::PAYLOAD_CHECKS)?;
+        context.meter.consume(gas::BUNDLE_CHECKS)?;
         let sender = Address::parse(&request.sender)?;
         let absent = InputWorkerDataBundle::default();
         let data = request.worker_data_bundle.as_ref().unwrap_or(&absent);
         let worker = Address::parse(&data.worker)?;
         if !self.may_submit(data.topic_id, worker) {
+            context.meter.consume(gas::NOT_LISTED)?;
             return Err(emissions::WORKER_NOT_PERMITTED.wrap("Worker is not permitted to submit payload"));
         }
         let nonce =
             bundle::validate(data).map_err(|error| error.context("Error validating worker data bundle"))?;
+        context.meter.consume(gas::PAYLOAD_CHECKS - gas::BUNDLE_CHECKS)?;
         if request.encoded_len() > MAX_MESSAGE_BYTES {
             return Err(emissions::MESSAGE_TOO_LARGE.bare());
         }
@@ -85,17 +87,18 @@ impl Emissions {
             .inferer_scores
             .plan(&window.inferences, worker, nonce, most, "inference already submitted")
             .map_err(|error| error.context("Error planning inference admission"))?;
-        context.meter.consume(gas::ADMISSION)?;
         let evicted = match admission {
             Admission::Admitted => None,
             Admission::Instead(other) => Some(other),
             Admission::Dismissed => {
+                context.meter.consume(gas::ADMISSION)?;
                 drift(topic, version, worker, nonce, context);
                 return Ok(());
             }
         };
         let stored = normalize(topic, input, &labels, context)
             .map_err(|error| error.context("failed to normalize admitted inference"))?;
+        context.meter.consume(gas::ADMISSION - gas::NORMALIZATION - gas::LABELS)?;
         if let Some(evicted) = evicted {
             context.meter.consume(gas::EVICTION)?;
             drift(topic, version, evicted, nonce, context);
@@ -194,12 +197,21 @@ fn normalize(
     topic: &Topic,
     input: &InputInference,
     labels: &[String],
-    context: &Context<'_>,
+    context: &mut Context<'_>,
 ) -> Result<StoredInference, AbciError> {
+    context.meter.consume(gas::NORMALIZATION)?;
     let invalid = |text: String| sdk::INVALID_REQUEST.wrap(text);
     let mut stored = input.clone();
     let numbers = input.values.iter().map(|labeled| number::parse(&labeled.value));
     let mut values: Vec<_> = labels.iter().cloned().zip(numbers).collect();
+    let is_multi = matches!(topic.spec.output, TopicOutput::Multi { .. });
+    if is_multi && values.is_empty() {
+        return Err(invalid("multi-arity inference requires labeled values".into()));
+    }
+    if is_multi && values.iter().all(|(_, value)| value.is_zero()) {
+        return Err(invalid("multi-arity inference requires at least one non-default label value".into()));
+    }
+    context.meter.consume(gas::LABELS)?;
     match &topic.spec.output {
         TopicOutput::Single => {
             if let Some(labeled) = stored.values.pop() {
@@ -208,14 +220,6 @@ fn normalize(
             values = vec![(SINGLE_LABEL.into(), number::parse(&stored.value))];
         }
         TopicOutput::Multi { require_unity, .. } => {
-            if values.is_empty() {
-                return Err(invalid("multi-arity inference requires labeled values".into()));
-            }
-            if values.iter().all(|(_, value)| value.is_zero()) {
-                return Err(invalid(
-                    "multi-arity inference requires at least one non-default label value".into(),
-                ));
-            }
             let sum: BigDecimal = values.iter().map(|(_, value)| value).sum();
             if *require_unity && (&sum - BigDecimal::from(1)).abs() > number::parse(UNITY_TOLERANCE) {
                 let sum = number::canonical(&sum);

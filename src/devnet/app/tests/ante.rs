@@ -1,5 +1,12 @@
 //! Sequences, timeouts, fees: what a transaction passes before its messages.
 
+use cosmrs::proto::cosmos::{
+    bank::v1beta1::MsgSend,
+    base::v1beta1::Coin,
+    tx::v1beta1::{AuthInfo, TxRaw},
+};
+use prost::{Message as _, Name as _};
+
 use super::super::standpoint::{Standpoint, Uptime};
 use super::*;
 use crate::chain::messages::query::IsWorkerRegisteredInTopicIdRequest;
@@ -137,4 +144,71 @@ fn nothing_but_its_own_signature_makes_a_transaction_valid() {
         assert_ne!(chain.app.check_tx(&broken).code, 0, "byte {at}");
     }
     assert_eq!(chain.app.check_tx(&tx).code, 0);
+}
+
+/// What CheckTx says of a registration that was changed before it was signed, without the codespace, which is `sdk`.
+fn checked(chain: &Chain, change: impl FnOnce(&mut AuthInfo)) -> (u32, String) {
+    let unsigned = UnsignedTx::new(chain.register("w1", 1), 0);
+    let tx = unsigned.sign(&wallet("w1"), &signer("w1", 0), FEE).bytes;
+    let mut raw = TxRaw::decode(tx.as_slice()).unwrap();
+    let mut auth_info = AuthInfo::decode(raw.auth_info_bytes.as_slice()).unwrap();
+    change(&mut auth_info);
+    raw.auth_info_bytes = auth_info.encode_to_vec();
+    let result = chain.app.check_tx_from(chain.app.standpoint(), &raw.encode_to_vec());
+    assert_eq!(result.codespace, "sdk");
+    (result.code, result.log)
+}
+
+#[test]
+fn a_key_is_looked_at_before_account_and_sequence_and_not_in_simulation() {
+    let mut chain = Chain::new(&genesis());
+    chain.mine_to(1);
+    let stranger = wallet("nobody");
+    let nobody = stranger.address().to_string();
+    let request =
+        RegisterRequest { sender: nobody.clone(), topic_id: 1, owner: nobody.clone(), is_reputer: false };
+    let unsigned = UnsignedTx::new(chain.version.any(&request), 0);
+    let as_other = unsigned.sign(&wallet("w1"), &signer("w1", 5), FEE).bytes;
+    let wrong_key = chain.app.check_tx(&as_other);
+    assert_eq!(
+        (wrong_key.code, wrong_key.log),
+        (8, format!("pubKey does not match signer address {nobody} with signer index: 0: invalid pubkey"))
+    );
+    let own = unsigned.sign(&stranger, &signer("w1", 5), FEE).bytes;
+    let unknown = chain.app.check_tx(&own);
+    assert_eq!((unknown.code, unknown.log), (9, format!("account {nobody} does not exist: unknown address")));
+    let keyless = checked(&chain, |auth_info| auth_info.signer_infos[0].public_key = None);
+    assert_eq!(keyless, (8, "unrecognized public key type: <nil>: invalid pubkey".into()));
+    let simulation = UnsignedTx::new(chain.register("w1", 1), 0).simulation(*stranger.public_key(), 0, FEE);
+    assert_eq!(chain.app.simulate(&simulation).log, "");
+}
+
+#[test]
+fn a_gas_limit_is_a_signed_number() {
+    let mut chain = Chain::new(&genesis());
+    chain.mine_to(1);
+    let text = "invalid gas supplied; 9223372036854775808 > 9223372036854775807: invalid request";
+    let too_much = checked(&chain, |auth_info| auth_info.fee.as_mut().unwrap().gas_limit = 1 << 63);
+    assert_eq!(too_much, (18, text.into()));
+}
+
+#[test]
+fn a_transfer_of_nothing_is_refused() {
+    let mut chain = Chain::new(&genesis());
+    chain.mine_to(1);
+    let mut sent = |amounts: &[&str], to: String| {
+        let coin = |amount: &&str| Coin { denom: "uallo".into(), amount: (*amount).into() };
+        let amount = amounts.iter().map(coin).collect();
+        let send = MsgSend { from_address: address("w1"), to_address: to, amount };
+        chain.deliver("w1", Any { type_url: MsgSend::type_url(), value: send.encode_to_vec() }).log
+    };
+    let failed = "failed to execute message; message index: 0: ";
+    assert_eq!(sent(&["0"], address("w2")), format!("{failed}0uallo: invalid coins"));
+    assert_eq!(sent(&[], address("w2")), format!("{failed}: invalid coins"));
+    assert_eq!(
+        sent(&["1"], "allo1".into()),
+        format!(
+            "{failed}invalid to address: decoding bech32 failed: invalid bech32 string length 5: invalid address"
+        )
+    );
 }

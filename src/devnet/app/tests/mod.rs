@@ -2,6 +2,7 @@
 
 mod ante;
 mod payload;
+mod query;
 pub(in crate::devnet) mod replay;
 pub(in crate::devnet) mod vectors;
 mod window;
@@ -164,7 +165,7 @@ impl Chain {
         self.query_at(request, 0)
     }
 
-    fn query_at<Q: Query>(&self, request: &Q, height: u64) -> Result<Q::Response, String> {
+    fn query_at<Q: Query>(&self, request: &Q, height: i64) -> Result<Q::Response, String> {
         let answer = self.app.query(&Q::path(self.version), &request.encode_to_vec(), height);
         match answer.value {
             Some(value) => Ok(prost::Message::decode(value.as_slice()).unwrap()),

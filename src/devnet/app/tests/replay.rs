@@ -72,7 +72,6 @@ fn captured_genesis() -> Genesis {
         first_nonce: 22,
         ..twelve
     });
-    genesis.max_active_topics_per_block = 4;
     genesis
 }
 

@@ -13,9 +13,6 @@ use crate::devnet::{
     node::{block::Hash, mempool::Refused, view::View},
 };
 
-/// Its path.
-pub(super) const BROADCAST_TX: &str = "/cosmos.tx.v1beta1.Service/BroadcastTx";
-
 /// Sends a transaction. As with a real node, what CheckTx or the mempool says is in the answer, not in the status.
 pub(super) fn broadcast_tx(view: &mut View<'_>, data: &[u8]) -> Answer {
     let request = BroadcastTxRequest::decode(data).map_err(|_| status::unreadable())?;

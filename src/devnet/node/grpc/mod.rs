@@ -22,12 +22,13 @@ use tonic::{
     server::{Grpc, UnaryService},
 };
 
-use self::{broadcast::BROADCAST_TX, codec::Bytes};
+use self::codec::Bytes;
 use super::{
     faults::{Broken, FaultKind, Target},
     rpc::{READ_WITHIN, Service},
     view::View,
 };
+use crate::devnet::app::BROADCAST_TX;
 
 /// Bytes of a request with its frame; the default of grpc-go for a message is 4 MiB.
 const MAX_BODY: usize = (4 << 20) + 5;
@@ -111,7 +112,7 @@ async fn run(service: &Service, path: String, request: tonic::Request<Vec<u8>>) 
     Ok(outcome.unwrap_or_else(|error| Err(Status::internal(error.to_string()))))
 }
 
-fn query(view: &mut View<'_>, path: &str, data: &[u8], height: u64) -> Answer {
+fn query(view: &mut View<'_>, path: &str, data: &[u8], height: i64) -> Answer {
     let answer = view.query(path, data, height);
     if answer.log.starts_with("unknown query path") {
         return Err(status::unimplemented(path, |service| view.node.app.has_service(service)));
@@ -123,7 +124,7 @@ fn query(view: &mut View<'_>, path: &str, data: &[u8], height: u64) -> Answer {
 }
 
 /// The height that a request asks for; 0 is the newest.
-fn height(metadata: &MetadataMap) -> Result<u64, Status> {
+fn height(metadata: &MetadataMap) -> Result<i64, Status> {
     let Some(value) = metadata.get(HEIGHT) else { return Ok(0) };
     let height = value.to_str().ok().and_then(|text| text.parse().ok());
     height

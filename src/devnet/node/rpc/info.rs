@@ -74,8 +74,7 @@ pub(super) fn abci_info(view: &View<'_>) -> Value {
 }
 
 pub(super) fn abci_query(view: &mut View<'_>, args: &Args) -> Result<Value, RpcError> {
-    let height = u64::try_from(args.integer("height").unwrap_or(0))
-        .map_err(|_| RpcError::internal("height cannot be negative"))?;
+    let height = args.integer("height").unwrap_or(0);
     let answer = view.query(args.text("path"), args.bytes("data"), height);
     Ok(json!({"response": {
         "code": answer.code,

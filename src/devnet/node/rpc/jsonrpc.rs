@@ -2,6 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::go_json;
+
+/// The type into which a node reads a request.
+const GO_REQUEST: &str = r#"struct { JSONRPC string "json:\"jsonrpc\""; ID interface {} "json:\"id,omitempty\""; Method string "json:\"method\""; Params json.RawMessage "json:\"params\"" }"#;
+
 /// What a request and its answer are known by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::devnet) enum Id {
@@ -43,25 +48,44 @@ pub(in crate::devnet) enum Incoming {
 }
 
 impl Incoming {
-    /// Reads one request object.
+    /// Reads one request object. What is wrong with it is said in Go's words.
     pub fn from_json(value: Value) -> Result<Self, RpcError> {
-        let malformed = |why: &str| RpcError::Parse(format!("error unmarshaling request: {why}"));
-        let Value::Object(mut fields) = value else { return Err(malformed("expected an object")) };
+        let malformed = |why: String| RpcError::Parse(format!("error unmarshaling request: {why}"));
+        let Value::Object(mut fields) = value else {
+            return Err(malformed(go_json::mismatch(&value, GO_REQUEST)));
+        };
         let id = match fields.remove("id") {
             None | Some(Value::Null) => return Ok(Self::Notification),
             Some(Value::String(text)) => Id::Text(text),
-            Some(Value::Number(number)) => {
-                Id::Number(number.as_i64().ok_or_else(|| malformed("id is not an integer"))?)
+            Some(Value::Number(number)) => Id::Number(whole(&number)),
+            Some(other) => {
+                let kind = if other.is_boolean() {
+                    "bool"
+                } else if other.is_array() {
+                    "[]interface {}"
+                } else {
+                    "map[string]interface {}"
+                };
+                return Err(malformed(format!("json-rpc ID ({other}) is of unknown type ({kind})")));
             }
-            Some(_) => return Err(malformed("id must be a text or a number")),
         };
         let method = match fields.remove("method") {
             Some(Value::String(method)) => method,
-            None => String::new(),
-            Some(_) => return Err(malformed("method must be a text")),
+            None | Some(Value::Null) => String::new(),
+            Some(other) => {
+                let words = go_json::mismatch(&other, "string");
+                return Err(malformed(words.replace("Go value", "Go struct field .method")));
+            }
         };
         Ok(Self::Call(Request { id, method, params: fields.remove("params").unwrap_or(Value::Null) }))
     }
+}
+
+/// An id without what stands after its point, as a node takes it.
+fn whole(number: &serde_json::Number) -> i64 {
+    let text = number.to_string();
+    let digits = text.split_once('.').map_or(text.as_str(), |(digits, _)| digits);
+    digits.parse().unwrap_or(i64::MAX)
 }
 
 /// Why a call has no result. The variants are JSON-RPC's codes, the texts are `error.data`.

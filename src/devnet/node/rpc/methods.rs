@@ -33,7 +33,7 @@ pub(in crate::devnet::node) fn find(name: &str) -> Option<&'static Method> {
 /// Methods that only a websocket has.
 pub(in crate::devnet::node) const SUBSCRIPTIONS: [&str; 3] = ["subscribe", "unsubscribe", "unsubscribe_all"];
 
-const TX: &[Param] = &[("tx", Kind::Base64)];
+const TX: &[Param] = &[("tx", Kind::Tx)];
 const HEIGHT: &[Param] = &[("height", Kind::Integer)];
 const HASH: &[Param] = &[("hash", Kind::Base64)];
 const TX_SEARCH: &[Param] = &[

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `port`, `server` | an endpoint: its port, listener and connections |
 //! | `jsonrpc`, `params`, `page` | envelope, arguments and pages, as CometBFT has them |
+//! | `go_json` | what Go says of JSON that it cannot read |
 //! | `methods` | the methods by their names |
 //! | `info`, `blocks`, `txs` | what they do, by what they are about |
 //! | `websocket` | subscriptions, and every other method as well |
@@ -11,6 +12,7 @@
 
 mod blocks;
 pub(in crate::devnet) mod calls;
+mod go_json;
 mod info;
 pub(in crate::devnet) mod jsonrpc;
 pub(super) mod methods;
@@ -29,7 +31,7 @@ use axum::{
     extract::{Path, RawQuery, State, WebSocketUpgrade},
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{any, get},
 };
 use serde_json::Value;
 use tokio::time::timeout;
@@ -38,7 +40,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::{
     calls::Calls,
     jsonrpc::{Id, Incoming, Outcome, Request, RpcError, response},
-    methods::{Method, find},
+    methods::{Method, SUBSCRIPTIONS, find},
     params::Args,
 };
 use super::{
@@ -58,8 +60,8 @@ pub(super) const READ_WITHIN: Duration = Duration::from_secs(10);
 /// Websocket clients at a time; about CometBFT's limit of connections.
 const MAX_CLIENTS: usize = 1_000;
 
-/// Requests of one batch.
-const MAX_BATCH: usize = 100;
+/// Requests of one batch; CometBFT's default.
+const MAX_BATCH: usize = 10;
 
 /// What every connection shares.
 #[derive(Debug, Clone)]
@@ -78,7 +80,7 @@ fn router(service: Service) -> Router {
     Router::new()
         .route("/", get(index).post(post))
         .route("/websocket", get(upgrade))
-        .route("/{method}", get(uri))
+        .route("/{method}", any(uri))
         .with_state(service)
 }
 
@@ -139,9 +141,18 @@ async fn post(State(service): State<Service>, body: Body) -> Response {
         Ok(Err(_)) => return unreadable("http: request body too large"),
         Err(_) => return unreadable("i/o timeout"),
     };
+    if body.is_empty() {
+        return index().await.into_response();
+    }
     let requests = match parse(&body) {
         Ok(requests) => requests,
-        Err(error) => return json(StatusCode::INTERNAL_SERVER_ERROR, &response(None, Err(error))),
+        Err(error) => {
+            let status = match error {
+                RpcError::Parse(_) => StatusCode::INTERNAL_SERVER_ERROR,
+                _ => StatusCode::OK,
+            };
+            return json(status, &response(None, Err(error)));
+        }
     };
     let mut responses = vec![];
     for incoming in requests {
@@ -167,15 +178,18 @@ fn unreadable(why: &str) -> Response {
 
 /// One request or a batch of them.
 fn parse(body: &[u8]) -> Result<Vec<Incoming>, RpcError> {
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|error| RpcError::Parse(format!("error unmarshaling request: {error}")))?;
-    match value {
-        Value::Array(requests) if requests.len() > MAX_BATCH => {
-            Err(RpcError::InvalidRequest(format!("a batch has at most {MAX_BATCH} requests")))
-        }
+    match read(body)? {
+        Value::Array(requests) if requests.len() > MAX_BATCH => Err(RpcError::InvalidRequest(format!(
+            "batch request exceeds maximum ({MAX_BATCH}) allowed number of requests"
+        ))),
         Value::Array(requests) => requests.into_iter().map(Incoming::from_json).collect(),
         single => Ok(vec![Incoming::from_json(single)?]),
     }
+}
+
+/// The JSON of a request.
+fn read(text: &[u8]) -> Result<Value, RpcError> {
+    go_json::parse(text).map_err(|why| RpcError::Parse(format!("error unmarshaling request: {why}")))
 }
 
 async fn uri(
@@ -184,6 +198,10 @@ async fn uri(
     RawQuery(query): RawQuery,
 ) -> Response {
     let Some(method) = find(&method) else {
+        if SUBSCRIPTIONS.contains(&method.as_str()) {
+            let error = response(Some(&Id::URI), Err(RpcError::MethodNotFound));
+            return json(StatusCode::NOT_FOUND, &error);
+        }
         return (StatusCode::NOT_FOUND, "404 page not found\n").into_response();
     };
     let args = Args::from_uri(method.params, query.as_deref().unwrap_or_default());

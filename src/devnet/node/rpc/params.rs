@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use base64::Engine;
 use serde_json::Value;
 
-use super::jsonrpc::RpcError;
+use super::{go_json, jsonrpc::RpcError};
 
 /// How an argument is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +14,10 @@ pub(in crate::devnet::node) enum Kind {
     Text,
     /// Bytes, in hex without `0x`.
     Hex,
-    /// Bytes, in base64.
+    /// A hash, in base64.
     Base64,
+    /// A transaction, in base64.
+    Tx,
     /// A 64-bit number, which is text in CometBFT's JSON.
     Integer,
     /// `true` or `false`.
@@ -48,23 +50,33 @@ impl Args {
             Value::Object(fields) => {
                 params.iter().filter_map(|param| Some((*param, fields.get(param.0)?))).collect()
             }
-            Value::Array(values) if values.is_empty() => vec![],
             Value::Array(values) if values.len() == params.len() => {
                 params.iter().copied().zip(values).collect()
             }
             Value::Array(values) => {
+                let names: Vec<&str> = params.iter().map(|(name, _)| *name).collect();
+                // Go shows the bytes of each.
+                let given: Vec<String> =
+                    values.iter().map(|value| as_go_shows(value.to_string().as_bytes())).collect();
                 return Err(wrong_json(format!(
-                    "expected {} parameters, got {}",
+                    "expected {} parameters ([{}]), got {} ([{}])",
                     params.len(),
-                    values.len()
+                    names.join(" "),
+                    values.len(),
+                    given.join(" "),
                 )));
             }
-            _ => return Err(wrong_json("unknown type for JSON params. Expected map or array".into())),
+            other => {
+                let why = go_json::mismatch(other, "[]json.RawMessage");
+                return Err(wrong_json(format!(
+                    "unknown type for JSON params: {why}. Expected map or array"
+                )));
+            }
         };
         let mut args = HashMap::new();
         for ((name, kind), value) in named {
             if !value.is_null() {
-                args.insert(name, kind.parse_json(value).map_err(wrong_json)?);
+                args.insert(name, kind.parse(&value.to_string()).map_err(wrong_json)?);
             }
         }
         Ok(Self(args))
@@ -133,52 +145,78 @@ fn wrong_json(why: String) -> RpcError {
 }
 
 impl Kind {
-    fn parse_json(self, value: &Value) -> Result<Arg, String> {
-        match (self, value) {
-            (Self::Text, Value::String(text)) => Ok(Arg::Text(text.clone())),
-            (Self::Hex, Value::String(text)) => decode_hex(text).map(Arg::Bytes),
-            (Self::Base64, Value::String(text)) => decode_base64(text).map(Arg::Bytes),
-            (Self::Integer, Value::String(text)) => text
-                .parse()
-                .map(Arg::Integer)
-                .map_err(|_| format!("invalid character in 64-bit integer {:?}", shorten(text))),
-            (Self::Integer, other) => Err(format!(
-                "invalid 64-bit integer encoding {:?}, expected string",
-                shorten(&other.to_string())
-            )),
-            (Self::Bool, Value::Bool(value)) => Ok(Arg::Bool(*value)),
-            (Self::Json, value) => Ok(Arg::Json(value.clone())),
-            (_, other) => {
-                Err(format!("json: cannot unmarshal {} into {self:?}", shorten(&other.to_string())))
+    /// What Go calls it.
+    fn go_type(self) -> &'static str {
+        match self {
+            Self::Text => "string",
+            Self::Hex => "bytes.HexBytes",
+            Self::Base64 => "[]uint8",
+            Self::Tx => "types.Tx",
+            Self::Integer => "int64",
+            Self::Bool => "bool",
+            Self::Json => "interface {}",
+        }
+    }
+
+    /// From its JSON.
+    fn parse(self, json: &str) -> Result<Arg, String> {
+        let in_quotes = || json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        match self {
+            Self::Hex => {
+                let hex = in_quotes().ok_or_else(|| format!("invalid hex string: {}", shorten(json)))?;
+                decode_hex(hex).map(Arg::Bytes)
+            }
+            Self::Integer => {
+                let number = in_quotes().ok_or_else(|| {
+                    format!("invalid 64-bit integer encoding {:?}, expected string", shorten(json))
+                })?;
+                parse_integer(number)
+            }
+            Self::Text | Self::Base64 | Self::Tx | Self::Bool | Self::Json => {
+                match (self, go_json::parse(json.as_bytes())?) {
+                    (Self::Text, Value::String(text)) => Ok(Arg::Text(text)),
+                    (Self::Base64 | Self::Tx, Value::String(text)) => decode_base64(&text).map(Arg::Bytes),
+                    (Self::Bool, Value::Bool(value)) => Ok(Arg::Bool(value)),
+                    (Self::Json, value) => Ok(Arg::Json(value)),
+                    (_, other) => Err(go_json::mismatch(&other, self.go_type())),
+                }
             }
         }
     }
 
-    /// Texts stand in quotes, bytes are hex with `0x` or the bytes themselves in quotes.
+    /// From a URI: numbers need no quotes, bytes are hex with `0x` or the bytes themselves in quotes, and all else is
+    /// as in JSON.
     fn parse_uri(self, text: &str) -> Result<Arg, String> {
-        let quoted =
-            || serde_json::from_str::<String>(text).map_err(|_| format!("invalid text {}", shorten(text)));
-        let hex = text.strip_prefix("0x");
-        match self {
-            Self::Text => match hex {
-                Some(hex) => Ok(Arg::Text(String::from_utf8_lossy(&decode_hex(hex)?).into_owned())),
-                None => quoted().map(Arg::Text),
-            },
-            Self::Hex | Self::Base64 => match hex {
-                Some(hex) => decode_hex(hex).map(Arg::Bytes),
-                None => quoted().map(|text| Arg::Bytes(text.into_bytes())),
-            },
-            Self::Integer => text
-                .trim_matches('"')
-                .parse()
-                .map(Arg::Integer)
-                .map_err(|_| format!("invalid 64-bit integer {:?}", shorten(text))),
-            Self::Bool => {
-                text.parse().map(Arg::Bool).map_err(|_| format!("invalid bool {:?}", shorten(text)))
+        let hex = text.get(..2).filter(|start| start.eq_ignore_ascii_case("0x")).and(text.get(2..));
+        let is_number = text.strip_prefix('-').unwrap_or(text).bytes().all(|byte| byte.is_ascii_digit());
+        match (self, hex) {
+            (Self::Text, Some(hex)) => Ok(Arg::Text(String::from_utf8_lossy(&decode_hex(hex)?).into_owned())),
+            (Self::Hex | Self::Base64 | Self::Tx, Some(hex)) => decode_hex(hex).map(Arg::Bytes),
+            (Self::Integer | Self::Bool, Some(_)) => {
+                Err(format!("got a hex string arg, but expected '{}'", self.go_type()))
             }
-            Self::Json => serde_json::from_str(text).map(Arg::Json).map_err(|error| error.to_string()),
+            (Self::Integer, None) if is_number => parse_integer(text),
+            (Self::Hex | Self::Base64 | Self::Tx, None) if text.starts_with('"') && text.ends_with('"') => {
+                match go_json::parse(text.as_bytes())? {
+                    Value::String(text) => Ok(Arg::Bytes(text.into_bytes())),
+                    other => Err(go_json::mismatch(&other, "string")),
+                }
+            }
+            _ => self.parse(text),
         }
     }
+}
+
+/// A number as Go reads it, once its quotes are gone.
+fn parse_integer(text: &str) -> Result<Arg, String> {
+    let value = go_json::parse(text.as_bytes())?;
+    value.as_i64().map(Arg::Integer).ok_or_else(|| go_json::mismatch(&value, "int64"))
+}
+
+/// Bytes as Go prints a list of them.
+fn as_go_shows(bytes: &[u8]) -> String {
+    let numbers: Vec<String> = bytes.iter().map(ToString::to_string).collect();
+    format!("[{}]", numbers.join(" "))
 }
 
 /// Go's text for a byte that is no hex digit.
@@ -210,7 +248,7 @@ mod tests {
     const PARAMS: &[Param] = &[
         ("path", Kind::Text),
         ("data", Kind::Hex),
-        ("tx", Kind::Base64),
+        ("tx", Kind::Tx),
         ("height", Kind::Integer),
         ("prove", Kind::Bool),
     ];
@@ -234,9 +272,10 @@ mod tests {
 
     #[test]
     fn what_is_absent_is_empty() {
-        for given in [json!(null), json!({}), json!([]), json!({"height": null})] {
+        for given in [json!(null), json!({}), json!({"height": null})] {
             assert_eq!(Args::from_json(PARAMS, &given).unwrap(), Args::default());
         }
+        assert_eq!(Args::from_json(&[], &json!([])).unwrap(), Args::default());
     }
 
     #[test]
@@ -247,13 +286,39 @@ mod tests {
             (json!({"data": "123"}), "encoding/hex: odd length hex string"),
             (json!({"tx": "!!!notbase64"}), "illegal base64 data at input byte 0"),
             (json!({"height": 5}), "invalid 64-bit integer encoding \"5\", expected string"),
-            (json!({"height": "x"}), "invalid character in 64-bit integer \"x\""),
-            (json!(["/a"]), "expected 5 parameters, got 1"),
-            (json!("x"), "unknown type for JSON params"),
-            (json!({"prove": "yes"}), "cannot unmarshal"),
+            (json!({"height": "x"}), "invalid character 'x' looking for beginning of value"),
+            (json!({"height": ""}), "unexpected end of JSON input"),
+            (json!({"height": "1.5"}), "json: cannot unmarshal number 1.5 into Go value of type int64"),
+            (json!(["/a"]), "expected 5 parameters ([path data tx height prove]), got 1 ([[34 47 97 34]])"),
+            (json!([]), "expected 5 parameters ([path data tx height prove]), got 0 ([])"),
+            (
+                json!("x"),
+                "unknown type for JSON params: json: cannot unmarshal string into Go value of type \
+                 []json.RawMessage. Expected map or array",
+            ),
+            (json!({"prove": "yes"}), "json: cannot unmarshal string into Go value of type bool"),
+            (json!({"path": 5}), "json: cannot unmarshal number into Go value of type string"),
+            (json!({"tx": [1]}), "json: cannot unmarshal array into Go value of type types.Tx"),
+            (json!({"data": 5}), "invalid hex string: 5"),
         ] {
             let error = Args::from_json(PARAMS, &given).unwrap_err().to_string();
-            assert!(error.contains(text), "{given}: {error}");
+            assert_eq!(error, format!("error converting json params to arguments: {text}"), "{given}");
+        }
+    }
+
+    #[test]
+    fn wrong_arguments_of_a_uri_are_named() {
+        for (query, text) in [
+            ("path=/a/b", "invalid character '/' looking for beginning of value"),
+            ("data=0801", "invalid hex string: 0801"),
+            ("data=0xzz", "encoding/hex: invalid byte: U+007A 'z'"),
+            ("tx=AQID", "invalid character 'A' looking for beginning of value"),
+            ("height=x", "invalid 64-bit integer encoding \"x\", expected string"),
+            ("height=0x1", "got a hex string arg, but expected 'int64'"),
+            ("prove=1", "json: cannot unmarshal number into Go value of type bool"),
+        ] {
+            let error = Args::from_uri(PARAMS, query).unwrap_err().to_string();
+            assert_eq!(error, format!("error converting http params to arguments: {text}"), "{query}");
         }
     }
 }

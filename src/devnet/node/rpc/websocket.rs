@@ -113,15 +113,13 @@ impl Connection {
             Message::Ping(_) | Message::Pong(_) => return Ok(()), // the library answers pings
             Message::Close(_) => return Err(Gone),
         };
-        let incoming = serde_json::from_slice(&bytes)
-            .map_err(|error| RpcError::Parse(format!("error unmarshaling request: {error}")))
-            .and_then(Incoming::from_json);
+        let incoming = super::read(&bytes).and_then(Incoming::from_json);
         let answer = match incoming {
             Ok(Incoming::Notification) => return Ok(()),
             Ok(Incoming::Call(request)) => {
                 let id = request.id.clone();
                 match self.call(request).await {
-                    Ok(outcome) => response(Some(&id), outcome),
+                    Ok(outcome) => response(Some(&id), outcome.map_err(as_internal)),
                     Err(broken) => return self.suffer(broken).await,
                 }
             }
@@ -226,6 +224,14 @@ impl Connection {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Gone),
         }
+    }
+}
+
+/// Over a websocket, wrong arguments are an internal error.
+fn as_internal(error: RpcError) -> RpcError {
+    match error {
+        RpcError::InvalidParams(why) => RpcError::Internal(why),
+        other => other,
     }
 }
 

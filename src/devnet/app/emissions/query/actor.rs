@@ -1,6 +1,6 @@
 //! Addresses: registrations, whitelists, weights, stake.
 
-use super::address;
+use super::{actor, address};
 use crate::{
     chain::messages::query::*,
     devnet::app::{
@@ -14,23 +14,21 @@ impl Emissions {
     pub(super) fn actor_query(&self, method: &str, data: &[u8]) -> Option<Answer> {
         Some(match method {
             "IsWorkerRegisteredInTopicId" => answer(data, |request: IsWorkerRegisteredInTopicIdRequest| {
-                let address = address(&request.address)?;
-                let is_registered =
-                    self.topic(request.topic_id).is_some_and(|topic| topic.workers.contains_key(&address));
+                let worker = actor(&request.address)?;
+                let is_registered = self.found(request.topic_id)?.workers.contains_key(&worker);
                 Ok(IsWorkerRegisteredInTopicIdResponse { is_registered })
             }),
             "IsReputerRegisteredInTopicId" => answer(data, |request: IsReputerRegisteredInTopicIdRequest| {
-                let address = address(&request.address)?;
-                let is_registered =
-                    self.topic(request.topic_id).is_some_and(|topic| topic.reputers.contains_key(&address));
+                let reputer = actor(&request.address)?;
+                let is_registered = self.found(request.topic_id)?.reputers.contains_key(&reputer);
                 Ok(IsReputerRegisteredInTopicIdResponse { is_registered })
             }),
             "CanSubmitWorkerPayload" => answer(data, |request: CanSubmitWorkerPayloadRequest| {
-                let may = self.may_submit(request.topic_id, address(&request.address)?);
+                let may = self.may_submit(request.topic_id, actor(&request.address)?);
                 Ok(CanSubmitWorkerPayloadResponse { can_submit_worker_payload: may })
             }),
             "CanSubmitReputerPayload" => answer(data, |request: CanSubmitReputerPayloadRequest| {
-                address(&request.address)?;
+                actor(&request.address)?;
                 Ok(CanSubmitReputerPayloadResponse { can_submit_reputer_payload: true })
             }),
             "GetLatestInfererWeight" => answer(data, |request: GetLatestInfererWeightRequest| {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::address;
+use super::actor;
 use crate::{
     chain::messages::{
         EmissionsVersion, Forecasts, Inference, Inferences, NetworkInferenceBundle, ValueBundle,
@@ -69,14 +69,12 @@ impl Emissions {
                 })
             }
             "GetInferencesAtBlock" => answer(data, |request: GetInferencesAtBlockRequest| {
+                self.found(request.topic_id)?;
                 let closed = self.closed(request.topic_id, request.block_height);
                 Ok(GetInferencesAtBlockResponse { inferences: Some(inferences(closed, v9)) })
             }),
             "GetLatestTopicInferences" => answer(data, |request: GetLatestTopicInferencesRequest| {
-                let closed = self
-                    .topic(request.topic_id)
-                    .and_then(|topic| topic.closed.last())
-                    .map(|(_, closed)| closed);
+                let closed = self.found(request.topic_id)?.closed.last().map(|(_, closed)| closed);
                 Ok(GetLatestTopicInferencesResponse {
                     inferences: Some(inferences(closed, v9)),
                     block_height: closed.map_or(0, |closed| signed(closed.nonce)),
@@ -105,9 +103,9 @@ impl Emissions {
 
     /// What a worker has in a window that is open.
     fn latest(&self, id: u64, worker: &str, what: &str) -> Result<&StoredInference, AbciError> {
-        let address = address(worker)?;
-        let windows = self.topic(id).into_iter().flat_map(|topic| topic.windows.values());
-        let latest = windows.filter_map(|window| window.inferences.get(&address)).next_back();
+        let address = actor(worker)?;
+        let latest =
+            self.found(id)?.windows.values().filter_map(|window| window.inferences.get(&address)).next_back();
         latest
             .map(AsRef::as_ref)
             .ok_or_else(|| not_found(format!("latest {what} not found for topic {id} worker {worker}")))

@@ -22,18 +22,24 @@ use crate::{
     chain::messages::{Nonce, query::*},
     devnet::app::{
         address::Address,
-        answer::{Answer, answer, internal, unknown_path},
+        answer::{Answer, answer, internal, not_found, unknown_path},
         error::{AbciError, sdk},
     },
 };
+
+/// Answer to [`GetParamsRequest`].
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct Params {
+    /// The message in its encoding.
+    #[prost(bytes, tag = "1")]
+    params: Vec<u8>,
+}
 
 impl Emissions {
     /// Answers `method` as the chain does after block `height`.
     pub fn query(&self, method: &str, data: &[u8], height: u64) -> Answer {
         match method {
-            "GetParams" => {
-                answer(data, |_: GetParamsRequest| Ok(GetParamsResponse { params: Some(self.params()) }))
-            }
+            "GetParams" => answer(data, |_: GetParamsRequest| Ok(Params { params: self.params() })),
             "GetTopic" => answer(data, |request: GetTopicRequest| {
                 let topic = self.get(request.topic_id)?;
                 Ok(GetTopicResponse {
@@ -47,7 +53,10 @@ impl Emissions {
                 Ok(TopicExistsResponse { exists: self.topic(request.topic_id).is_some() })
             }),
             "IsTopicActive" => answer(data, |request: IsTopicActiveRequest| {
-                Ok(IsTopicActiveResponse { is_active: self.get(request.topic_id)?.active })
+                // One that does not exist is not active.
+                Ok(IsTopicActiveResponse {
+                    is_active: self.topic(request.topic_id).is_some_and(|topic| topic.active),
+                })
             }),
             "GetActiveTopicsAtBlock" => answer(data, |request: GetActiveTopicsAtBlockRequest| {
                 let opens =
@@ -58,20 +67,20 @@ impl Emissions {
             }),
             "GetNextChurningBlockByTopicId" => {
                 answer(data, |request: GetNextChurningBlockByTopicIdRequest| {
-                    let topic = self.get(request.topic_id)?;
-                    let block_height = if topic.active { signed(topic.next_nonce) } else { 0 };
+                    let topic = self.topic(request.topic_id).filter(|topic| topic.active);
+                    let block_height = topic.map_or(0, |topic| signed(topic.next_nonce));
                     Ok(GetNextChurningBlockByTopicIdResponse { block_height })
                 })
             }
             "GetTopicLastWorkerCommitInfo" => answer(data, |request: GetTopicLastWorkerCommitInfoRequest| {
-                let last = self.get(request.topic_id)?.last_commit;
+                let last = self.topic(request.topic_id).and_then(|topic| topic.last_commit);
                 Ok(GetTopicLastWorkerCommitInfoResponse {
                     last_commit: Some(self.commit(request.topic_id, last)?),
                 })
             }),
             "GetTopicLastReputerCommitInfo" => {
                 answer(data, |request: GetTopicLastReputerCommitInfoRequest| {
-                    let last = self.get(request.topic_id)?.last_reputer_commit;
+                    let last = self.topic(request.topic_id).and_then(|topic| topic.last_reputer_commit);
                     Ok(GetTopicLastReputerCommitInfoResponse {
                         last_commit: Some(self.commit(request.topic_id, last)?),
                     })
@@ -88,6 +97,11 @@ impl Emissions {
 
     fn get(&self, id: u64) -> Result<&Topic, AbciError> {
         self.topic(id).ok_or_else(|| sdk::UNKNOWN_REQUEST.wrap("error getting topic: topic does not exist"))
+    }
+
+    /// A topic that must be there, where the query server looks for it itself.
+    fn found(&self, id: u64) -> Result<&Topic, AbciError> {
+        self.topic(id).ok_or_else(|| not_found(format!("topic {id} not found")))
     }
 
     /// What is kept of a nonce that has closed.
@@ -109,4 +123,13 @@ impl Emissions {
 
 fn address(text: &str) -> Result<Address, AbciError> {
     Address::parse(text).map_err(|error| sdk::INVALID_REQUEST.wrap(error))
+}
+
+/// An address that the query server looks at before anything else: its error is a registered one.
+fn actor(text: &str) -> Result<Address, AbciError> {
+    Address::parse(text).map_err(|error| {
+        let registered =
+            sdk::INVALID_ADDRESS.wrap(format!("invalid address: error validating actor id: {error}"));
+        sdk::UNKNOWN_REQUEST.wrap(registered.log)
+    })
 }

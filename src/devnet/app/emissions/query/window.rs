@@ -1,13 +1,12 @@
 //! Windows and nonces.
 
-use super::address;
 use crate::{
     chain::messages::{Nonce, Nonces, ReputerRequestNonce, ReputerRequestNonces, query::*},
     devnet::app::{
         address::Address,
         answer::{Answer, answer},
         emissions::{Emissions, topic::signed},
-        error::AbciError,
+        error::{AbciError, sdk},
     },
 };
 
@@ -124,7 +123,10 @@ impl Emissions {
 }
 
 fn optional_address(text: &str) -> Result<Option<Address>, AbciError> {
-    if text.is_empty() { Ok(None) } else { address(text).map(Some) }
+    let wrong = |error| {
+        sdk::INVALID_REQUEST.wrap(format!("invalid address format: error validating actor id: {error}"))
+    };
+    if text.is_empty() { Ok(None) } else { Address::parse(text).map(Some).map_err(wrong) }
 }
 
 fn nonces(heights: impl Iterator<Item = u64>) -> Nonces {
