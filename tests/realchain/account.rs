@@ -144,11 +144,11 @@ impl Account {
         (self.pay(rpc, to, all), all)
     }
 
-    /// Fills most of a block, so that the chain asks a higher price for the next one.
-    pub fn crowd_a_block(&self, rpc: &Rpc) {
+    /// Sends what fills most of a block, so that the chain asks a higher price for the next one. `Err` is what the node
+    /// says against it.
+    pub fn crowd_a_block(&self, rpc: &Rpc) -> Result<TxHash, String> {
         let gas = self.simulate(rpc, &self.transfers(SAMPLE)).map(|gas| gas / SAMPLE);
-        let tx = self.transfers(CROWD_GAS / gas.unwrap_or(TRANSFER_GAS));
-        self.deliver_tx(rpc, &tx, CROWD_GAS_LIMIT);
+        self.try_send(rpc, &self.transfers(CROWD_GAS / gas.unwrap_or(TRANSFER_GAS)), CROWD_GAS_LIMIT)
     }
 
     /// So many transfers to itself in one transaction.
@@ -159,8 +159,8 @@ impl Account {
     }
 
     /// Whether it has the money for so many crowded blocks, and its money for other things.
-    pub fn can_crowd(&self, rpc: &Rpc, blocks: u128) -> bool {
-        self.balance(rpc) / 2 > blocks * 2 * fee_for(rpc, CROWD_GAS_LIMIT).amount
+    pub fn can_crowd(&self, rpc: &Rpc, blocks: usize) -> bool {
+        self.balance(rpc) / 4 > blocks as u128 * fee_for(rpc, CROWD_GAS_LIMIT).amount
     }
 
     /// A transfer to itself that uses its next sequence, as of a program that knows nothing of the worker. `None` where
