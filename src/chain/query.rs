@@ -386,7 +386,8 @@ impl Client {
         let call = async |endpoint: Endpoint, limit| {
             endpoint.abci_query(&path, data.clone(), self.height, limit).await
         };
-        let answer = self.pool.first(self.limit, call).await?;
+        let is_sound = |answer: &AbciAnswer| !answer.is_of_its_node::<Q>(stage);
+        let answer = self.pool.first_sound(self.limit, is_sound, call).await?;
         Ok((answer.height, answer.message::<Q>(self.version, stage)?))
     }
 
@@ -407,6 +408,21 @@ impl Client {
 }
 
 impl AbciAnswer {
+    /// Whether it says something of its node and nothing of what was asked: an error that none of our questions brings about,
+    /// as of a state that cannot be read, or bytes that are no answer. What a simulation is refused with is judged by
+    /// who simulates.
+    fn is_of_its_node<Q: Query>(&self, stage: Stage) -> bool {
+        if self.code == 0 {
+            return Q::Response::decode(self.value.as_slice()).is_err();
+        }
+        let verdict = self.refusal(stage).verdict_again();
+        stage == Stage::Query && matches!(verdict, Verdict::NotYet | Verdict::Rejected | Verdict::Unknown)
+    }
+
+    fn refusal(&self, stage: Stage) -> Refusal<'_> {
+        Refusal { stage, codespace: &self.codespace, code: self.code.into(), text: &self.log }
+    }
+
     /// The message in the answer to a query; `stage` is what a refusal is one of.
     ///
     /// # Errors
@@ -417,13 +433,12 @@ impl AbciAnswer {
         stage: Stage,
     ) -> Result<Q::Response, QueryError> {
         let path = Q::path(version);
-        let Self { code, codespace, log, value, .. } = self;
-        if code != 0 {
-            let refusal = Refusal { stage, codespace: &codespace, code: code.into(), text: &log };
-            let verdict = refusal.verdict();
+        if self.code != 0 {
+            let verdict = self.refusal(stage).verdict();
+            let Self { code, codespace, log, .. } = self;
             return Err(QueryError::Refused { path, code, codespace, log, verdict });
         }
         // An empty value is a message of defaults, not an error.
-        Q::Response::decode(value.as_slice()).map_err(|source| QueryError::Decode { path, source })
+        Q::Response::decode(self.value.as_slice()).map_err(|source| QueryError::Decode { path, source })
     }
 }

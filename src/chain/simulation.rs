@@ -44,6 +44,13 @@ impl Simulation {
         }
     }
 
+    /// Whether another node may well say otherwise: as of all that it is refused for but the sequence, of which each mempool
+    /// has its own.
+    #[must_use]
+    pub const fn is_contestable(&self) -> bool {
+        matches!(self, Self::Refused { verdict, .. } if !matches!(verdict, Verdict::SequenceMismatch { .. }))
+    }
+
     /// Whether it would fail however often it were tried.
     #[must_use]
     pub const fn is_final(&self) -> bool {

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use bootstrap::chain::outcome::Verdict;
 use bootstrap::chain::pool::{Broadcast, Pool, PoolError, Standing};
+use bootstrap::chain::query::Client;
 use bootstrap::chain::rpc::Endpoint;
 use bootstrap::chain::tx::TxHash;
+use bootstrap::devnet::{BlockTime, Devnet, Fault, FaultKind, Options};
 use bootstrap::journal::{Journal, NewTransaction, Prepared, Purpose, SpendLimit, Timestamp, Uallo};
 
 use crate::server::{Reply, Request, Server, answer, capture, claim, json, status};
@@ -156,6 +158,19 @@ async fn a_height_that_the_others_contradict_is_not_followed_and_comes_back_once
     claimed.store(100, Ordering::SeqCst);
     pool.refresh(LIMIT).await.unwrap();
     assert_eq!(order(&pool), [liar.url(), honest.url()]);
+}
+
+/// Where the height is in doubt and nobody says it, it stays in doubt.
+#[tokio::test]
+async fn a_node_that_is_slow_is_waited_for_where_there_is_no_other() {
+    let options = Options { block_time: BlockTime::Manual, ..Options::on_free_port() };
+    let devnet = Devnet::start(options).unwrap();
+    devnet.mine(2).unwrap();
+    let url = devnet.rpc_url().parse().unwrap();
+    let client = Client::probe(Arc::new(Pool::new(&[url], None).unwrap()), LIMIT).await.unwrap();
+    let slow = Fault::new(FaultKind::Delay { time: Duration::from_millis(2_300) });
+    devnet.fault(slow.on("status")).unwrap();
+    assert_eq!(client.height().await, Some(devnet.height().unwrap()));
 }
 
 #[tokio::test]

@@ -297,20 +297,52 @@ fn a_window_that_came_and_went_while_the_worker_stood_still_is_in_the_journal() 
     assert_eq!(worker.stop(), Some(0));
 }
 
-/// What would end a window is believed of no node alone while another one takes the transaction.
-#[test]
-fn a_node_that_refuses_every_simulation_ends_no_window() {
+/// A worker that is told of a liar first, and then of the chain's own endpoint.
+fn with_liar() -> (Bench, Liar) {
     let bench = Bench::registered(manual(), ONE);
-    let second = bench.devnet.open_endpoint().unwrap();
-    let liar = Liar::before(second.rpc_url());
+    let liar = Liar::before(bench.devnet.open_endpoint().unwrap());
     let urls = format!("{},{}", liar.url(), bench.devnet.rpc_url());
     let chain_id = bench.devnet.chain_id().to_owned();
-    let bench = bench.set("ALLORA_NETWORK", &urls).set("ALLORA_CHAIN_ID", &chain_id);
+    (bench.set("ALLORA_NETWORK", &urls).set("ALLORA_CHAIN_ID", &chain_id), liar)
+}
+
+/// What would end a window, or hold it up, is believed of no node alone while another one takes the transaction.
+#[test]
+fn a_node_that_refuses_every_simulation_ends_no_window() {
+    let (bench, liar) = with_liar();
     let worker = bench.run(&[]);
     bench.until_ready();
     answers_the_next(&bench);
-    for words in ["signature verification failed", "topic does not exist", "inference already submitted"] {
+    for words in [
+        "signature verification failed",
+        "topic does not exist",
+        "inference already submitted",
+        "insufficient funds",
+        "worker nonce window not available",
+        "the node's state cannot be read",
+    ] {
         liar.refuses_with(words);
+        answers_the_next(&bench);
+        assert!(liar.times() > 0, "`{words}` was not heard");
+    }
+    assert_eq!((bench.rounds().len(), bench.paid().len()), (7, 7), "{}", bench.log());
+    assert_eq!(worker.stop(), Some(0));
+}
+
+/// A node may be up while its application cannot be asked: no other node says what it says, so they are asked.
+#[test]
+fn a_node_that_fails_every_query_holds_nothing_up() {
+    let (bench, liar) = with_liar();
+    liar.fails_with(26, "AlloraApp is not ready; please wait for first block: invalid height");
+    let worker = bench.run(&[]);
+    bench.until_ready();
+    answers_the_next(&bench);
+    for (code, words) in [
+        (6, "rpc error: code = Internal desc = store: failed to get key: leveldb: closed"),
+        (18, "failed to load state at height 21; version does not exist: invalid request"),
+        (111_222, "runtime error: invalid memory address or nil pointer dereference: panic"),
+    ] {
+        liar.fails_with(code, words);
         answers_the_next(&bench);
         assert!(liar.times() > 0, "`{words}` was not heard");
     }

@@ -60,6 +60,31 @@ fn rounds_end_by_the_blocks_the_account_and_the_inferences() {
     assert_eq!(worker.stop(), Some(0));
 }
 
+/// As one that is behind its node, or lacks the block in which that was killed.
+#[test]
+fn an_index_that_lacks_a_transaction_does_not_prove_it_dead() {
+    let bench = Bench::registered(manual(), ONE);
+    bench.devnet.fault(Fault::new(FaultKind::DropRequest).on("websocket")).unwrap();
+    bench.devnet.fault(Fault::new(FaultKind::Lag { blocks: 15 }).on("tx")).unwrap();
+    let worker = bench.run(&[]);
+    bench.until_ready();
+
+    let nonce = bench.mine_to_opening();
+    bench.until_sent();
+    let height = bench.devnet.mine(1).unwrap();
+    let round = end_of(&bench, nonce);
+    assert_eq!((&round["state"], &round["height"]), (&"admitted".into(), &height.into()), "{round}");
+
+    // What never arrives is dead all the same.
+    bench.devnet.fault(Fault::new(FaultKind::DropRequest).on("broadcast_tx_sync")).unwrap();
+    let nonce = bench.mine_to_opening();
+    bench.until("a broadcast", |bench| bench.round(nonce).filter(|round| round["state"] == "broadcast"));
+    let round = end_of(&bench, nonce);
+    assert_eq!((&round["state"], &round["fee"]), (&"expired".into(), &Value::Null), "{round}");
+    assert_eq!(bench.paid().len(), 1);
+    assert_eq!(worker.stop(), Some(0));
+}
+
 #[test]
 fn where_nothing_is_told_at_all_the_next_window_is_answered_all_the_same() {
     let bench = Bench::registered(manual(), ONE);

@@ -149,9 +149,10 @@ impl Pool {
         let awake = self.members.iter().filter(|member| member.standing() < Standing::Resting);
         let mut asked: Vec<_> = awake.map(|member| (member, limit)).collect();
         if lag == Lag::Any {
-            // Who rests may be silent still, and is not waited for long.
+            // Who rests may be silent still, and is not waited for long, unless there is nobody else.
+            let patience = if asked.is_empty() { limit } else { limit.min(PATIENCE) };
             let woken = self.members.iter().filter(|member| member.may_be_woken());
-            asked.extend(woken.map(|member| (member, limit.min(PATIENCE))));
+            asked.extend(woken.map(|member| (member, patience)));
         }
         if asked.is_empty() {
             asked = self.order().into_iter().map(|member| (member, limit)).collect();
@@ -296,13 +297,31 @@ impl Pool {
         F: Fn(Endpoint, Duration) -> Fut,
         Fut: Future<Output = Result<T, RpcError>>,
     {
+        self.first_sound(limit, |_| true, call).await
+    }
+
+    /// The same for answers that may be unsound: the next endpoint is asked at once then, and where no other gives a sound
+    /// one, the first of them is all there is.
+    ///
+    /// # Errors
+    /// Those of [`Pool::first`].
+    pub async fn first_sound<T, F, Fut>(
+        &self,
+        limit: Duration,
+        is_sound: impl Fn(&T) -> bool,
+        call: F,
+    ) -> Result<T, PoolError>
+    where
+        F: Fn(Endpoint, Duration) -> Fut,
+        Fut: Future<Output = Result<T, RpcError>>,
+    {
         let end = Instant::now() + limit;
         let order = self.order();
         let patience = (limit / u32::try_from(order.len() + 1).unwrap_or(u32::MAX)).min(PATIENCE);
         let mut next = order.into_iter();
         let mut tries = FuturesUnordered::new();
         let mut running: Vec<(&Arc<Member>, Instant)> = Vec::new();
-        let mut faults = Vec::new();
+        let (mut faults, mut unsound) = (Vec::new(), None);
         loop {
             let now = Instant::now();
             if let Some(member) = next.next().filter(|_| now < end) {
@@ -319,12 +338,18 @@ impl Pool {
                     Err(_) => continue,
                 }
             };
-            let Some((member, answer)) = answered else { return Err(self.unusable(faults)) };
+            let Some((member, answer)) = answered else {
+                return unsound.ok_or_else(|| self.unusable(faults));
+            };
             running.retain(|(other, _)| !Arc::ptr_eq(other, member));
             match answer {
                 Err(error) if error.is_endpoint_fault() => {
                     member.failed(&error);
                     faults.push(error);
+                }
+                Ok(answer) if !is_sound(&answer) => {
+                    member.answered();
+                    unsound.get_or_insert(answer);
                 }
                 answer => {
                     member.answered();

@@ -152,7 +152,7 @@ impl Transaction<'_> {
         failpoint::reach(failpoint::Step::Simulate, Moment::Before);
         let client = self.context.client().within(self.call_limit());
         let simulated = match client.simulate(bytes.clone()).await {
-            Ok(refused) if refused.is_final() && !client.pool().is_single() => {
+            Ok(refused) if refused.is_contestable() && !client.pool().is_single() => {
                 Ok(self.held_to_others(&client, bytes, refused).await)
             }
             simulated => simulated,
@@ -174,7 +174,7 @@ impl Transaction<'_> {
         }
     }
 
-    /// What the others say of a transaction that a node refuses for good: no node ends a window alone.
+    /// What the others say of a transaction that a node refuses: no node ends a window alone, or holds one up.
     async fn held_to_others(&self, client: &Client, bytes: Vec<u8>, refused: Simulation) -> Simulation {
         let said = client.simulate_on_all(bytes).await;
         let (same, others): (Vec<_>, Vec<_>) =
@@ -187,7 +187,7 @@ impl Transaction<'_> {
             Some((height, simulation)) if height >= head => simulation,
             Some((_, Simulation::Fits { .. })) => Simulation::Refused {
                 verdict: Verdict::NotYet,
-                log: "a node refuses for good what another one takes, which is behind it".to_owned(),
+                log: "a node refuses what another one takes, which is behind it".to_owned(),
             },
             _ => refused,
         }

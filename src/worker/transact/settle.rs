@@ -109,7 +109,11 @@ impl Transaction<'_> {
             }
         };
         if absent_at > last {
-            return self.dead(tx, Death::TimedOut { head: absent_at }).await.map(Some);
+            // An index may be behind its node, or lack the block at which that was killed.
+            return match self.witness(tx, hash).await? {
+                None => self.dead(tx, Death::TimedOut { head: absent_at }).await.map(Some),
+                witnessed => Ok(witnessed),
+            };
         }
         // A block later the index of a node cannot be behind its state any more.
         if let Some(used) = self.sequence_used.filter(|used| absent_at > used.seen_at) {
