@@ -139,6 +139,23 @@ async fn a_node_that_is_wrong_about_itself_names_heights_that_are_too_high() {
 }
 
 #[tokio::test]
+async fn a_node_without_a_block_answers_nothing_until_it_has_one() {
+    let devnet = manual();
+    let fresh = devnet.open_endpoint().unwrap();
+    devnet.mine(3).unwrap();
+    fresh.fault(Fault::new(FaultKind::NoBlock)).unwrap();
+    let info = sync_info(&fresh).await;
+    assert_eq!((&info["catching_up"], &info["latest_block_height"]), (&json!(true), &json!("0")));
+    assert_eq!(info["earliest_block_height"], "0");
+    let request = QueryAccountInfoRequest { address: devnet.accounts()[0].address.clone() };
+    let refused = query(&fresh, V10, request).await.unwrap_err();
+    assert!(refused.contains("AlloraApp is not ready; please wait for first block"), "{refused}");
+    assert_eq!(broadcast(&fresh, &transfer(&devnet, 0, 0).bytes).await["code"], 9);
+    fresh.clear_faults();
+    assert_eq!(height(&fresh).await, 3);
+}
+
+#[tokio::test]
 async fn subscribers_of_a_node_that_is_behind_hear_late_and_then_of_all() {
     let devnet = manual();
     let behind = devnet.open_endpoint().unwrap();

@@ -330,6 +330,7 @@ fn kind_of_fault(fault: &Fault) -> &'static str {
         FaultKind::Ahead { .. } => "ahead",
         FaultKind::WrongChainId => "wrong chain id",
         FaultKind::CatchingUp => "catching up",
+        FaultKind::NoBlock => "no block yet",
         FaultKind::NoGrpc => "no gRPC",
         FaultKind::NoIndex => "no index",
         FaultKind::Flood { .. } => "websocket floods",

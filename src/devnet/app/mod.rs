@@ -52,6 +52,7 @@ use self::{
     decode::Tx,
     error::{AbciError, sdk},
     history::History,
+    ledger::Ledger,
     standpoint::{Environment, Mode},
     state::State,
 };
@@ -180,6 +181,9 @@ impl App {
         let newest = standpoint.height == self.state.height;
         let old = if newest { None } else { self.state_at(standpoint.height) };
         let mut state = old.unwrap_or(&self.check).clone();
+        if self.is_missed(standpoint) {
+            state.ledger = Ledger::default();
+        }
         execute::run(&mut state, tx, standpoint.environment(mode))
     }
 
@@ -296,12 +300,21 @@ impl App {
         }
     }
 
+    /// Whether a node has no block of a chain that has some: not even what the chain began with is there.
+    fn is_missed(&self, standpoint: Standpoint<'_>) -> bool {
+        standpoint.height == 0 && self.state.height > 0
+    }
+
     /// The state of a height that is asked for.
     fn asked_state(&self, standpoint: Standpoint<'_>, height: i64) -> Result<&State, AbciError> {
         let asked = u64::try_from(height).map_err(|_| {
             sdk::INVALID_REQUEST.wrap("cannot query with height < 0; please provide a valid height")
         })?;
         let head = standpoint.height;
+        if self.is_missed(standpoint) {
+            let text = "AlloraApp is not ready; please wait for first block";
+            return Err(sdk::INVALID_HEIGHT.wrap(text));
+        }
         if asked > head {
             let text = "cannot query with height in the future; please provide a valid height";
             return Err(sdk::INVALID_HEIGHT.wrap(text));

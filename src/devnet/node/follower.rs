@@ -80,6 +80,9 @@ impl Follower {
 
     /// The last block that it shows.
     pub fn head(&self, outlook: Outlook, latest: u64) -> u64 {
+        if outlook.no_block {
+            return 0;
+        }
         let synced = if outlook.catching_up { self.synced(latest) } else { latest };
         latest.saturating_sub(outlook.lag).min(synced).max(latest.min(1))
     }

@@ -46,7 +46,7 @@ impl<'a> View<'a> {
         let chain_id =
             if outlook.wrong_chain_id { format!("{}-other", node.chain_id) } else { node.chain_id.clone() };
         // A node that has no block yet says that it catches up.
-        let (catching_up, ahead) = (outlook.catching_up || latest == 0, outlook.ahead.into());
+        let (catching_up, ahead) = (outlook.catching_up || head == 0, outlook.ahead.into());
         let Outlook { no_grpc, no_index, mempool_full, .. } = outlook;
         Some(Self { node, follower, chain_id, head, ahead, catching_up, no_grpc, no_index, mempool_full })
     }
@@ -87,7 +87,7 @@ impl<'a> View<'a> {
 
     /// The oldest block that is still there.
     pub fn earliest(&self) -> Option<&Arc<Block>> {
-        self.node.blocks.earliest()
+        self.node.blocks.earliest().filter(|block| block.header.height <= self.head)
     }
 
     /// The block of a height.

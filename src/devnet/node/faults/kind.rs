@@ -56,6 +56,8 @@ pub enum FaultKind {
     WrongChainId,
     /// Answers of a node that has just begun to follow the chain.
     CatchingUp,
+    /// Answers of a node that has no block yet.
+    NoBlock,
     /// Answers of a node whose gRPC and REST are off.
     NoGrpc,
     /// Answers of a node that keeps no index of transactions and blocks.
@@ -146,6 +148,12 @@ impl FaultKind {
             &[],
             "answered by a node that says `catching_up` and begins 100 blocks behind. While a fault of `*` or `event` \
              is in force it takes 5 blocks with each block of the chain, and subscriptions hear of all of them",
+        ),
+        (
+            "no_block",
+            &[],
+            "answered by a node that has just been set up: `status` says height 0 and `catching_up`, there are no \
+             blocks, every query is refused with sdk 26 `please wait for first block`, and CheckTx knows no account",
         ),
         (
             "no_grpc",

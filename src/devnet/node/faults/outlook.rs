@@ -11,6 +11,8 @@ pub(in crate::devnet::node) struct Outlook {
     pub ahead: u32,
     /// Whether it catches up.
     pub catching_up: bool,
+    /// Whether it has no block yet.
+    pub no_block: bool,
     /// Whether it belongs to another chain.
     pub wrong_chain_id: bool,
     /// Whether its gRPC and REST are off.
@@ -28,6 +30,7 @@ impl Outlook {
             FaultKind::Lag { blocks } => self.lag = self.lag.max(*blocks),
             FaultKind::Ahead { blocks } => self.ahead = self.ahead.max(*blocks),
             FaultKind::CatchingUp => self.catching_up = true,
+            FaultKind::NoBlock => self.no_block = true,
             FaultKind::WrongChainId => self.wrong_chain_id = true,
             FaultKind::NoGrpc => self.no_grpc = true,
             FaultKind::NoIndex => self.no_index = true,

@@ -24,12 +24,8 @@ use crate::{
         tx::{Fee, SignerData, UnsignedTx},
     },
     devnet::{
-        app::{
-            App,
-            tests::{address, genesis, replay, wallet},
-        },
+        app::tests::{address, replay, wallet},
         encoding::base64,
-        genesis::Genesis,
         node::{faults::Outlook, follower::FollowerId, order::Ending},
     },
 };
@@ -171,8 +167,9 @@ fn restart_in_window(log: &Value) -> Value {
 /// A second node that takes the blocks of the chain one after the other, while a transaction for its end is sent to it
 /// again and again.
 pub fn sync(log: &Value) -> Value {
-    let nobody = Genesis { accounts: vec![], ..genesis() };
-    let mut waits = Scene::new(App::new(&nobody).unwrap());
+    let mut waits = Scene::new(replay::captured_chain());
+    waits.mine_up_to(1);
+    waits.outlook = Outlook { no_block: true, ..Outlook::default() };
     let mut follows = Scene::new(replay::captured_chain());
     follows.outlook = Outlook { catching_up: true, ..Outlook::default() };
     let sender = address(PENDING);

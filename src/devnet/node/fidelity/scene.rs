@@ -189,6 +189,7 @@ fn of_query(query: &str, recording: &Value) -> Scene {
     match query.split_once('.') {
         Some(("no_grpc_node", _)) => scene.with(FaultKind::NoGrpc),
         Some((_, "catching_up")) => scene.with(FaultKind::CatchingUp),
+        Some((_, "no_block_yet")) => scene.with(FaultKind::NoBlock),
         _ => scene,
     }
 }
