@@ -1,7 +1,11 @@
 //! A funded account, and what it does beside the worker.
 
+use bootstrap::chain::decimal::Decimal;
 use bootstrap::chain::gas_price::GasPrice;
-use bootstrap::chain::messages::{RemoveRegistrationRequest, feemarket::GasPriceRequest};
+use bootstrap::chain::messages::{
+    EmissionsVersion, InsertWorkerPayloadRequest, RemoveRegistrationRequest, feemarket::GasPriceRequest,
+};
+use bootstrap::chain::payload::{Inference, WorkerPayload};
 use bootstrap::chain::tx::{DENOM, Fee, SignerData, TxHash, UnsignedTx};
 use bootstrap::wallet::Wallet;
 use cosmrs::Any;
@@ -38,7 +42,8 @@ pub struct Included {
 }
 
 impl Included {
-    fn find(rpc: &Rpc, hash: TxHash) -> Option<Self> {
+    /// Looks for it.
+    pub fn find(rpc: &Rpc, hash: TxHash) -> Option<Self> {
         let mut found = rpc.call("tx", &json!({"hash": base64(hash.as_bytes())})).ok()?;
         let (height, bytes) = (number(&found["height"]), found["tx"].take());
         Some(Self { hash, height, bytes, result: found["tx_result"].take() })
@@ -84,14 +89,14 @@ impl Account {
     }
 
     /// Sends a transaction with the next sequence; `Err` is what the node says against it.
-    fn try_send(&self, rpc: &Rpc, tx: &UnsignedTx, gas_limit: u64) -> Result<TxHash, String> {
+    fn try_send(&self, rpc: &Rpc, tx: &UnsignedTx, gas_limit: u64) -> Result<TxHash, Value> {
         let tx = tx.sign(&self.wallet, &self.signer(rpc), fee_for(rpc, gas_limit));
         match rpc.broadcast(&tx.bytes) {
             Ok(answer) if answer["code"] == 0 => Ok(tx.hash),
-            Ok(answer) => Err(answer["log"].to_string()),
+            Ok(answer) => Err(answer),
             // The answer to these bytes was lost before.
             Err(error) if error["data"] == "tx already exists in cache" => Ok(tx.hash),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error),
         }
     }
 
@@ -119,11 +124,12 @@ impl Account {
         })
     }
 
-    /// Gas that a transaction would use, where there is Simulate.
-    pub fn simulate(&self, rpc: &Rpc, tx: &UnsignedTx) -> Option<u64> {
+    /// Gas that a transaction would use; `Err` is what the node says against it.
+    pub fn simulate(&self, rpc: &Rpc, tx: &UnsignedTx) -> Result<u64, String> {
         let fee = fee_for(rpc, CROWD_GAS_LIMIT);
         let tx_bytes = tx.simulation(*self.wallet.public_key(), self.signer(rpc).sequence, fee);
-        Some(rpc.query(&SimulateRequest { tx_bytes, ..SimulateRequest::default() }).ok()?.gas_info?.gas_used)
+        let answer = rpc.query(&SimulateRequest { tx_bytes, ..SimulateRequest::default() })?;
+        Ok(answer.gas_info.unwrap_or_default().gas_used)
     }
 
     /// Sends what must succeed.
@@ -146,9 +152,21 @@ impl Account {
 
     /// Sends what fills most of a block, so that the chain asks a higher price for the next one. `Err` is what the node
     /// says against it.
-    pub fn crowd_a_block(&self, rpc: &Rpc) -> Result<TxHash, String> {
-        let gas = self.simulate(rpc, &self.transfers(SAMPLE)).map(|gas| gas / SAMPLE);
-        self.try_send(rpc, &self.transfers(CROWD_GAS / gas.unwrap_or(TRANSFER_GAS)), CROWD_GAS_LIMIT)
+    pub fn crowd_a_block(&self, rpc: &Rpc) -> Result<TxHash, Value> {
+        let gas = self.simulate(rpc, &self.transfers(SAMPLE)).map_or(TRANSFER_GAS, |gas| gas / SAMPLE);
+        self.try_send(rpc, &self.transfers(CROWD_GAS / gas), CROWD_GAS_LIMIT)
+    }
+
+    /// An answer to a window: one number.
+    pub fn payload(
+        &self,
+        version: EmissionsVersion,
+        topic_id: u64,
+        nonce: i64,
+    ) -> InsertWorkerPayloadRequest {
+        let inference = Some(Inference::Single("1.5".parse::<Decimal>().unwrap()));
+        let payload = WorkerPayload { topic_id, nonce, inference, ..WorkerPayload::default() };
+        payload.sign(version, &self.wallet).unwrap()
     }
 
     /// So many transfers to itself in one transaction.
@@ -163,10 +181,10 @@ impl Account {
         self.balance(rpc) / 4 > blocks as u128 * fee_for(rpc, CROWD_GAS_LIMIT).amount
     }
 
-    /// A transfer to itself that uses its next sequence, as of a program that knows nothing of the worker. `None` where
-    /// the worker was quicker.
-    pub fn use_a_sequence(&self, rpc: &Rpc) -> Option<TxHash> {
-        self.try_send(rpc, &self.transfers(1), GAS_LIMIT).ok()
+    /// A transfer to itself that uses its next sequence, as of a program that knows nothing of the worker. `Err` is what
+    /// the node says against it.
+    pub fn use_a_sequence(&self, rpc: &Rpc) -> Result<TxHash, Value> {
+        self.try_send(rpc, &self.transfers(1), GAS_LIMIT)
     }
 
     /// Takes the registration in a topic back.

@@ -28,7 +28,7 @@ fn foreign_transactions_take_the_sequence() {
         // One in each block around the opening, from a program that knows nothing of the worker.
         for height in opening - 1..opening + 2 {
             node.wait_for(height);
-            own.extend(deployment.account().use_a_sequence(&node.rpc).as_ref().map(TxHash::to_string));
+            own.extend(deployment.account().use_a_sequence(&node.rpc).as_ref().map(TxHash::to_string).ok());
         }
     }
     assert!(!own.is_empty(), "the worker was quicker in every block");
@@ -94,7 +94,7 @@ fn crowd_around(node: &Node, crowd: &Account, opening: i64) {
     let (mut refusals, mut highest) = (BTreeSet::new(), before);
     for height in (opening - 3..).take(CROWDED) {
         node.wait_for(height);
-        refusals.extend(crowd.crowd_a_block(&node.rpc).err());
+        refusals.extend(crowd.crowd_a_block(&node.rpc).err().map(|refusal| refusal.to_string()));
         highest = highest.max(account::price(&node.rpc));
     }
     if highest == before {

@@ -1,5 +1,11 @@
 //! A node that stops and comes back around the opening of a window.
 
+use bootstrap::chain::outcome::{Refusal, Stage, Verdict};
+use bootstrap::chain::tx::UnsignedTx;
+use serde_json::{Value, json};
+
+use crate::account::Included;
+use crate::bench::PATIENCE;
 use crate::commands::Ending;
 use crate::deployment::Deployment;
 use crate::node::Node;
@@ -36,6 +42,64 @@ fn assert_restarts_cost_nothing(node: &Node, cases: &[(Ending, i64)]) {
     }
     // The window after the last of them is answered as well.
     deployment.conclude(worker, (from, last + deployment.topic.epoch_length), &[], cases.len() + 1);
+}
+
+/// Restarts that are tried until the node refuses something before its next block.
+const RESTARTS: usize = 3;
+
+/// What a node says of good transactions and simulations before its first block after a start, and a worker must not
+/// believe.
+#[test]
+#[ignore = "slow: a node that starts in a window"]
+fn a_node_that_has_just_started_refuses_what_is_good() {
+    let node = Node::new();
+    if !node.can_restart() {
+        return node.skip("restarts: no REALCHAIN_STOP and REALCHAIN_START");
+    }
+    node.steer("devnet_setBlockTime", &json!({"seconds": 1}));
+    // The first account of a chain may have the number 0 indeed.
+    let (account, version) = (node.accounts.last().unwrap(), node.rpc.version());
+    let signer = account.signer(&node.rpc);
+    for _ in 0..RESTARTS {
+        let opening = node.window(node.topic_id, "").next_window_start_block;
+        let payload = version.any(&account.payload(version, node.topic_id, opening));
+        let payload = UnsignedTx::new(payload, 0);
+        node.wait_for(opening);
+        node.restart(Ending::Killed);
+        let head = node.rpc.height();
+        let (mut simulated, mut checked) = (Vec::new(), Vec::new());
+        let hash = node.rpc.until("a transaction that is taken", PATIENCE, || {
+            let simulation = account.simulate(&node.rpc, &payload);
+            let check = account.use_a_sequence(&node.rpc);
+            // With a block in between they may say anything.
+            if node.rpc.height() == head {
+                simulated.extend(simulation.err());
+                checked.extend(check.as_ref().err().cloned());
+            }
+            check.ok()
+        });
+        node.rpc.until("its block", PATIENCE, || Included::find(&node.rpc, hash));
+        for text in &simulated {
+            let refusal = Refusal { stage: Stage::Simulate, codespace: "sdk", code: 6, text };
+            let is_transient =
+                matches!(refusal.verdict(), Verdict::NodeRestarted) || text.contains("unknown query path");
+            assert!(is_transient, "{refusal:?}");
+        }
+        for answer in &checked {
+            let stage = Stage::Check { account_number: signer.account_number };
+            assert_eq!(refusal(stage, answer).verdict(), Verdict::NodeRestarted, "{answer}");
+        }
+        if !checked.is_empty() {
+            return;
+        }
+    }
+    node.skip("what a node refuses that has just started: it made a block at once");
+}
+
+fn refusal(stage: Stage, answer: &Value) -> Refusal<'_> {
+    let text = |key: &str| answer[key].as_str().unwrap_or_default();
+    let code = answer["code"].as_i64().unwrap();
+    Refusal { stage, codespace: text("codespace"), code, text: text("log") }
 }
 
 #[test]

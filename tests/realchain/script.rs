@@ -4,16 +4,13 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
-use bootstrap::chain::decimal::Decimal;
 use bootstrap::chain::messages::query::{
     GetTopicRequest, GetWorkerLatestInputInferenceByTopicIdRequest, GetWorkerSubmissionWindowStatusRequest,
     TopicExistsRequest,
 };
 use bootstrap::chain::messages::{
-    EmissionsVersion, InputWorkerDataBundle, InsertWorkerPayloadRequest, Query, RegisterRequest,
-    feemarket::GasPriceRequest,
+    EmissionsVersion, InputWorkerDataBundle, Query, RegisterRequest, feemarket::GasPriceRequest,
 };
-use bootstrap::chain::payload::{Inference, WorkerPayload};
 use bootstrap::chain::tx::{Fee, SignerData, UnsignedTx};
 use cosmrs::Any;
 use cosmrs::proto::cosmos::auth::v1beta1::QueryAccountInfoRequest;
@@ -142,7 +139,8 @@ fn transactions(node: &Node) -> Vec<Exchange> {
         let tx_bytes = tx.simulation(*account.wallet().public_key(), sequence, fee);
         query(node, &SimulateRequest { tx_bytes, ..SimulateRequest::default() })
     };
-    let over = payload(node);
+    // Of a window that is over on every chain.
+    let over = account.payload(version, node.topic_id, 1);
     let changed = |change: fn(&mut InputWorkerDataBundle)| {
         let mut request = over.clone();
         request.worker_data_bundle.as_mut().map(change).unwrap();
@@ -198,13 +196,6 @@ fn transactions(node: &Node) -> Vec<Exchange> {
         ("simulate/bundle.inner_topic_differs", "abci_query", simulate(of_other_topic, sequence)),
         ("simulate/bundle.empty", "abci_query", simulate(empty, sequence)),
     ]
-}
-
-/// For a nonce of which every chain knows that it is not open.
-fn payload(node: &Node) -> InsertWorkerPayloadRequest {
-    let inference = Some(Inference::Single("1.5".parse::<Decimal>().unwrap()));
-    let payload = WorkerPayload { topic_id: node.topic_id, nonce: 1, inference, ..WorkerPayload::default() };
-    payload.sign(node.rpc.version(), node.accounts[0].wallet()).unwrap()
 }
 
 /// Words before a number that is of the chain's state, so that two chains need not say the same one.
