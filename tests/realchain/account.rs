@@ -5,7 +5,7 @@ use bootstrap::chain::gas_price::GasPrice;
 use bootstrap::chain::messages::{
     EmissionsVersion, InsertWorkerPayloadRequest, RemoveRegistrationRequest, feemarket::GasPriceRequest,
 };
-use bootstrap::chain::payload::{Inference, WorkerPayload};
+use bootstrap::chain::payload::{Inference, PayloadError, WorkerPayload};
 use bootstrap::chain::tx::{DENOM, Fee, SignerData, TxHash, UnsignedTx};
 use bootstrap::wallet::Wallet;
 use cosmrs::Any;
@@ -164,9 +164,20 @@ impl Account {
         topic_id: u64,
         nonce: i64,
     ) -> InsertWorkerPayloadRequest {
-        let inference = Some(Inference::Single("1.5".parse::<Decimal>().unwrap()));
+        self.payload_of(version, topic_id, nonce, "1.5".parse().unwrap()).unwrap()
+    }
+
+    /// The same with this number.
+    pub fn payload_of(
+        &self,
+        version: EmissionsVersion,
+        topic_id: u64,
+        nonce: i64,
+        number: Decimal,
+    ) -> Result<InsertWorkerPayloadRequest, PayloadError> {
+        let inference = Some(Inference::Single(number));
         let payload = WorkerPayload { topic_id, nonce, inference, ..WorkerPayload::default() };
-        payload.sign(version, &self.wallet).unwrap()
+        payload.sign(version, &self.wallet)
     }
 
     /// So many transfers to itself in one transaction.

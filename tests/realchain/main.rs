@@ -26,6 +26,7 @@ mod given;
 mod kills;
 mod money;
 mod node;
+mod numbers;
 #[path = "../support/payload.rs"]
 mod payload;
 mod record;
