@@ -30,6 +30,7 @@ mod numbers;
 #[path = "../support/payload.rs"]
 mod payload;
 mod record;
+mod refusals;
 mod restarts;
 mod rpc;
 mod script;
