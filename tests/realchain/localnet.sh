@@ -116,7 +116,7 @@ is_gone() {
 }
 
 # answer PATH EXPRESSION: what the node answers, by a Python expression.
-answer() { curl -s "$url/$1" | python3 -c "import json, sys; answer = json.load(sys.stdin); print($2)"; }
+answer() { curl -s --noproxy '*' "$url/$1" | python3 -c "import json, sys; answer = json.load(sys.stdin); print($2)"; }
 
 # A node that has just started refuses good transactions until its next block.
 has_block() { [ "$(answer status 'answer["result"]["sync_info"]["latest_block_height"]')" -ge "$1" ]; }
@@ -130,6 +130,8 @@ is_active() {
 # send MESSAGES: one transaction of the admin, once it is in a block.
 send() {
     local signed=$dir/signed.json hash
+    # What is longer would show behind what is written over it.
+    rm -f "$signed"
     cat >"$dir/tx.json" <<JSON
 {"body": {"messages": [$1], "memo": "", "timeout_height": "0", "extension_options": [],
   "non_critical_extension_options": []},
@@ -138,7 +140,7 @@ send() {
 JSON
     quietly allorad tx sign "$dir/tx.json" --from admin --chain-id "$chain_id" --keyring-backend test --node "$rpc" \
         --output-document "$signed"
-    hash=$(allorad tx broadcast "$signed" --node "$rpc" --output json | python3 -c '
+    hash=$(allorad tx broadcast "$signed" --keyring-backend test --node "$rpc" --output json | python3 -c '
 import json, sys
 answer = json.load(sys.stdin)
 sys.exit(answer["raw_log"]) if answer["code"] else print(answer["txhash"])')
