@@ -83,6 +83,8 @@ node() {
 }
 
 start() {
+    # It may take its time to answer.
+    if [ -e "$pid" ] && ! is_gone; then return; fi
     local grpc=(--grpc.enable=true --grpc.address "127.0.0.1:$GRPC_PORT")
     [ "${REALCHAIN_SERVICES:-on}" != off ] || grpc=(--grpc.enable=false)
     # It outlives the terminal.
