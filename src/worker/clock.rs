@@ -69,6 +69,12 @@ impl Head {
         self.seen.checked_sub(self.block_time.saturating_mul(blocks)).unwrap_or(self.seen)
     }
 
+    /// When block `height` was made, or is to be expected.
+    #[must_use]
+    pub fn when(&self, height: i64) -> Instant {
+        if height > self.height { self.eta(height) } else { self.made(height) }
+    }
+
     /// Whether the chain may be at `height`, at up to twice its pace.
     fn explains(&self, height: i64, now: Instant) -> bool {
         let pace = (self.block_time / 2).as_millis().max(1);

@@ -60,6 +60,8 @@ pub struct Schedule {
     window_length: Option<u32>,
     first_look: Option<Instant>,
     last_look: Option<Instant>,
+    /// Another look is wanted, though one is under way: it may have read the chain before what it is wanted for.
+    is_wanted_again: bool,
     /// Looks in a row that failed.
     failures: u32,
     /// Looks in a row that told nothing new: the chain halts, or an opening is overdue.
@@ -83,6 +85,7 @@ impl Schedule {
             window_length: None,
             first_look: None,
             last_look: None,
+            is_wanted_again: false,
             failures: 0,
             in_vain: 0,
             last_height: 0,
@@ -126,7 +129,7 @@ impl Schedule {
     /// The chain answered a look just `now`. Returns whether it told of a window that is news.
     pub fn looked(&mut self, status: &WindowStatus, now: Instant) -> bool {
         self.first_look.get_or_insert(now);
-        self.last_look = Some(now);
+        self.look_ended(now);
         self.failures = 0;
         let height = i64::try_from(status.height).unwrap_or(i64::MAX);
         let is_halted = height <= self.last_height;
@@ -168,7 +171,7 @@ impl Schedule {
 
     /// A look failed: it counts as one, so that an unreachable chain is not asked in a tight loop.
     pub fn look_failed(&mut self, now: Instant) {
-        self.last_look = Some(now);
+        self.look_ended(now);
         self.failures = self.failures.saturating_add(1);
     }
 
@@ -218,9 +221,19 @@ impl Schedule {
         }
     }
 
-    /// The next look is due.
+    /// A look begins.
+    pub const fn look_begun(&mut self) {
+        self.is_wanted_again = false;
+    }
+
+    fn look_ended(&mut self, now: Instant) {
+        self.last_look = Some(now).filter(|_| !self.is_wanted_again);
+    }
+
+    /// The next look is due, also where one is under way.
     pub const fn look_now(&mut self) {
         self.last_look = None;
+        self.is_wanted_again = true;
     }
 
     /// When the chain was last looked at; now when it never was.
@@ -256,7 +269,7 @@ impl Schedule {
                 let wanted = match start {
                     // Only looks tell how much of the window is left.
                     _ if is_answering => last + head.block_time,
-                    Some(start) => (head.eta(start) + head.block_time / 4).max(overdue),
+                    Some(start) => (head.when(start) + head.block_time / 4).max(overdue),
                     None => latest,
                 };
                 wanted.min(last + share).min(latest)
@@ -268,7 +281,8 @@ impl Schedule {
                 let latest = latest
                     .max(head.seen + self.polling_interval)
                     .min(last + SELDOM.max(self.polling_interval));
-                (head.eta(start) + late).max(overdue).min(latest)
+                // From the opening on, and not from the newest block: each that comes would put it off.
+                (head.when(start) + late).max(overdue).min(latest)
             }
         }
     }

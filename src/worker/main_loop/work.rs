@@ -22,6 +22,7 @@ impl MainLoop {
         self.follow_upgrade();
         self.doubt_silence();
         if self.look_at() <= now {
+            self.schedule.look_begun();
             let context = Arc::clone(&self.context);
             self.spawn(Work::Look, async move { Done::Looked(look(&context).await) });
         }

@@ -57,6 +57,33 @@ fn a_block_that_is_told_of_counts_as_a_look_for_an_hour() {
 }
 
 #[test]
+fn an_opening_of_which_no_event_tells_is_looked_for_though_blocks_are_told_of() {
+    for length in [2, 3, 8, 100] {
+        let (mut schedule, begin) = (schedule(), Instant::now());
+        schedule.set_lengths(200, i64::from(length));
+        schedule.looked(&closed(Some(120)), begin);
+        let is_due = |blocks: &u32| {
+            let now = begin + BLOCK * (20 + blocks);
+            schedule.next_look(head(120 + i64::from(*blocks), now), Subscribed::Yes, false) <= now
+        };
+        let late = (0..length).find(is_due);
+        assert!(late.is_some_and(|late| late <= LATE_BLOCKS), "{late:?} of a window of {length} blocks");
+    }
+}
+
+#[test]
+fn what_a_look_under_way_may_have_been_too_early_for_is_looked_for_again() {
+    let (mut schedule, now) = (schedule(), Instant::now());
+    schedule.look_begun();
+    schedule.look_now();
+    schedule.looked(&closed(Some(120)), now);
+    assert!(schedule.next_look(head(100, now), Subscribed::No, false) <= now);
+    schedule.look_begun();
+    schedule.looked(&closed(Some(120)), now);
+    assert!(schedule.next_look(head(100, now), Subscribed::No, false) > now, "once");
+}
+
+#[test]
 fn without_events_no_window_can_pass_unseen() {
     assert_eq!(pause(None, 100, Subscribed::No), BLOCK, "an eighth of a window");
     for length in [2, 3, 8, 100] {
