@@ -21,8 +21,8 @@ use crate::journal::{Journal, JournalHandle};
 
 /// One round of questions to all endpoints.
 const LIMIT: Duration = Duration::from_secs(5);
-/// Pauses between tries, doubling.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
+/// Pauses between tries, doubling. A window may open as soon as a node is back: the last is a small part of any.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 /// How long `--once` tries, where it was not told.
 const ONCE: Duration = Duration::from_secs(30);
 /// Pause between two turns while something takes time.

@@ -69,7 +69,7 @@ const TICK: Duration = Duration::from_secs(2);
 /// Pauses between looks while the chain does not let us.
 const BLOCKED_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// Pauses between questions for a topic that nobody could tell.
-const TOPIC_PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
+const TOPIC_PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 /// Pauses between looks at a wallet that cannot pay.
 const POOR_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// Pauses between requests to a faucet.
