@@ -1,6 +1,7 @@
 //! CometBFT's methods over HTTP, held against what a real node answered.
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{assert_same_shape, base64, call, capture, manual, post, result, transfer};
 
@@ -113,6 +114,15 @@ async fn a_method_by_its_uri_takes_any_verb_and_subscriptions_are_no_such_method
     let subscribe = reqwest::get(url("subscribe?query=\"tm.event='NewBlock'\"")).await.unwrap();
     assert_eq!(subscribe.status(), 404);
     assert_eq!(subscribe.json::<Value>().await.unwrap()["error"]["code"], -32601);
+    // As people type it.
+    let mut stream =
+        tokio::net::TcpStream::connect(devnet.rpc_url().trim_start_matches("http://")).await.unwrap();
+    let typed =
+        b"GET /block_search?query=\"block.height>0\" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    stream.write_all(typed).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"total_count\":\"1\""), "{answer}");
     let unquoted = reqwest::get(url("abci_query?path=/a")).await.unwrap();
     assert_eq!(unquoted.status(), 500);
     assert_eq!(

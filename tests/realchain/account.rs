@@ -204,7 +204,8 @@ impl Account {
         self.send(rpc, &rpc.version().any(&request))
     }
 
-    fn transfer(&self, to: &str, uallo: u128) -> Any {
+    /// What gives money to somebody.
+    pub fn transfer(&self, to: &str, uallo: u128) -> Any {
         let message = MsgSend {
             from_address: self.address(),
             to_address: to.to_owned(),

@@ -1,13 +1,15 @@
 //! The part of the script that is paid for: transactions that come into a block, and what a websocket tells of one.
 
-use bootstrap::chain::messages::{EmissionsVersion, RegisterRequest, TopicOutputArity};
+use bootstrap::chain::messages::{
+    EmissionsVersion, RegisterRequest, RemoveRegistrationRequest, TopicOutputArity,
+};
 use bootstrap::chain::tx::UnsignedTx;
 use serde_json::{Value, json};
 
 use crate::account::Account;
 use crate::node::Node;
 use crate::rpc::number;
-use crate::script::{Agreement, comparable, recording, without_state};
+use crate::script::{Agreement, NO_TOPIC, comparable, recording, without_state};
 
 /// Windows that are tried until each payload comes into the block that it is meant for.
 const WINDOWS: usize = 10;
@@ -87,8 +89,8 @@ fn assert_simulated_too_low(simulated: Result<u64, String>, result: &Value) {
     assert!((13_000..=16_000).contains(&(used - simulated)), "{simulated} of {used}");
 }
 
-/// Registers, sends the same bytes once more, registers again, also when it is too late; answers a window from before
-/// its first block to after its last one.
+/// Fails to leave, to join what is not there and to give what it has not; registers, sends the same bytes once more,
+/// registers again, also when it is too late; answers a window from before its first block to after its last one.
 fn play(node: &Node) -> Vec<Delivered> {
     // So that the blocks are long enough for a machine that is busy.
     node.steer("devnet_setBlockTime", &json!({"seconds": 1}));
@@ -97,9 +99,17 @@ fn play(node: &Node) -> Vec<Delivered> {
     if node.window(node.topic_id, &sender).is_registered {
         account.leave(&node.rpc, node.topic_id);
     }
-    let request =
-        RegisterRequest { sender: sender.clone(), topic_id: node.topic_id, owner: sender, is_reputer: false };
-    let register = node.rpc.version().any(&request);
+    let version = node.rpc.version();
+    let register = |topic_id| {
+        let (sender, owner) = (sender.clone(), sender.clone());
+        version.any(&RegisterRequest { sender, topic_id, owner, is_reputer: false })
+    };
+    let leave =
+        RemoveRegistrationRequest { sender: sender.clone(), topic_id: node.topic_id, is_reputer: false };
+    let not_registered = account.deliver(&node.rpc, &version.any(&leave));
+    let nowhere = account.deliver(&node.rpc, &register(NO_TOPIC));
+    let too_much = account.deliver(&node.rpc, &account.transfer(&sender, 2 * account.balance(&node.rpc)));
+    let register = register(node.topic_id);
     let registered = account.deliver(&node.rpc, &register);
     let same = node.rpc.try_call("broadcast_tx_sync", &json!({"tx": registered.bytes})).unwrap();
     let again = account.deliver(&node.rpc, &register);
@@ -107,6 +117,9 @@ fn play(node: &Node) -> Vec<Delivered> {
     let window = Window::answer(node, account);
     let essence = |result| essence(result, &chain_id);
     vec![
+        ("tx/remove_registration_not_registered.delivered", essence(&not_registered.result)),
+        ("tx/register_no_topic.delivered", essence(&nowhere.result)),
+        ("tx/send_more_than_have.delivered", essence(&too_much.result)),
         ("tx/register_ok.delivered", essence(&registered.result)),
         ("tx/same_tx_after_commit", comparable(&same, &chain_id)),
         ("tx/register_twice.delivered", essence(&again.result)),

@@ -7,7 +7,7 @@
 //! | `REALCHAIN_MNEMONICS` | funded accounts, separated by `;`, `,` or new lines. The first is the worker's; a second keeps its money for a while, and fills blocks so that the price of gas rises. Nobody else may use them meanwhile |
 //! | `REALCHAIN_STOP`, `REALCHAIN_START` | shell commands that stop and start the node. The first finds `TERM` or `KILL` in `REALCHAIN_SIGNAL`; the second may be the node itself, and leaves gRPC and REST out where it finds `off` in `REALCHAIN_SERVICES` |
 //! | `REALCHAIN_SYNC` | shell command that starts another node of the chain, which has no state yet, says the URL of its RPC on a first line, and is killed with all that it started |
-//! | `REALCHAIN_PAY` | when it is set, the script's part that costs money is played to the node too: the first account registers anew and answers a window too early, twice, and too late |
+//! | `REALCHAIN_PAY` | when it is set, the script's part that costs money is played to the node too: the first account sends what fails, registers anew and answers a window too early, twice, and too late |
 //!
 //! A given node is never asked for a method of devnet, and has one test at a time. What cannot be shown on it says so
 //! on stderr, with `SKIPPED`. The slow ones are ignored: `cargo test --test realchain -- --include-ignored` runs all.

@@ -1,12 +1,11 @@
 //! Transactions that a node refuses before they cost anything: in CheckTx, or in a simulation.
 
-use bootstrap::chain::decimal::Decimal;
 use bootstrap::chain::messages::{
     EmissionsVersion, InputForecast, InputForecastElement, InputInferenceForecastBundle,
     InputReputerValueBundle, InputWorkerDataBundle, InsertWorkerPayloadRequest, Nonce, RegisterRequest,
     ReputerRequestNonce, ValueBundle, WorkerAttributedValue,
 };
-use bootstrap::chain::payload::{Inference, WorkerPayload, sign_losses};
+use bootstrap::chain::payload::sign_losses;
 use bootstrap::chain::tx::{Fee, SignerData, UnsignedTx};
 use bootstrap::wallet::Wallet;
 use cosmrs::Any;
@@ -290,10 +289,7 @@ fn payload(
     sender: &Sender<'_>,
     change: impl FnOnce(&mut InputInferenceForecastBundle),
 ) -> InsertWorkerPayloadRequest {
-    let inference = Some(Inference::Single("1.5".parse::<Decimal>().unwrap()));
-    let topic_id = sender.node.topic_id;
-    let payload = WorkerPayload { topic_id, nonce: 1, inference, ..WorkerPayload::default() };
-    let mut request = payload.sign(sender.version(), sender.wallet).unwrap();
+    let mut request = sender.node.accounts[0].payload(sender.version(), sender.node.topic_id, 1);
     let data = request.worker_data_bundle.as_mut().unwrap();
     let signed = data.inference_forecasts_bundle.as_mut().unwrap();
     change(signed);

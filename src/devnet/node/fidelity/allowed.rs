@@ -70,11 +70,14 @@ fn within_5_percent(ours: &Value, theirs: &Value) -> bool {
 /// 5 % of the gas that the largest recorded transaction used, at a price of 1 uallo.
 const FEE_OF_5_PERCENT: u64 = 8_400;
 
-/// Both are amounts of uallo that are no further apart than 5 % of gas make them, or both are the proposer.
+/// Both are amounts of uallo that are no further apart than 5 % of gas make them, and large enough to be a part of the
+/// fee, or both are the proposer.
 fn shares(ours: &Value, theirs: &Value) -> bool {
     let uallo = |value: &Value| value.as_str()?.strip_suffix("uallo")?.parse::<u64>().ok();
     match (uallo(ours), uallo(theirs)) {
-        (Some(ours), Some(theirs)) => ours.abs_diff(theirs) <= FEE_OF_5_PERCENT,
+        (Some(ours), Some(theirs)) => {
+            ours.min(theirs) > FEE_OF_5_PERCENT && ours.abs_diff(theirs) <= FEE_OF_5_PERCENT
+        }
         _ => theirs == RECORDED_PROPOSER && *ours == proposer().to_string(),
     }
 }
@@ -228,8 +231,8 @@ pub const ALLOWED: &[Allowed] = &[
         SCORES,
     ),
     row("tx/bank_send_fund_poor.delivered", "/result/index", any, ANOTHER_TX),
-    row("abci_query/*GetParams*", "*/value/1/0/7/0", any, SHORT_EPOCHS),
-    row("abci_query/past_height_1", "*/value/1/0/7/0", any, SHORT_EPOCHS),
+    row("abci_query/*GetParams*", "*/value/1/0/7/0", amounts, SHORT_EPOCHS),
+    row("abci_query/past_height_1", "*/value/1/0/7/0", amounts, SHORT_EPOCHS),
     row("abci_query/GetNodeInfo", "*/value/*", nothing_here, PARTS),
     row("abci_query/Get*Block*", "*/value/*", nothing_here, PARTS),
     row("abci_query/GetLatestBlock", "*/value/3/0/1/0/4/0/1/0", texts, HASHES),

@@ -3,6 +3,7 @@
 //! | file | noun |
 //! |---|---|
 //! | `port`, `server` | an endpoint: its port, listener and connections |
+//! | `request_line` | URIs that are not encoded |
 //! | `jsonrpc`, `params`, `page` | envelope, arguments and pages, as CometBFT has them |
 //! | `go_json` | what Go says of JSON that it cannot read |
 //! | `methods` | the methods by their names |
@@ -19,6 +20,7 @@ pub(super) mod methods;
 mod page;
 pub(super) mod params;
 pub(in crate::devnet) mod port;
+mod request_line;
 pub(in crate::devnet) mod server;
 mod txs;
 mod websocket;
@@ -215,7 +217,7 @@ async fn uri(
 }
 
 async fn index() -> &'static str {
-    "bootstrap devnet: JSON-RPC by POST here, by GET /METHOD (quotes as %22), subscriptions at /websocket\n"
+    "bootstrap devnet: JSON-RPC by POST here, by GET /METHOD?NAME=VALUE (texts in quotes), subscriptions at /websocket\n"
 }
 
 async fn upgrade(State(service): State<Service>, upgrade: WebSocketUpgrade) -> Response {

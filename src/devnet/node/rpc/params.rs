@@ -82,8 +82,7 @@ impl Args {
         Ok(Self(args))
     }
 
-    /// From the query part of a URI: `?path="/a/b"&data=0x01&height=5`, percent-encoded. The HTTP
-    /// library refuses quotes that are not.
+    /// From the query part of a URI: `?path="/a/b"&data=0x01&height=5`, percent-encoded.
     pub fn from_uri(params: &[Param], query: &str) -> Result<Self, RpcError> {
         let mut args = HashMap::new();
         for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {

@@ -24,6 +24,7 @@ use super::{
     READ_WITHIN, Service,
     calls::Calls,
     port::{self, Port},
+    request_line::Encoded,
     router,
 };
 use crate::devnet::node::{
@@ -304,7 +305,9 @@ async fn connection(stream: TcpStream, door: Door, closing: CancellationToken) {
         }
     });
     let builder = door.protocol.connection();
-    let served = builder.serve_connection_with_upgrades(TokioIo::new(stream), answer);
+    let (read, write) = stream.into_split();
+    let stream = TokioIo::new(tokio::io::join(Encoded::new(read), write));
+    let served = builder.serve_connection_with_upgrades(stream, answer);
     let mut served = std::pin::pin!(served);
     tokio::select! {
         _ = served.as_mut() => {}
