@@ -176,7 +176,7 @@ write_env() {
     cat >"$dir/env" <<ENV
 export ALLORAD='$ALLORAD' RPC_PORT=$RPC_PORT P2P_PORT=$P2P_PORT GRPC_PORT=$GRPC_PORT
 export SYNC_RPC_PORT=$SYNC_RPC_PORT SYNC_P2P_PORT=$SYNC_P2P_PORT
-export REALCHAIN_RPC=$url REALCHAIN_TOPIC=1
+export REALCHAIN_RPC=$url REALCHAIN_TOPIC=1 REALCHAIN_PAY=1
 export REALCHAIN_MNEMONICS='${phrases[2]};${phrases[3]}'
 export REALCHAIN_STOP="$script stop '$dir'" REALCHAIN_START="$script start '$dir'"
 export REALCHAIN_SYNC="$script sync '$dir'"
