@@ -52,6 +52,24 @@ async fn what_is_silent_or_broken_is_passed_over_and_then_rests() {
 }
 
 #[tokio::test]
+async fn a_sound_answer_is_looked_for_and_an_unsound_one_is_better_than_none() {
+    let silent = Server::start(|_| Reply::Silence).await;
+    let seven = Server::start(|_| status(1, "chain", 7)).await;
+    let eight = Server::start(|_| status(2, "chain", 8)).await;
+    let call = async |endpoint: Endpoint, limit| Ok(endpoint.status(limit).await?.height);
+    for (servers, wanted, told) in [
+        (vec![&seven, &eight], 8, 8),
+        (vec![&seven, &silent, &eight], 8, 8),
+        (vec![&seven, &eight], 9, 7),
+        (vec![&seven, &silent], 9, 7),
+    ] {
+        let pool = pool(&servers);
+        assert_eq!(pool.first_sound(LIMIT, |height| *height >= wanted, call).await.unwrap(), told);
+        assert_eq!(pool.report()[0].standing, Standing::Fresh, "it has answered");
+    }
+}
+
+#[tokio::test]
 async fn with_nothing_else_a_resting_endpoint_is_asked_all_the_same() {
     let flaky = Server::start(|request| match request.connection {
         0 | 1 => answer("503 Down", &["connection: close"], ""),

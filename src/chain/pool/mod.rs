@@ -301,7 +301,7 @@ impl Pool {
     }
 
     /// The same for answers that may be unsound: the next endpoint is asked at once then, and where no other gives a sound
-    /// one, the first of them is all there is.
+    /// one soon, the first of them is all there is.
     ///
     /// # Errors
     /// Those of [`Pool::first`].
@@ -330,12 +330,13 @@ impl Pool {
                 running.push((member, now));
             }
             // Each call keeps the limit by itself.
-            let answered = if next.len() == 0 {
+            let answered = if next.len() == 0 && unsound.is_none() {
                 tries.next().await
             } else {
                 match tokio::time::timeout_at(now + patience, tries.next()).await {
                     Ok(answered) => answered,
-                    Err(_) => continue,
+                    Err(_) if next.len() > 0 => continue,
+                    Err(_) => None,
                 }
             };
             let Some((member, answer)) = answered else {

@@ -115,9 +115,12 @@ impl Transaction<'_> {
                 witnessed => Ok(witnessed),
             };
         }
-        // A block later the index of a node cannot be behind its state any more.
+        // A block later the index of a node is hardly behind its state any more; the blocks may be there again, too.
         if let Some(used) = self.sequence_used.filter(|used| absent_at > used.seen_at) {
-            return self.dead(tx, Death::SequenceUsed { committed: used.committed }).await.map(Some);
+            return match self.look_for_user(tx, hash).await? {
+                None => self.dead(tx, Death::SequenceUsed { committed: used.committed }).await.map(Some),
+                found => Ok(found),
+            };
         }
         if self.context.clock.head().height >= self.intent.timeout_height {
             return Ok(None);
