@@ -5,8 +5,8 @@
 //! is a local one with blocks of a second, or a node: `REALCHAIN_RPC`, `REALCHAIN_TOPIC`, `REALCHAIN_MNEMONICS` (two
 //! funded accounts, separated by a semicolon), `REALCHAIN_GRPC` (port 9090 of the same host by default), and
 //! `REALCHAIN_STOP` and `REALCHAIN_START`, commands, for the rows with a restart: the first finds `TERM` or `KILL` in
-//! `REALCHAIN_SIGNAL`, the second may be the node itself. Prints a table in Markdown. Takes
-//! some 20 minutes, or 4 with `--quick`, whose figures are good for nothing but to see that it works.
+//! `REALCHAIN_SIGNAL`, the second may be the node itself. Prints a table in Markdown.
+//! Takes some 25 minutes, or 6 with `--quick`, whose figures are good for nothing but to see that it works.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the result, and how far it is
 
 mod alone;
