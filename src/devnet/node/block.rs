@@ -56,6 +56,10 @@ fn time_text<S: Serializer>(time: &OffsetDateTime, serializer: S) -> Result<S::O
     serializer.serialize_str(&rfc3339(*time))
 }
 
+fn base64_text<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&base64(bytes))
+}
+
 /// How a block is split for gossip. There is always one part here.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Parts {
@@ -80,7 +84,7 @@ impl BlockId {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Version {
     #[serde(serialize_with = "as_text")]
-    block: u64,
+    pub block: u64,
 }
 
 /// The head of a block.
@@ -109,22 +113,23 @@ pub(super) struct Header {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct CommitSignature {
     /// 2: for this block.
-    block_id_flag: u8,
-    validator_address: String,
+    pub block_id_flag: u8,
+    /// Upper-case hex.
+    pub validator_address: String,
     #[serde(serialize_with = "time_text")]
-    timestamp: OffsetDateTime,
-    /// Base64 of 64 bytes.
-    signature: String,
+    pub timestamp: OffsetDateTime,
+    #[serde(serialize_with = "base64_text")]
+    pub signature: Vec<u8>,
 }
 
 /// The votes that made a block final.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Commit {
     #[serde(serialize_with = "as_text")]
-    height: u64,
+    pub height: u64,
     round: u32,
-    block_id: BlockId,
-    signatures: Vec<CommitSignature>,
+    pub block_id: BlockId,
+    pub signatures: Vec<CommitSignature>,
 }
 
 impl Commit {
@@ -163,7 +168,7 @@ impl Validator {
                 block_id_flag: 2,
                 validator_address: self.address.clone(),
                 timestamp,
-                signature: base64(&[half, half].concat()),
+                signature: [half, half].concat(),
             }],
         }
     }
@@ -199,7 +204,7 @@ impl Block {
             time: executed.time,
             last_block_id: previous.map_or(BlockId::NONE, |block| block.id),
             last_commit_hash: Hash::of(
-                last_commit.signatures.iter().map(|vote| vote.signature.as_str()).collect::<String>(),
+                last_commit.signatures.iter().flat_map(|vote| vote.signature.clone()).collect::<Vec<u8>>(),
             ),
             data_hash: Hash(data.finalize().into()),
             validators_hash,

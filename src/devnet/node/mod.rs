@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `thread` | the thread that owns the node |
 //! | `mempool` | transactions that wait |
-//! | `block`, `block_store` | blocks, and those that are kept |
+//! | `block`, `block_store`, `block_proto` | blocks, those that are kept, and as gRPC has them |
 //! | `follower`, `view` | the node behind an endpoint, and what it shows, which may be old |
 //! | `event_bus`, `query_language` | who hears of what |
 //! | `order` | what an endpoint is told to do |
@@ -17,6 +17,7 @@
 //! | `control`, `submit_as` | the methods that steer the chain |
 
 mod block;
+mod block_proto;
 mod block_store;
 mod cometbft_json;
 pub(super) mod control;

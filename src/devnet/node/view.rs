@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     Node,
     block::{Block, Hash},
+    block_proto,
     faults::{Faults, Outlook},
     follower::{Follower, FollowerId},
     mempool::Refused,
@@ -112,7 +113,8 @@ impl<'a> View<'a> {
 
     /// Answers a gRPC method.
     pub fn query(&mut self, path: &str, data: &[u8], height: i64) -> QueryResponse {
-        let answer = self.node.app.query_from(self.standpoint(), path, data, height);
+        let mut answer = self.node.app.query_from(self.standpoint(), path, data, height);
+        answer.value = answer.value.map(|value| block_proto::whole(self, path, value));
         // The services of a node that has just started are there once they have been missed.
         if answer.log.starts_with("unknown query path") {
             self.register_services();

@@ -185,7 +185,12 @@ fn of_tx(name: &str, tx: &str) -> Scene {
 
 fn of_query(query: &str, recording: &Value) -> Scene {
     let height = recording["response"]["result"]["response"]["height"].as_str().unwrap_or("0");
-    let scene = Scene::new(replay::moment(query, height.parse().unwrap()));
+    let height = height.parse().unwrap();
+    let scene = match query {
+        // Where the node has the blocks as well.
+        "GetLatestBlock" | "GetBlockByHeight" => Scene::mined(height),
+        _ => Scene::new(replay::moment(query, height)),
+    };
     match query.split_once('.') {
         Some(("no_grpc_node", _)) => scene.with(FaultKind::NoGrpc),
         Some((_, "catching_up")) => scene.with(FaultKind::CatchingUp),
