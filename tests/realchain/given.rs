@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use serde_json::json;
+
 use crate::node::Node;
 
 /// Tests that use what is given: commands, another start, each of the URLs.
@@ -10,6 +12,9 @@ const TESTS: [&str; 3] = [
     "states::without_simulate_the_last_gas_is_taken_and_before_it_a_default",
     "script::answers_agree_with_a_local_chain_and_with_the_recordings",
 ];
+
+/// One that pays for what it does, in blocks that it has to meet.
+const PAID: [&str; 1] = ["delivered::what_is_paid_for_agrees_with_a_local_chain_and_with_the_recordings"];
 
 /// A shell command that calls a method.
 fn call(url: &str, method: &str, params: &str) -> String {
@@ -20,6 +25,13 @@ fn call(url: &str, method: &str, params: &str) -> String {
 #[ignore = "slow: runs other tests"]
 fn a_chain_that_is_given_shows_the_same() {
     let node = Node::local();
+    run(&node, &TESTS);
+    node.steer("devnet_setBlockTime", &json!({"seconds": 1}));
+    run(&node, &PAID);
+}
+
+/// Runs tests as somebody does who gives this node.
+fn run(node: &Node, tests: &[&str]) {
     let url = &node.rpc.urls()[0];
     let [kill, stop] =
         ["crash", "restart"].map(|kind| call(url, "devnet_fault", &format!(r#"{{"kind":"{kind}"}}"#)));
@@ -31,7 +43,7 @@ fn a_chain_that_is_given_shows_the_same() {
     // Nobody listens where somebody has just stopped to.
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(TESTS)
+        .args(tests)
         .args(["--exact", "--include-ignored"])
         .env("REALCHAIN_RPC", format!("http://{nobody}, {url}"))
         .env("REALCHAIN_TOPIC", node.topic_id.to_string())
@@ -43,11 +55,11 @@ fn a_chain_that_is_given_shows_the_same() {
                 "if [ \"$REALCHAIN_SERVICES\" = off ]; then {without_services}; else {as_configured}; fi"
             ),
         )
-        .env_remove("REALCHAIN_PAY")
+        .env("REALCHAIN_PAY", "1")
         .output()
         .unwrap();
     let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     assert!(output.status.success(), "{out}{err}");
-    assert!(out.contains(&format!("{} passed", TESTS.len())), "{out}{err}");
+    assert!(out.contains(&format!("{} passed", tests.len())), "{out}{err}");
     assert!(!err.contains("SKIPPED"), "{err}");
 }
