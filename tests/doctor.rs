@@ -427,6 +427,7 @@ fn the_bundle_and_its_python() {
 
 /// Where a file cannot be read to its end, nothing that needs it is known.
 #[test]
+#[ignore = "slow: waits 20 s for the disk"]
 fn a_disk_that_hangs() {
     let bench = healthy();
     let state = bench.folder.path().join("state");

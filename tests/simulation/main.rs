@@ -219,7 +219,7 @@ fn play(scripts: &[Script]) -> Tally {
 
 #[test]
 fn no_window_is_lost_and_none_is_paid_for_twice() {
-    let scripts = scripts(Plot::Troubles, SEEDS, variable("SIMULATION_WINDOWS").unwrap_or(240));
+    let scripts = scripts(Plot::Troubles, SEEDS, variable("SIMULATION_WINDOWS").unwrap_or(120));
     let tally = play(&scripts);
     let is_limited = scripts.iter().any(|script| script.seed == LIMITED);
     assert!(tally.limited > 0 || !is_limited, "no script reached its limit: {tally}");
