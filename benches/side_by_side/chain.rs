@@ -30,6 +30,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 /// Blocks after a window in which a payload for it may still cost something.
 const LATE: u64 = 3;
 
+/// No block takes longer.
+const LONG_BLOCK: Duration = Duration::from_secs(10);
+
 /// How long a height or an answer of the node is waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -96,7 +99,7 @@ impl Chain {
         let topic_id = env::var("REALCHAIN_TOPIC").context("REALCHAIN_TOPIC")?.parse()?;
         let mnemonics = env::var("REALCHAIN_MNEMONICS").context("REALCHAIN_MNEMONICS")?;
         let mut mnemonics = mnemonics
-            .split([';', '\n'])
+            .split([';', ',', '\n'])
             .map(|words| words.trim().to_owned())
             .filter(|words| !words.is_empty());
         let two = mnemonics.next().zip(mnemonics.next()).context("REALCHAIN_MNEMONICS: two are needed")?;
@@ -145,9 +148,15 @@ impl Chain {
         Ok(Q::Response::decode(&*STANDARD.decode(value)?)?)
     }
 
+    /// Blocks from one window to the next.
+    pub const fn epoch_length(&self) -> i64 {
+        self.topic.epoch_length
+    }
+
     /// A subscription to its windows.
     pub async fn openings(&self) -> Result<Openings> {
-        Openings::subscribe(&Self::websocket(&self.rpc), self.topic_id).await
+        let blocks = u32::try_from(self.topic.epoch_length)?;
+        Openings::subscribe(&Self::websocket(&self.rpc), self.topic_id, LONG_BLOCK * (blocks + 3)).await
     }
 
     /// The transaction of this worker in the mempool after this opening. Asks without a pause: what is seen is late
@@ -222,9 +231,10 @@ impl Chain {
 
     /// Waits until the chain has come so far.
     pub async fn until_height(&self, height: u64) -> Result<()> {
-        let started = Instant::now();
+        let (started, from) = (Instant::now(), self.height().await.unwrap_or(height));
+        let limit = PATIENCE + LONG_BLOCK * u32::try_from(height.saturating_sub(from))?;
         while self.height().await.unwrap_or(0) < height {
-            ensure!(started.elapsed() < PATIENCE, "the chain does not come to height {height}");
+            ensure!(started.elapsed() < limit, "the chain does not come to height {height}");
             sleep(Duration::from_millis(10)).await;
         }
         Ok(())
@@ -233,7 +243,8 @@ impl Chain {
     /// Whether its node can be stopped and started: by the faults of a local chain, or the commands that the
     /// environment names.
     pub fn can_restart(&self) -> bool {
-        self.devnet.is_some() || env::var_os("REALCHAIN_STOP").is_some()
+        let is_named = |name| env::var_os(name).is_some();
+        self.devnet.is_some() || is_named("REALCHAIN_STOP") && is_named("REALCHAIN_START")
     }
 
     /// Stops the node and starts it again.

@@ -10,15 +10,16 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// Longer than the longest epoch of a bench.
-const NEXT_WINDOW: Duration = Duration::from_secs(90);
-
 /// Where a frame has the height of its block.
 const HEIGHT: &str = "/result/data/value/height";
 
 /// A subscription to the openings of a topic's worker windows.
 #[derive(Debug)]
-pub struct Openings(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub struct Openings {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// The next one comes sooner.
+    patience: Duration,
+}
 
 /// A window that has opened.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +31,8 @@ pub struct Opening {
 }
 
 impl Openings {
-    /// Subscribes at the websocket with this URL.
-    pub async fn subscribe(websocket: &str, topic_id: u64) -> Result<Self> {
+    /// Subscribes at the websocket with this URL. Two openings are never as long as `patience` apart.
+    pub async fn subscribe(websocket: &str, topic_id: u64, patience: Duration) -> Result<Self> {
         let (mut socket, _) = connect_async(websocket).await?;
         let opened = "emissions.v10.EventWorkerSubmissionWindowOpened";
         let query = format!("tm.event='NewBlockEvents' AND {opened}.topic_id = '\"{topic_id}\"'");
@@ -39,13 +40,13 @@ impl Openings {
         socket.send(Message::text(subscribe.to_string())).await?;
         let acknowledged = socket.next().await.context("the websocket closed")??;
         ensure!(!acknowledged.to_text()?.contains("error"), "{acknowledged}");
-        Ok(Self(socket))
+        Ok(Self { socket, patience })
     }
 
     /// The next opening.
     pub async fn next(&mut self) -> Result<Opening> {
         loop {
-            let frame = timeout(NEXT_WINDOW, self.0.next()).await.context("no window opens")?;
+            let frame = timeout(self.patience, self.socket.next()).await.context("no window opens")?;
             let frame = frame.context("the websocket closed")??;
             let at = Instant::now();
             if let Message::Text(text) = frame {

@@ -45,7 +45,7 @@ impl Chain {
     /// For each of the next windows: from the frame that tells of its opening to a transaction in the
     /// mempool.
     pub async fn answers(&self, windows: usize) -> Result<Vec<Duration>> {
-        let mut openings = Openings::subscribe(&self.devnet.facts.websocket, 1).await?;
+        let mut openings = Openings::subscribe(&self.devnet.facts.websocket, 1, NEXT_WINDOW).await?;
         let mut delays = Vec::with_capacity(windows);
         while delays.len() < windows {
             let opened = openings.next().await?.at;
