@@ -7,8 +7,11 @@ use crate::until;
 const ONE: &str = "def predict(nonce):\n    return nonce / 8\n";
 const HOSTILE: &str = "it's 100%n \"my\" $HOME ${x} #1; model";
 
-fn pid(machine: &Machine) -> String {
-    machine.must("supervisorctl pid bootstrap-test")
+/// `None` while none runs, which is no success to it.
+fn pid(machine: &Machine) -> Option<String> {
+    let output = machine.exec("supervisorctl pid bootstrap-test");
+    let pid = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (output.status.success() && pid != "0").then_some(pid)
 }
 
 #[test]
@@ -38,15 +41,15 @@ fn a_worker_is_kept_alive_and_stopped_in_order() {
 
     // Killed, and ended in order by somebody else than supervisord.
     for signal in ["KILL", "TERM"] {
-        let first = pid(&machine);
+        let first = pid(&machine).unwrap();
         machine.must(&format!("kill -{signal} {first}"));
-        until("another worker", || (![&first, "0"].contains(&pid(&machine).as_str())).then_some(()));
+        until("another worker", || pid(&machine).filter(|pid| *pid != first));
         machine.until_answered();
     }
 
-    let second = pid(&machine);
+    let second = pid(&machine).unwrap();
     assert_eq!(machine.service("restart", &bundle), "started bootstrap-test");
-    assert_ne!(pid(&machine), second);
+    assert_ne!(pid(&machine).unwrap(), second);
     assert_eq!(machine.service("stop", &bundle), "stopped bootstrap-test");
     assert_eq!(machine.service("stop", &bundle), "stopped bootstrap-test");
     let log = "cat /var/log/bootstrap-test.log*";
