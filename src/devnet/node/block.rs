@@ -1,14 +1,17 @@
 //! Blocks: headers, commits, and the hashes that name them.
 //!
-//! The hashes are the chain's own and not the Merkle roots of CometBFT: one validator answers here,
+//! Most hashes are the chain's own and not the Merkle roots of CometBFT: one validator answers here,
 //! and nobody proves anything against its headers.
 
 use std::sync::OnceLock;
 
+use cosmrs::proto::tendermint::types::HashedParams;
+use prost::Message as _;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
+use super::MAX_BLOCK_BYTES;
 use crate::devnet::{abci::FinalizedBlock, app::staking::consensus_key, encoding::base64};
 
 /// SHA-256. Its text is upper-case hex, as in all of CometBFT's JSON.
@@ -85,6 +88,12 @@ impl BlockId {
 pub(super) struct Version {
     #[serde(serialize_with = "as_text")]
     pub block: u64,
+}
+
+/// Hash of those consensus parameters that a header vouches for. Gas has no limit.
+fn consensus_hash() -> Hash {
+    let block_max_bytes = i64::try_from(MAX_BLOCK_BYTES).unwrap_or(i64::MAX);
+    Hash::of(HashedParams { block_max_bytes, block_max_gas: -1 }.encode_to_vec())
 }
 
 /// The head of a block.
@@ -209,7 +218,7 @@ impl Block {
             data_hash: Hash(data.finalize().into()),
             validators_hash,
             next_validators_hash: validators_hash,
-            consensus_hash: Hash::of("consensus params"),
+            consensus_hash: consensus_hash(),
             app_hash: previous.map_or_else(|| Hash::of("").to_string(), |block| block.app_hash()),
             last_results_hash: previous.map_or_else(|| Hash::of(""), Self::results_hash),
             evidence_hash: Hash::of(""),

@@ -174,8 +174,11 @@ impl Chain {
     }
 }
 
-/// What the reputer says of a nonce of topic 1 that one worker answered: the network's loss is 1, and this much
-/// without it.
+/// The network's loss, by the reputer.
+const LOSS: &str = "100.5";
+
+/// What the reputer says of a nonce of topic 1 that one worker answered: the network's loss is the same each time, and
+/// this much without it.
 fn losses(worker: &str, nonce: i64, without: Option<&str>) -> Any {
     let loss = |value: &str| vec![WorkerAttributedValue { worker: address(worker), value: value.into() }];
     let nonce = Nonce { block_height: nonce };
@@ -183,9 +186,9 @@ fn losses(worker: &str, nonce: i64, without: Option<&str>) -> Any {
         topic_id: 1,
         reputer_request_nonce: Some(ReputerRequestNonce { reputer_nonce: Some(nonce) }),
         reputer: address("reputer"),
-        combined_value: "1".into(),
-        naive_value: "1".into(),
-        inferer_values: loss("1"),
+        combined_value: LOSS.into(),
+        naive_value: LOSS.into(),
+        inferer_values: loss(LOSS),
         one_out_inferer_values: without.map(loss).unwrap_or_default(),
         ..ValueBundle::default()
     };

@@ -40,7 +40,7 @@ fn chain_of_one_place() -> Chain {
     assert_eq!(chain.deliver("w1", payload).code, 0);
     // The reputer says that the network is worse off without w1.
     chain.mine_to(31);
-    assert_eq!(chain.deliver("reputer", losses("w1", 11, Some("3"))).log, "");
+    assert_eq!(chain.deliver("reputer", losses("w1", 11, Some("102.5"))).log, "");
     let scored = chain.mine_to(51);
     let scores = events(&scored.events, "EventScoresSet");
     let [reputers, inferers] = scores.as_slice() else { panic!("{scores:?}") };

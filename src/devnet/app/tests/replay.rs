@@ -119,7 +119,7 @@ pub fn scene(capture: &Capture) -> App {
         }
         _ if name.contains("evict") => {
             prepare_reputer(&mut chain);
-            score(&mut chain, "w1", 2221, Some("3"), 2281);
+            score(&mut chain, "w1", 2221, Some("102.5"), 2281);
         }
         _ => {}
     }

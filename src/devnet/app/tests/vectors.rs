@@ -1,15 +1,19 @@
 //! Golden vectors: what the Python SDK signs, this chain verifies.
 
+use cosmrs::proto::cosmos::tx::v1beta1::SimulateRequest;
 use serde_json::Value;
 
 use super::{replay::read, *};
 use crate::chain::messages::{InputLabeledValue, InsertReputerPayloadRequest, Msg};
 
-/// Simulates a message of w1, which may carry anybody's payload.
-fn simulate(app: &App, type_url: &str, value: Vec<u8>) -> ExecTxResult {
+/// A message of w1, which may carry anybody's payload, for a simulation.
+fn unsigned(type_url: &str, value: Vec<u8>) -> Vec<u8> {
     let any = Any { type_url: type_url.into(), value };
-    let tx = UnsignedTx::new(any, 0).simulation(*wallet("w1").public_key(), 0, FEE);
-    app.simulate(&tx)
+    UnsignedTx::new(any, 0).simulation(*wallet("w1").public_key(), 0, FEE)
+}
+
+fn simulate(app: &App, type_url: &str, value: Vec<u8>) -> ExecTxResult {
+    app.simulate(&unsigned(type_url, value))
 }
 
 /// The payload of a vector, sent by w1.
@@ -78,8 +82,15 @@ pub fn judged(recording: &Value) -> Value {
             wallet("w1").sign(&prost::Message::encode_to_vec(&*bundle)).to_vec();
         bundle.inference.as_mut().unwrap().values = value(sent);
         let type_url = chain.version.type_url(InsertWorkerPayloadRequest::NAME);
-        let result = simulate(&chain.app, &type_url, prost::Message::encode_to_vec(&request));
-        if result.code == 0 { "accepted".to_owned() } else { result.log }
+        let tx_bytes = unsigned(&type_url, prost::Message::encode_to_vec(&request));
+        let path = SimulateRequest::path(EmissionsVersion::V10);
+        let simulation = SimulateRequest { tx_bytes, ..SimulateRequest::default() };
+        let answer = chain.app.query(&path, &prost::Message::encode_to_vec(&simulation), 0);
+        // The record leaves out where in the code it was, and the gas.
+        let log = answer.log.strip_prefix("rpc error: code = Unknown desc = ").unwrap_or(&answer.log);
+        let log = log.split_once(" with gas used: ").map_or(log, |(log, _)| log);
+        let log = log.rsplit_once(" [").map_or(log, |(log, _)| log);
+        if answer.code == 0 { "accepted".to_owned() } else { format!("code {}: {log}", answer.code) }
     };
     let mut judged = recording.clone();
     for case in judged["cases"].as_array_mut().unwrap() {

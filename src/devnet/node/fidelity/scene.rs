@@ -1,7 +1,7 @@
 //! The state in which a recording was made, and what is asked there.
 
 use serde_json::{Value, json};
-use time::OffsetDateTime;
+use time::{OffsetDateTime, macros::datetime};
 use tokio::sync::mpsc::{channel, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +33,9 @@ use crate::devnet::{
 /// Where the recorded node listened.
 const RPC_ADDRESS: &str = "tcp://127.0.0.1:26657";
 
+/// Later than any clock, so that each block comes a millisecond after the one before: its hashes are those of every run.
+const GENESIS_TIME: OffsetDateTime = datetime!(2126-11-21 08:52:12.459548724 UTC);
+
 /// A node as in the moment of a recording.
 pub struct Scene {
     pub node: Node,
@@ -42,7 +45,7 @@ pub struct Scene {
 
 impl Scene {
     pub fn new(app: App) -> Self {
-        let mut node = Node::new(vec![], app, BlockTime::Manual, OffsetDateTime::UNIX_EPOCH);
+        let mut node = Node::new(vec![], app, BlockTime::Manual, GENESIS_TIME);
         let (orders, _) = unbounded_channel();
         let follower = node.add_follower(RPC_ADDRESS.into(), Faults::default(), orders);
         Self { node, follower, outlook: Outlook::default() }
