@@ -3,7 +3,8 @@
 use bootstrap::chain::decimal::Decimal;
 use bootstrap::chain::gas_price::GasPrice;
 use bootstrap::chain::messages::{
-    EmissionsVersion, InsertWorkerPayloadRequest, RemoveRegistrationRequest, feemarket::GasPriceRequest,
+    EmissionsVersion, InputInferenceForecastBundle, InsertWorkerPayloadRequest, RemoveRegistrationRequest,
+    feemarket::GasPriceRequest,
 };
 use bootstrap::chain::payload::{Inference, PayloadError, WorkerPayload};
 use bootstrap::chain::tx::{DENOM, Fee, SignerData, TxHash, UnsignedTx};
@@ -133,7 +134,7 @@ impl Account {
     }
 
     /// Sends what must succeed.
-    fn send(&self, rpc: &Rpc, message: &Any) -> TxHash {
+    pub fn send(&self, rpc: &Rpc, message: &Any) -> TxHash {
         let Included { hash, result, .. } = self.deliver(rpc, message);
         assert_eq!(result["code"], 0, "{result}");
         hash
@@ -178,6 +179,22 @@ impl Account {
         let inference = Some(Inference::Single(number));
         let payload = WorkerPayload { topic_id, nonce, inference, ..WorkerPayload::default() };
         payload.sign(version, &self.wallet)
+    }
+
+    /// The same, changed before it is signed.
+    pub fn payload_with(
+        &self,
+        version: EmissionsVersion,
+        topic_id: u64,
+        nonce: i64,
+        change: impl FnOnce(&mut InputInferenceForecastBundle),
+    ) -> InsertWorkerPayloadRequest {
+        let mut request = self.payload(version, topic_id, nonce);
+        let data = request.worker_data_bundle.as_mut().unwrap();
+        let signed = data.inference_forecasts_bundle.as_mut().unwrap();
+        change(signed);
+        data.inferences_forecasts_bundle_signature = self.wallet.sign(&signed.encode_to_vec()).to_vec();
+        request
     }
 
     /// So many transfers to itself in one transaction.

@@ -5,6 +5,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::node::Node;
+use crate::script;
 
 /// Tests that use what is given: commands, another start, each of the URLs.
 const TESTS: [&str; 3] = [
@@ -25,6 +26,7 @@ fn call(url: &str, method: &str, params: &str) -> String {
 #[ignore = "slow: runs other tests"]
 fn a_chain_that_is_given_shows_the_same() {
     let node = Node::local();
+    script::prepare(&node);
     run(&node, &TESTS);
     node.steer("devnet_setBlockTime", &json!({"seconds": 1}));
     run(&node, &PAID);

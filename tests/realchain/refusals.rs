@@ -14,7 +14,7 @@ use cosmrs::proto::cosmos::tx::v1beta1::{AuthInfo, SignDoc, SimulateRequest, TxR
 use prost::Message as _;
 use serde_json::json;
 
-use crate::account::{self, base64};
+use crate::account::{self, Account, base64};
 use crate::node::Node;
 use crate::script::{Exchange, NO_TOPIC, query};
 
@@ -29,14 +29,20 @@ const UNKNOWN_FIELD: [u8; 3] = [0xe8, 0x04, 0x01];
 const TOO_LARGE: usize = 1_000_100;
 
 /// What signs and pays.
-struct Sender<'a> {
+pub struct Sender<'a> {
     node: &'a Node,
     wallet: &'a Wallet,
     signer: SignerData,
     fee: Fee,
 }
 
-impl Sender<'_> {
+impl<'a> Sender<'a> {
+    pub fn new(node: &'a Node, account: &'a Account) -> Self {
+        // The account may have no more than it needs.
+        let (signer, fee) = (account.signer(&node.rpc), account::fee(&node.rpc));
+        Self { node, wallet: account.wallet(), signer, fee }
+    }
+
     fn version(&self) -> EmissionsVersion {
         self.node.rpc.version()
     }
@@ -83,7 +89,7 @@ impl Sender<'_> {
     }
 
     /// For Simulate.
-    fn simulate(&self, name: &'static str, message: Any) -> Exchange {
+    pub fn simulate(&self, name: &'static str, message: Any) -> Exchange {
         self.simulate_at(name, message, self.signer.sequence)
     }
 
@@ -99,10 +105,7 @@ impl Sender<'_> {
 
 /// All of them, each by the recording of one like it.
 pub fn exchanges(node: &Node) -> Vec<Exchange> {
-    let account = &node.accounts[0];
-    // The account may have no more than it needs.
-    let (signer, fee) = (account.signer(&node.rpc), account::fee(&node.rpc));
-    let sender = Sender { node, wallet: account.wallet(), signer, fee };
+    let sender = Sender::new(node, &node.accounts[0]);
     [encodings(&sender), signatures(&sender), fees(&sender), payloads(&sender), losses(&sender)].concat()
 }
 
@@ -289,12 +292,7 @@ fn payload(
     sender: &Sender<'_>,
     change: impl FnOnce(&mut InputInferenceForecastBundle),
 ) -> InsertWorkerPayloadRequest {
-    let mut request = sender.node.accounts[0].payload(sender.version(), sender.node.topic_id, 1);
-    let data = request.worker_data_bundle.as_mut().unwrap();
-    let signed = data.inference_forecasts_bundle.as_mut().unwrap();
-    change(signed);
-    data.inferences_forecasts_bundle_signature = sender.wallet.sign(&signed.encode_to_vec()).to_vec();
-    request
+    sender.node.accounts[0].payload_with(sender.version(), sender.node.topic_id, 1, change)
 }
 
 /// Puts a text in place of the inference.

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use bootstrap::chain::messages::query::{
-    CanSubmitWorkerPayloadRequest, GetInferencesAtBlockRequest, GetOpenWorkerSubmissionWindowsRequest,
-    GetTopicRequest, GetUnfulfilledWorkerNoncesRequest, GetWorkerLatestInputInferenceByTopicIdRequest,
-    GetWorkerSubmissionWindowStatusRequest, IsTopicActiveRequest, TopicExistsRequest,
+    CanSubmitWorkerPayloadRequest, GetInferencesAtBlockRequest, GetLatestNetworkInferencesRequest,
+    GetOpenWorkerSubmissionWindowsRequest, GetTopicRequest, GetUnfulfilledWorkerNoncesRequest,
+    GetWorkerLatestInputInferenceByTopicIdRequest, GetWorkerSubmissionWindowStatusRequest,
+    IsTopicActiveRequest, TopicExistsRequest,
 };
 use bootstrap::chain::messages::{
     EmissionsVersion, Query,
@@ -22,9 +23,10 @@ use prost::encoding::{DecodeContext, decode_key, skip_field};
 use serde_json::{Value, json};
 
 use crate::account::base64;
+use crate::bench::PATIENCE;
 use crate::node::Node;
-use crate::refusals;
 use crate::rpc::bytes;
+use crate::{history, refusals, simulations};
 
 /// An account that no chain has.
 const NOBODY: &str = "allo1yt7l07cad9t5mnax3yvzkult7z9evesu5ykm2y";
@@ -36,6 +38,9 @@ const FRAMES: &str = "websocket/acks_and_errors";
 
 /// A request: the recording of one like it, the method, the parameters.
 pub type Exchange = (&'static str, &'static str, Value);
+
+/// What is compared of an answer, by the recording of one like it.
+pub type Answer = (&'static str, Value);
 
 pub fn query<Q: Query>(node: &Node, query: &Q) -> Value {
     json!({"path": Q::path(node.rpc.version()), "data": hex::encode(query.encode_to_vec())})
@@ -124,6 +129,21 @@ fn queries(node: &Node) -> Vec<Exchange> {
             "abci_query",
             query(node, &TopicExistsRequest { topic_id: node.topic_id }),
         ),
+        (
+            "abci_query/Balance",
+            "abci_query",
+            query(node, &QueryBalanceRequest { address: own(), denom: DENOM.into() }),
+        ),
+        ("abci_query/GetTopic", "abci_query", query(node, &GetTopicRequest { topic_id })),
+        (
+            if has_network_inference(node) {
+                "abci_query/GetLatestNetworkInferences.after"
+            } else {
+                "abci_query/GetLatestNetworkInferences"
+            },
+            "abci_query",
+            query(node, &GetLatestNetworkInferencesRequest { topic_id }),
+        ),
         ("abci_query/GetTopic.missing", "abci_query", query(node, &GetTopicRequest { topic_id: NO_TOPIC })),
         (
             "abci_query/AccountInfo.missing",
@@ -163,7 +183,7 @@ fn queries(node: &Node) -> Vec<Exchange> {
 }
 
 /// Words before a number that is of the chain's state, so that two chains need not say the same one.
-const BEFORE_STATE: [&str; 15] = [
+const BEFORE_STATE: [&str; 17] = [
     "height ",
     "block height: ",
     "timeout height: ",
@@ -179,6 +199,8 @@ const BEFORE_STATE: [&str; 15] = [
     "got: ",
     "spendable balance ",
     "smaller than ",
+    "submission has ",
+    "per-topic cap is ",
 ];
 
 /// A text without what is of one chain: its id, addresses, places in the source, and numbers of its state. All other
@@ -273,27 +295,53 @@ impl Agreement {
     }
 }
 
-/// What a node says to each request, by the recording of one like it.
-fn play(node: &Node) -> BTreeMap<&'static str, Value> {
-    if node.is_local() {
-        // As the account of a given node mostly has been, its own was used before.
-        let account = &node.accounts[0];
-        account.pay(&node.rpc, &account.address(), 1);
+/// What a given node mostly has, on a local one: an account that was used, a worker of each topic, whose answer made a
+/// network inference.
+pub fn prepare(node: &Node) {
+    let account = &node.accounts[0];
+    account.pay(&node.rpc, &account.address(), 1);
+    for topic_id in [Some(node.topic_id), node.topic_of_labels()].into_iter().flatten() {
+        account.send(&node.rpc, &simulations::registration_of(node, account, topic_id));
     }
-    let (chain_id, script) = (node.rpc.chain_id(), [queries(node), refusals::exchanges(node)]);
+    node.rpc.until("a network inference", PATIENCE, || {
+        let nonce = node.window(node.topic_id, "").next_window_start_block;
+        node.wait_for(nonce);
+        let version = node.rpc.version();
+        account.deliver(&node.rpc, &version.any(&account.payload(version, node.topic_id, nonce)));
+        node.wait_for(nonce + node.topic(node.topic_id).unwrap().worker_submission_window);
+        has_network_inference(node).then_some(())
+    });
+}
+
+fn has_network_inference(node: &Node) -> bool {
+    let request = GetLatestNetworkInferencesRequest { topic_id: node.topic_id };
+    node.rpc.query(&request).unwrap().inference_block_height > 0
+}
+
+/// The answer to a request, without what is of one chain.
+pub fn answer(node: &Node, (name, method, params): Exchange) -> Answer {
+    (name, comparable(&node.rpc.try_call(method, &params).unwrap(), &node.rpc.chain_id()))
+}
+
+/// What a node says to each request, by the recording of one like it; and the shapes of blocks and transactions.
+fn play(node: &Node) -> [BTreeMap<&'static str, Value>; 2] {
+    if node.is_local() {
+        prepare(node);
+    }
+    let script = [queries(node), refusals::exchanges(node)];
     let can_simulate = node.has_services();
     if !can_simulate {
-        node.skip("what a simulation refuses: a node without gRPC and REST has none");
+        node.skip("what a simulation says: a node without gRPC and REST has none");
     }
     let script = script.into_iter().flatten();
     let script = script.filter(|exchange| can_simulate || !is_of_services(exchange));
-    let answer = |(name, method, params): Exchange| {
-        (name, comparable(&node.rpc.try_call(method, &params).unwrap(), &chain_id))
-    };
-    let mut answers: BTreeMap<_, _> = script.map(answer).collect();
-    let frames = node.rpc.exchange(&frames(node)).into_iter();
+    let mut answers: BTreeMap<_, _> = script.map(|exchange| answer(node, exchange)).collect();
+    if can_simulate {
+        answers.extend(simulations::answers(node));
+    }
+    let (frames, chain_id) = (node.rpc.exchange(&frames(node)).into_iter(), node.rpc.chain_id());
     answers.insert(FRAMES, frames.map(|frame| comparable(&frame, &chain_id)).collect());
-    answers
+    [answers, history::answers(node).into_iter().collect()]
 }
 
 /// Whether only a node with gRPC or REST can answer it.
@@ -335,18 +383,26 @@ fn recorded(name: &str) -> Value {
 #[test]
 fn answers_agree_with_a_local_chain_and_with_the_recordings() {
     let node = Node::new();
-    let answers = play(&node);
+    let ours = play(&node);
     let mut agreement = Agreement::default();
     // The recordings are of a chain that speaks the later version.
     if node.rpc.version() == EmissionsVersion::V10 {
-        for (name, ours) in &answers {
-            agreement.add(name, "the recording", ours, &recorded(name));
+        for (answers, recorded) in ours.iter().zip([recorded, history::recorded]) {
+            for (name, ours) in answers {
+                agreement.add(name, "the recording", ours, &recorded(name));
+            }
         }
     }
     if !node.is_local() {
         let theirs = play(&Node::local());
-        for (name, ours) in &answers {
-            agreement.add(name, "a local chain", ours, &theirs[name]);
+        for (ours, theirs) in ours.iter().zip(&theirs) {
+            // A topic of other rules of labels has answers that the local one has not.
+            for (name, ours) in ours {
+                theirs
+                    .get(name)
+                    .into_iter()
+                    .for_each(|theirs| agreement.add(name, "a local chain", ours, theirs));
+            }
         }
     }
     agreement.conclude(&node);
