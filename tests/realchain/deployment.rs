@@ -157,11 +157,15 @@ impl<'a> Deployment<'a> {
         assert_eq!(worker.stop(), Some(0), "{}", self.log());
     }
 
-    /// The answers to windows that were paid for since the deployment began, in the order of the blocks.
-    pub fn paid_answers(&self) -> Vec<Paid> {
+    /// What was paid for since the deployment began, in the order of the blocks and thus of the sequences.
+    pub fn paid(&self) -> Vec<Paid> {
         let heights = self.begun.0 + 1..=self.node.rpc.height();
-        let record = Record::read(self.node, self.topic.id, &self.address(), heights);
-        record.paid.into_iter().filter(|paid| paid.payload.is_some()).collect()
+        Record::read(self.node, self.topic.id, &self.address(), heights).paid
+    }
+
+    /// The answers to windows among that.
+    pub fn paid_answers(&self) -> Vec<Paid> {
+        self.paid().into_iter().filter(|paid| paid.payload.is_some()).collect()
     }
 
     /// Holds the journal, the payments and the balance against the chain, and asks for an answer to each window that
