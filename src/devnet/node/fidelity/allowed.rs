@@ -115,79 +115,51 @@ pub const ALLOWED: &[Allowed] = &[
     row("abci_query/node.Status", "/result/response/value/3/0/2", nothing_here, HASHES),
     // Of the block's name.
     row(BLOCKS, "/result/response/value/1/0/1/0 /result/response/value/1/0/2/0/2/0", same_form, HASHES),
-    // Of the header: time, the last block's name, hashes, and the proposer.
+    // Of both forms of the header: time, the last block's name, hashes, and the proposer.
     row(
         BLOCKS,
-        "/result/response/value/2/0/1/0/4/0/1/0 /result/response/value/2/0/1/0/4/0/2/0",
+        "/result/response/value/2/0/1/0/4/0/1/0 /result/response/value/2/0/1/0/4/0/2/0 \
+         /result/response/value/3/0/1/0/4/0/1/0 /result/response/value/3/0/1/0/4/0/2/0",
         amounts,
         HASHES,
     ),
     row(
         BLOCKS,
-        "/result/response/value/2/0/1/0/5/0/1/0 /result/response/value/2/0/1/0/5/0/2/0/2/0",
+        "/result/response/value/2/0/1/0/5/0/1/0 /result/response/value/2/0/1/0/5/0/2/0/2/0 \
+         /result/response/value/3/0/1/0/5/0/1/0 /result/response/value/3/0/1/0/5/0/2/0/2/0",
         same_form,
         HASHES,
     ),
     row(
         BLOCKS,
-        "/result/response/value/2/0/1/0/6/0 /result/response/value/2/0/1/0/8/0 /result/response/value/2/0/1/0/9/0 /result/response/value/2/0/1/0/11/0 /result/response/value/2/0/1/0/14/0",
+        "/result/response/value/2/0/1/0/6/0 /result/response/value/2/0/1/0/8/0 \
+         /result/response/value/2/0/1/0/9/0 /result/response/value/2/0/1/0/11/0 \
+         /result/response/value/2/0/1/0/14/0 \
+         /result/response/value/3/0/1/0/6/0 /result/response/value/3/0/1/0/8/0 \
+         /result/response/value/3/0/1/0/9/0 /result/response/value/3/0/1/0/11/0 \
+         /result/response/value/3/0/1/0/14/0",
         same_form,
         HASHES,
     ),
     // Of the last commit: the block's name, and who signed it when and how.
     row(
         BLOCKS,
-        "/result/response/value/2/0/4/0/3/0/1/0 /result/response/value/2/0/4/0/3/0/2/0/2/0",
+        "/result/response/value/2/0/4/0/3/0/1/0 /result/response/value/2/0/4/0/3/0/2/0/2/0 \
+         /result/response/value/3/0/4/0/3/0/1/0 /result/response/value/3/0/4/0/3/0/2/0/2/0",
         same_form,
         HASHES,
     ),
     row(
         BLOCKS,
-        "/result/response/value/2/0/4/0/4/0/2/0 /result/response/value/2/0/4/0/4/0/4/0",
+        "/result/response/value/2/0/4/0/4/0/2/0 /result/response/value/2/0/4/0/4/0/4/0 \
+         /result/response/value/3/0/4/0/4/0/2/0 /result/response/value/3/0/4/0/4/0/4/0",
         same_form,
         HASHES,
     ),
     row(
         BLOCKS,
-        "/result/response/value/2/0/4/0/4/0/3/0/1/0 /result/response/value/2/0/4/0/4/0/3/0/2/0",
-        amounts,
-        HASHES,
-    ),
-    // Of the SDK's header: time, the last block's name, hashes, and the proposer.
-    row(
-        BLOCKS,
-        "/result/response/value/3/0/1/0/4/0/1/0 /result/response/value/3/0/1/0/4/0/2/0",
-        amounts,
-        HASHES,
-    ),
-    row(
-        BLOCKS,
-        "/result/response/value/3/0/1/0/5/0/1/0 /result/response/value/3/0/1/0/5/0/2/0/2/0",
-        same_form,
-        HASHES,
-    ),
-    row(
-        BLOCKS,
-        "/result/response/value/3/0/1/0/6/0 /result/response/value/3/0/1/0/8/0 /result/response/value/3/0/1/0/9/0 /result/response/value/3/0/1/0/11/0 /result/response/value/3/0/1/0/14/0",
-        same_form,
-        HASHES,
-    ),
-    // Of the last commit: the block's name, and who signed it when and how.
-    row(
-        BLOCKS,
-        "/result/response/value/3/0/4/0/3/0/1/0 /result/response/value/3/0/4/0/3/0/2/0/2/0",
-        same_form,
-        HASHES,
-    ),
-    row(
-        BLOCKS,
-        "/result/response/value/3/0/4/0/4/0/2/0 /result/response/value/3/0/4/0/4/0/4/0",
-        same_form,
-        HASHES,
-    ),
-    row(
-        BLOCKS,
-        "/result/response/value/3/0/4/0/4/0/3/0/1/0 /result/response/value/3/0/4/0/4/0/3/0/2/0",
+        "/result/response/value/2/0/4/0/4/0/3/0/1/0 /result/response/value/2/0/4/0/4/0/3/0/2/0 \
+         /result/response/value/3/0/4/0/4/0/3/0/1/0 /result/response/value/3/0/4/0/4/0/3/0/2/0",
         amounts,
         HASHES,
     ),
@@ -289,7 +261,9 @@ pub const ALLOWED: &[Allowed] = &[
     ),
     row(
         "abci_query/GetNodeInfo",
-        "/result/response/value/1/0/1 /result/response/value/1/0/2 /result/response/value/1/0/3 /result/response/value/1/0/6 /result/response/value/1/0/8 /result/response/value/2/0/4 /result/response/value/2/0/5 /result/response/value/2/0/6 /result/response/value/2/0/7",
+        "/result/response/value/1/0/1 /result/response/value/1/0/2 /result/response/value/1/0/3 \
+         /result/response/value/1/0/6 /result/response/value/1/0/8 /result/response/value/2/0/4 \
+         /result/response/value/2/0/5 /result/response/value/2/0/6 /result/response/value/2/0/7",
         nothing_here,
         PARTS,
     ),
@@ -299,7 +273,10 @@ pub const ALLOWED: &[Allowed] = &[
     row(TOPICS, "/result/response/value/3/0 /result/response/value/4/0", amounts, MONEY),
     row(
         "abci_query/EmissionInfo",
-        "/result/response/value/2/0 /result/response/value/3/0 /result/response/value/4/0 /result/response/value/8/0 /result/response/value/13/0 /result/response/value/14/0 /result/response/value/22/0 /result/response/value/23/0 /result/response/value/24/0 /result/response/value/25/0",
+        "/result/response/value/2/0 /result/response/value/3/0 /result/response/value/4/0 \
+         /result/response/value/8/0 /result/response/value/13/0 /result/response/value/14/0 \
+         /result/response/value/22/0 /result/response/value/23/0 /result/response/value/24/0 \
+         /result/response/value/25/0",
         amounts,
         MINTED,
     ),

@@ -33,7 +33,8 @@ use crate::devnet::{
 /// Where the recorded node listened.
 const RPC_ADDRESS: &str = "tcp://127.0.0.1:26657";
 
-/// Later than any clock, so that each block comes a millisecond after the one before: its hashes are those of every run.
+/// Later than any clock, so that each block comes a millisecond after the one before, with the same hashes in each run:
+/// by chance the bytes of a hash are a message.
 const GENESIS_TIME: OffsetDateTime = datetime!(2126-11-21 08:52:12.459548724 UTC);
 
 /// A node as in the moment of a recording.
