@@ -7,9 +7,10 @@ use bootstrap::chain::tx::UnsignedTx;
 use serde_json::{Value, json};
 
 use crate::account::{Account, Included};
+use crate::agreement::Agreement;
 use crate::node::Node;
 use crate::rpc::{bytes, number};
-use crate::script::{Agreement, NO_TOPIC, comparable, recording, without_state};
+use crate::script::{NO_TOPIC, comparable, recording, without_state};
 
 /// Windows that are tried until each payload comes into the block that it is meant for.
 const WINDOWS: usize = 10;

@@ -17,6 +17,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
 
 mod account;
+mod agreement;
 #[path = "../support/bench.rs"]
 mod bench;
 mod commands;

@@ -2,7 +2,6 @@
 //! answer: what one refuses, the others refuse with the same words. It changes nothing and costs nothing.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 
 use bootstrap::chain::messages::query::{
     CanSubmitWorkerPayloadRequest, GetInferencesAtBlockRequest, GetLatestNetworkInferencesRequest,
@@ -23,6 +22,7 @@ use prost::encoding::{DecodeContext, decode_key, skip_field};
 use serde_json::{Value, json};
 
 use crate::account::base64;
+use crate::agreement::Agreement;
 use crate::bench::PATIENCE;
 use crate::node::Node;
 use crate::rpc::bytes;
@@ -265,34 +265,6 @@ fn wire_types(mut bytes: &[u8]) -> Option<Value> {
 pub fn recording(name: &str) -> Value {
     let file = format!("{}/tests/captures/{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
-}
-
-/// How many answers agree.
-#[derive(Debug, Default)]
-pub struct Agreement {
-    agree: usize,
-    all: usize,
-    differs: String,
-}
-
-impl Agreement {
-    /// Holds an answer against that of another chain.
-    pub fn add(&mut self, name: &str, with: &str, ours: &Value, theirs: &Value) {
-        self.all += 1;
-        if ours == theirs {
-            self.agree += 1;
-        } else {
-            self.differs += &format!("{name}, {with} below:\n  {ours}\n  {theirs}\n");
-        }
-    }
-
-    /// Tells how many agree, past the capture of the test's output. All must.
-    pub fn conclude(self, node: &Node) {
-        let Self { agree, all, differs } = self;
-        let url = node.rpc.urls().join(", ");
-        let _ = writeln!(std::io::stderr(), "SCRIPT {url}: {agree} of {all} answers agree");
-        assert!(differs.is_empty(), "{differs}");
-    }
 }
 
 /// What a given node mostly has, on a local one: an account that was used, a worker of each topic, whose answer made a
