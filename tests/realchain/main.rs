@@ -10,7 +10,8 @@
 //! | `REALCHAIN_PAY` | when it is set, the script's part that costs money is played to the node too: the first account sends what fails, registers anew and answers a window too early, twice, and too late |
 //!
 //! A given node is never asked for a method of devnet, and has one test at a time. What cannot be shown on it says so
-//! on stderr, with `SKIPPED`. The slow ones are ignored: `cargo test --test realchain -- --include-ignored` runs all.
+//! on stderr, with `SKIPPED`. The slow ones are ignored: `cargo test --test realchain -- --include-ignored` runs all,
+//! which takes some 12 minutes on a node with blocks of a second and 12 of them from window to window.
 //! `cargo test --test realchain agree` plays a script of requests to it, which without `REALCHAIN_PAY` changes
 //! nothing there, and tells how many answers agree with the recordings and with a local chain.
 //! `tests/realchain/localnet.sh` brings up a chain for them where there is an `allorad`.
