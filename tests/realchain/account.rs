@@ -3,8 +3,8 @@
 use bootstrap::chain::decimal::Decimal;
 use bootstrap::chain::gas_price::GasPrice;
 use bootstrap::chain::messages::{
-    EmissionsVersion, InputInferenceForecastBundle, InsertWorkerPayloadRequest, RemoveRegistrationRequest,
-    feemarket::GasPriceRequest,
+    EmissionsVersion, InputInferenceForecastBundle, InsertWorkerPayloadRequest, RegisterRequest,
+    RemoveRegistrationRequest, feemarket::GasPriceRequest,
 };
 use bootstrap::chain::payload::{Inference, PayloadError, WorkerPayload};
 use bootstrap::chain::tx::{DENOM, Fee, SignerData, TxHash, UnsignedTx};
@@ -230,6 +230,12 @@ impl Account {
         };
         Any { type_url: MsgSend::type_url(), value: message.encode_to_vec() }
     }
+}
+
+/// What makes an account a worker of a topic.
+pub fn registration(version: EmissionsVersion, sender: &str, topic_id: u64) -> Any {
+    let (sender, owner) = (sender.to_owned(), sender.to_owned());
+    version.any(&RegisterRequest { sender, topic_id, owner, is_reputer: false })
 }
 
 /// What gas costs now.

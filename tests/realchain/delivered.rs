@@ -1,12 +1,10 @@
 //! The part of the script that is paid for: transactions that come into a block, and what a websocket tells of one.
 
-use bootstrap::chain::messages::{
-    EmissionsVersion, RegisterRequest, RemoveRegistrationRequest, TopicOutputArity,
-};
+use bootstrap::chain::messages::{EmissionsVersion, RemoveRegistrationRequest, TopicOutputArity};
 use bootstrap::chain::tx::UnsignedTx;
 use serde_json::{Value, json};
 
-use crate::account::{Account, Included};
+use crate::account::{self, Account, Included};
 use crate::agreement::Agreement;
 use crate::node::Node;
 use crate::rpc::{bytes, number};
@@ -127,10 +125,7 @@ fn play(node: &Node) -> Vec<Delivered> {
     // An account's first transaction stores its public key, which takes gas.
     account.pay(&node.rpc, &sender, 1);
     let version = node.rpc.version();
-    let register = |topic_id| {
-        let (sender, owner) = (sender.clone(), sender.clone());
-        version.any(&RegisterRequest { sender, topic_id, owner, is_reputer: false })
-    };
+    let register = |topic_id| account::registration(version, &sender, topic_id);
     let leave =
         RemoveRegistrationRequest { sender: sender.clone(), topic_id: node.topic_id, is_reputer: false };
     let not_registered = account.deliver(&node.rpc, &version.any(&leave));

@@ -2,8 +2,8 @@
 
 use bootstrap::chain::messages::{
     EmissionsVersion, InputForecast, InputForecastElement, InputInferenceForecastBundle,
-    InputReputerValueBundle, InputWorkerDataBundle, InsertWorkerPayloadRequest, Nonce, RegisterRequest,
-    ReputerRequestNonce, ValueBundle, WorkerAttributedValue,
+    InputReputerValueBundle, InputWorkerDataBundle, InsertWorkerPayloadRequest, Nonce, ReputerRequestNonce,
+    ValueBundle, WorkerAttributedValue,
 };
 use bootstrap::chain::payload::sign_losses;
 use bootstrap::chain::tx::{Fee, SignerData, UnsignedTx};
@@ -48,10 +48,7 @@ impl<'a> Sender<'a> {
     }
 
     fn register(&self, sender: &str) -> Any {
-        let sender = sender.to_owned();
-        let request =
-            RegisterRequest { sender: sender.clone(), topic_id: NO_TOPIC, owner: sender, is_reputer: false };
-        self.version().any(&request)
+        account::registration(self.version(), sender, NO_TOPIC)
     }
 
     fn address(&self) -> String {

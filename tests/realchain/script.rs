@@ -21,7 +21,7 @@ use cosmrs::proto::cosmos::tx::v1beta1::GetTxRequest;
 use prost::encoding::{DecodeContext, decode_key, skip_field};
 use serde_json::{Value, json};
 
-use crate::account::base64;
+use crate::account::{self, base64};
 use crate::agreement::Agreement;
 use crate::bench::PATIENCE;
 use crate::node::Node;
@@ -273,7 +273,7 @@ pub fn prepare(node: &Node) {
     let account = &node.accounts[0];
     account.pay(&node.rpc, &account.address(), 1);
     for topic_id in [Some(node.topic_id), node.topic_of_labels()].into_iter().flatten() {
-        account.send(&node.rpc, &simulations::registration_of(node, account, topic_id));
+        account.send(&node.rpc, &account::registration(node.rpc.version(), &account.address(), topic_id));
     }
     node.rpc.until("a network inference", PATIENCE, || {
         let nonce = node.window(node.topic_id, "").next_window_start_block;

@@ -3,11 +3,11 @@
 
 use bootstrap::chain::messages::query::GetWorkerSubmissionWindowStatusRequest;
 use bootstrap::chain::messages::{
-    EmissionsVersion, InputInference, InputLabeledValue, RegisterRequest, Topic, TopicOutputArity,
+    EmissionsVersion, InputInference, InputLabeledValue, Topic, TopicOutputArity,
 };
 use cosmrs::Any;
 
-use crate::account::Account;
+use crate::account::{self, Account};
 use crate::node::Node;
 use crate::refusals::Sender;
 use crate::script::{Answer, Exchange, answer, query};
@@ -37,15 +37,8 @@ fn registration(node: &Node) -> Option<Answer> {
         node.skip("the simulation of a registration: every account has one");
         return None;
     };
-    let message = registration_of(node, account, node.topic_id);
+    let message = account::registration(node.rpc.version(), &account.address(), node.topic_id);
     Some(answer(node, Sender::new(node, account).simulate("simulate/register.ok", message)))
-}
-
-/// Makes an account a worker of a topic.
-pub fn registration_of(node: &Node, account: &Account, topic_id: u64) -> Any {
-    let sender = account.address();
-    let request = RegisterRequest { sender: sender.clone(), topic_id, owner: sender, is_reputer: false };
-    node.rpc.version().any(&request)
 }
 
 /// Answers to a topic's window while it is open.

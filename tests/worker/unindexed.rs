@@ -21,6 +21,25 @@ fn end_of(bench: &Bench, nonce: i64) -> Value {
     bench.until("an end", |bench| bench.round(nonce).filter(|round| !round["finished_at"].is_null()))
 }
 
+/// An answer that is admitted in the block after it was sent, which its round says. Gives the round.
+fn assert_admitted(bench: &Bench) -> Value {
+    let nonce = bench.mine_to_opening();
+    bench.until_sent();
+    let height = bench.devnet.mine(1).unwrap();
+    let round = end_of(bench, nonce);
+    assert_eq!((&round["state"], &round["height"]), (&"admitted".into(), &height.into()), "{round}");
+    round
+}
+
+/// An answer that never arrives is known to be dead, and has cost nothing.
+fn assert_what_is_lost_expires(bench: &Bench) {
+    bench.devnet.fault(Fault::new(FaultKind::DropRequest).on("broadcast_tx_sync")).unwrap();
+    let nonce = bench.mine_to_opening();
+    bench.until("a broadcast", |bench| bench.round(nonce).filter(|round| round["state"] == "broadcast"));
+    let round = end_of(bench, nonce);
+    assert_eq!((&round["state"], &round["fee"]), (&"expired".into(), &Value::Null), "{round}");
+}
+
 #[test]
 fn rounds_end_by_the_blocks_the_account_and_the_inferences() {
     let bench = Bench::registered(manual(), ONE);
@@ -28,21 +47,12 @@ fn rounds_end_by_the_blocks_the_account_and_the_inferences() {
     let worker = bench.run(&[]);
     bench.until_ready();
 
-    let nonce = bench.mine_to_opening();
-    bench.until_sent();
-    let height = bench.devnet.mine(1).unwrap();
-    let round = end_of(&bench, nonce);
+    let round = assert_admitted(&bench);
     let paid = bench.devnet.payments(&bench.address()).unwrap().pop().unwrap();
-    assert_eq!((&round["state"], &round["height"]), (&"admitted".into(), &height.into()), "{round}");
     assert_eq!((&round["tx_hash"], &round["fee"]), (&paid.tx_hash.into(), &paid.fee.to_string().into()));
     assert!(round["gas_used"].as_u64() > Some(50_000), "{round}");
 
-    // What never arrives.
-    bench.devnet.fault(Fault::new(FaultKind::DropRequest).on("broadcast_tx_sync")).unwrap();
-    let nonce = bench.mine_to_opening();
-    bench.until("a broadcast", |bench| bench.round(nonce).filter(|round| round["state"] == "broadcast"));
-    let round = end_of(&bench, nonce);
-    assert_eq!((&round["state"], &round["fee"]), (&"expired".into(), &Value::Null), "{round}");
+    assert_what_is_lost_expires(&bench);
 
     // Blocks that are gone.
     bench.devnet.clear_faults();
@@ -69,18 +79,8 @@ fn an_index_that_lacks_a_transaction_does_not_prove_it_dead() {
     let worker = bench.run(&[]);
     bench.until_ready();
 
-    let nonce = bench.mine_to_opening();
-    bench.until_sent();
-    let height = bench.devnet.mine(1).unwrap();
-    let round = end_of(&bench, nonce);
-    assert_eq!((&round["state"], &round["height"]), (&"admitted".into(), &height.into()), "{round}");
-
-    // What never arrives is dead all the same.
-    bench.devnet.fault(Fault::new(FaultKind::DropRequest).on("broadcast_tx_sync")).unwrap();
-    let nonce = bench.mine_to_opening();
-    bench.until("a broadcast", |bench| bench.round(nonce).filter(|round| round["state"] == "broadcast"));
-    let round = end_of(&bench, nonce);
-    assert_eq!((&round["state"], &round["fee"]), (&"expired".into(), &Value::Null), "{round}");
+    assert_admitted(&bench);
+    assert_what_is_lost_expires(&bench);
     assert_eq!(bench.paid().len(), 1);
     assert_eq!(worker.stop(), Some(0));
 }
